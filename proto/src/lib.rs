@@ -1,0 +1,28 @@
+//! The wire: package `twinlink.v1` as gRPC messages, client and server stubs.
+//!
+//! Owns: `proto/twinlink/v1/connector.proto` and the code generated from it, which is committed so that a build needs
+//! neither protoc nor a build script. Never: domain types, conversions, sockets. Enter at: [`v1`].
+//!
+//! After a change of the `.proto` run `TWINLINK_REGENERATE=1 cargo test -p twinlink-proto`.
+
+mod codec;
+
+pub use codec::{Codec, Decoder, MALFORMED};
+
+/// Messages, client and server of `twinlink.v1`. Generated.
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::all,
+    clippy::use_self,
+    clippy::allow_attributes_without_reason,
+    rustdoc::all,
+    reason = "generated code: its style is the generator's"
+)]
+pub mod v1 {
+    include!("gen/twinlink.v1.rs");
+}
+
+/// The descriptors of `twinlink.v1` and of what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/twinlink.v1.bin");
