@@ -1,0 +1,252 @@
+//! The rules the engine enforces as formulas: when exactly a rule is active, and what exactly is visible then.
+//!
+//! One request is one assignment of the axes, and so is one statement of the dataset: who asks, for what, when, and of
+//! which graph, property and classes the statement is.
+
+use super::formula::{Axis, Formula, Scale, Set};
+use super::interval::{End, Intervals};
+use super::value::seconds;
+use crate::guard::{GraphNameKey, Selector};
+use crate::model::{Constraint, Membership, Moment, Rule, RuleKind};
+use crate::{PurposeHierarchy, Truth, action};
+use oxrdf::NamedNode;
+use oxsdatatypes::{DateTime, Decimal};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+pub(super) const PARTICIPANT: &str = "participant";
+pub(super) const ACTION: &str = "action";
+pub(super) const PURPOSE: &str = "purpose";
+pub(super) const NOW: &str = "now";
+pub(super) const GRAPH: &str = "graph";
+pub(super) const PROPERTY: &str = "property";
+/// A role by its IRI follows; nothing follows for all roles that no policy names.
+pub(super) const ROLE: &str = "role ";
+/// A class by its IRI follows.
+pub(super) const CLASS: &str = "class ";
+/// The value of roles and classes that one has.
+pub(super) const YES: &str = "yes";
+/// No purpose, or the default graph.
+pub(super) const NONE: &str = "";
+
+/// What rules are read by.
+pub(super) struct Reading<'a> {
+    purposes: &'a PurposeHierarchy,
+    /// The caller has some role.
+    has_role: Formula,
+}
+
+/// When a constraint is true, and when it is false. Otherwise it is unknown.
+struct Truths {
+    holds: Formula,
+    fails: Formula,
+}
+
+impl<'a> Reading<'a> {
+    /// For all rules that are compared with each other.
+    pub(super) fn new<'r>(
+        purposes: &'a PurposeHierarchy,
+        rules: impl IntoIterator<Item = &'r Rule>,
+    ) -> Self {
+        let mut roles = BTreeSet::new();
+        for rule in rules {
+            for constraint in &rule.constraints {
+                collect_roles(constraint, &mut roles);
+            }
+        }
+        let roles = roles.into_iter().map(|role| role.as_str());
+        let has_role = Formula::any(roles.chain([NONE]).map(has(ROLE)));
+        Self { purposes, has_role }
+    }
+
+    /// The requests, and the statements, for which the rule is active.
+    pub(super) fn active(&self, rule: &Rule) -> Formula {
+        let mut parts = Vec::new();
+        if !rule.assignees.is_empty() {
+            let assignees = rule.assignees.iter().map(NamedNode::as_str);
+            parts.push(Formula::named(PARTICIPANT, assignees, true));
+        }
+        let actions = rule.actions.iter().flat_map(|action| match rule.kind {
+            RuleKind::Permission => action::within(action),
+            RuleKind::Prohibition => action::overlapping(action),
+        });
+        parts.push(Formula::named(ACTION, actions, true));
+        let selectors = rule.targets.iter().flat_map(|target| &target.selectors);
+        parts.push(Formula::any(selectors.map(selected)));
+        let constraints = rule.constraints.iter();
+        parts.extend(constraints.map(|constraint| {
+            let truths = self.truths(constraint);
+            match rule.kind {
+                RuleKind::Permission => truths.holds,
+                RuleKind::Prohibition => Formula::not(truths.fails),
+            }
+        }));
+        Formula::all(parts)
+    }
+
+    fn truths(&self, constraint: &Constraint) -> Truths {
+        let each = |parts: &[Constraint]| -> (Vec<Formula>, Vec<Formula>) {
+            let truths = parts.iter().map(|part| self.truths(part));
+            truths.map(|truths| (truths.holds, truths.fails)).unzip()
+        };
+        match constraint {
+            Constraint::Purpose(membership, values) => self.purpose(*membership, values),
+            Constraint::Role(membership, values) => self.role(*membership, values),
+            Constraint::DateTime(comparison, moment) => {
+                let Some((low, high)) = span(*moment) else {
+                    return Truths::unknown();
+                };
+                let points = Intervals::of_span(*comparison, low, high);
+                let scale = Scale::Instant { is_zoned: true };
+                let holds = Formula::literal(Axis::of(NOW), scale, Set::Points(points));
+                Truths::decided(holds)
+            }
+            Constraint::And(parts) => {
+                let (hold, fail) = each(parts);
+                Truths {
+                    holds: Formula::all(hold),
+                    fails: Formula::any(fail),
+                }
+            }
+            Constraint::Or(parts) => {
+                let (hold, fail) = each(parts);
+                Truths {
+                    holds: Formula::any(hold),
+                    fails: Formula::all(fail),
+                }
+            }
+            Constraint::Xone(parts) => {
+                let (hold, fail) = each(parts);
+                let hold: Rc<[Formula]> = hold.into();
+                let known = hold.iter().zip(&fail);
+                let known =
+                    known.map(|(holds, fails)| Formula::any([holds.clone(), fails.clone()]));
+                let one = Formula::One(hold.clone());
+                let several = Formula::all([Formula::not(one.clone()), Formula::Any(hold.clone())]);
+                Truths {
+                    holds: Formula::all(known.chain([one])),
+                    fails: Formula::any([Formula::all(fail.iter().cloned()), several]),
+                }
+            }
+        }
+    }
+
+    fn purpose(&self, membership: Membership, values: &[NamedNode]) -> Truths {
+        let names = || values.iter().map(NamedNode::as_str);
+        let among = Formula::named(PURPOSE, names(), true);
+        let besides = Formula::named(PURPOSE, names().chain([NONE]), false);
+        match membership {
+            Membership::AnyOf => Truths {
+                holds: among,
+                fails: besides,
+            },
+            Membership::NoneOf => Truths {
+                holds: besides,
+                fails: among,
+            },
+            Membership::IsA => {
+                let known: BTreeSet<&NamedNode> = self
+                    .purposes
+                    .statements()
+                    .flat_map(|(narrow, broad)| [narrow, broad])
+                    .chain(values)
+                    .collect();
+                let with = |truth: Truth| {
+                    let is_so = move |purpose: &&NamedNode| {
+                        let kinds = values.iter().map(|kind| self.purposes.is_a(purpose, kind));
+                        Truth::any(kinds) == truth
+                    };
+                    let named = known.iter().copied().filter(is_so);
+                    Formula::named(PURPOSE, named.map(NamedNode::as_str), true)
+                };
+                Truths {
+                    holds: with(Truth::True),
+                    fails: with(Truth::False),
+                }
+            }
+        }
+    }
+
+    fn role(&self, membership: Membership, values: &[NamedNode]) -> Truths {
+        let has_one = Formula::any(values.iter().map(NamedNode::as_str).map(has(ROLE)));
+        let has_none = Formula::all([Formula::not(has_one.clone()), self.has_role.clone()]);
+        match membership {
+            Membership::AnyOf => Truths {
+                holds: has_one,
+                fails: has_none,
+            },
+            Membership::NoneOf => Truths {
+                holds: has_none,
+                fails: has_one,
+            },
+            Membership::IsA => Truths::unknown(),
+        }
+    }
+}
+
+impl Truths {
+    fn unknown() -> Self {
+        Self {
+            holds: Formula::Never,
+            fails: Formula::Never,
+        }
+    }
+
+    fn decided(holds: Formula) -> Self {
+        Self {
+            fails: Formula::not(holds.clone()),
+            holds,
+        }
+    }
+}
+
+/// The statements that a selector selects.
+pub(super) fn selected(selector: &Selector) -> Formula {
+    let graph = selector.graph.as_ref().map(|graph| {
+        let name = match graph {
+            GraphNameKey::Default => NONE,
+            GraphNameKey::Named(name) => name.as_str(),
+        };
+        Formula::named(GRAPH, [name], true)
+    });
+    let property = selector.property.as_ref();
+    let property = property.map(|name| Formula::named(PROPERTY, [name.as_str()], true));
+    let class = selector
+        .class
+        .as_ref()
+        .map(|class| has(CLASS)(class.as_str()));
+    Formula::all([graph, property, class].into_iter().flatten())
+}
+
+fn has(what: &'static str) -> impl Fn(&str) -> Formula {
+    move |iri| Formula::named(format!("{what}{iri}"), [YES], true)
+}
+
+/// None where it has no time zone, or lies outside all dates: then it cannot be compared.
+fn span(moment: Moment) -> Option<(End, End)> {
+    match moment {
+        Moment::Instant(instant) => {
+            instant.timezone_offset()?;
+            let point = seconds(instant)?;
+            Some((End::Closed(point), End::Closed(point)))
+        }
+        Moment::Day(day) => {
+            day.timezone_offset()?;
+            let begin = seconds(DateTime::try_from(day).ok()?)?;
+            let end = begin.checked_add(Decimal::from(86_400))?;
+            Some((End::Closed(begin), End::Open(end)))
+        }
+    }
+}
+
+fn collect_roles<'r>(constraint: &'r Constraint, roles: &mut BTreeSet<&'r NamedNode>) {
+    match constraint {
+        Constraint::Role(_, values) => roles.extend(values),
+        Constraint::And(parts) | Constraint::Or(parts) | Constraint::Xone(parts) => {
+            for part in parts {
+                collect_roles(part, roles);
+            }
+        }
+        Constraint::Purpose(..) | Constraint::DateTime(..) => {}
+    }
+}

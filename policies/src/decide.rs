@@ -1,0 +1,192 @@
+//! Decides: which rules are active for a request, and what they leave visible.
+
+mod evaluate;
+mod explain;
+mod simplify;
+
+pub use explain::{Explanation, RuleExplanation};
+
+use crate::error::{Place, PolicyError};
+use crate::model::{Policy, PolicyKind, Rule, RuleKind};
+use crate::parse::hash::digest;
+use crate::{Ask, Denied, Permit, PurposeHierarchy, Truth};
+use oxrdf::NamedNode;
+use std::collections::BTreeSet;
+
+/// All published policies of one connector, compiled. Empty, it denies everything.
+///
+/// A decision depends on the policies and on the [`Ask`], and on nothing else: no data, no clock, no earlier decision.
+#[derive(Debug, Clone)]
+pub struct PolicySet {
+    policies: Vec<Policy>,
+    purposes: PurposeHierarchy,
+    version: String,
+}
+
+impl PolicySet {
+    /// Takes policies into force for one dataset, with the standard hierarchy of purposes.
+    ///
+    /// # Errors
+    /// [`PolicyError::UnknownTarget`] for every rule about another dataset, [`PolicyError::Duplicate`] for every uid that
+    /// two policies share.
+    pub fn compile(dataset: NamedNode, policies: Vec<Policy>) -> Result<Self, Vec<PolicyError>> {
+        Self::compile_with(dataset, policies, PurposeHierarchy::standard())
+    }
+
+    /// As [`PolicySet::compile`], with purposes of one's own.
+    ///
+    /// # Errors
+    /// As [`PolicySet::compile`].
+    pub fn compile_with(
+        dataset: NamedNode,
+        mut policies: Vec<Policy>,
+        purposes: PurposeHierarchy,
+    ) -> Result<Self, Vec<PolicyError>> {
+        let mut errors = Vec::new();
+        let mut uids = BTreeSet::new();
+        for policy in &policies {
+            if !uids.insert(&policy.uid) {
+                let policy = policy.uid.clone();
+                errors.push(PolicyError::Duplicate { policy });
+            }
+            errors.extend(unknown_targets(policy, &dataset));
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        policies.sort_by(|left, right| left.uid.cmp(&right.uid));
+        let version = version(&dataset, &policies, &purposes);
+        Ok(Self {
+            policies,
+            purposes,
+            version,
+        })
+    }
+
+    /// Decides what the caller may see or change.
+    ///
+    /// A permission is active if its action includes the action asked for, its assignees include the participant, and
+    /// its constraints are all true. A prohibition is active if its action includes, or is included in, the action asked
+    /// for, its assignees include the participant, and no constraint is false: what is not known does not let anyone
+    /// through. Offers have no effect: <https://www.w3.org/TR/odrl-model/#policy-offer>.
+    ///
+    /// The guard is what active permissions select less what active prohibitions select, whichever policy they are in.
+    /// Decisions that show the same by the same selectors have equal guards.
+    ///
+    /// # Errors
+    /// [`Denied`] where nothing is left.
+    pub fn decide(&self, ask: &Ask) -> Result<Permit, Denied> {
+        let (mut permits, mut prohibitions) = (Vec::new(), Vec::new());
+        let (mut deciding, mut against) = (BTreeSet::new(), BTreeSet::new());
+        for (policy, rule) in self.rules() {
+            if !self.is_active(rule, ask) {
+                continue;
+            }
+            deciding.insert(&policy.uid);
+            let selected = match rule.kind {
+                RuleKind::Permission => &mut permits,
+                RuleKind::Prohibition => {
+                    against.insert(&policy.uid);
+                    &mut prohibitions
+                }
+            };
+            let targets = rule.targets.iter();
+            selected.extend(targets.flat_map(|target| target.selectors.iter().cloned()));
+        }
+        let guard = simplify::simplify(permits, prohibitions);
+        if guard.is_nothing() {
+            return Err(Denied {
+                participant: ask.participant.clone(),
+                action: ask.action.clone(),
+                purpose: ask.purpose.clone(),
+                policies: against.into_iter().cloned().collect(),
+            });
+        }
+        Ok(Permit::new(
+            guard,
+            ask.action.clone(),
+            deciding.into_iter().cloned().collect(),
+            self.version.clone(),
+        ))
+    }
+
+    /// Tells of every rule whether it is active for the request, and why.
+    pub fn explain(&self, ask: &Ask) -> Explanation {
+        explain::explain(self, ask)
+    }
+
+    /// The policies, sorted by uid.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Which purpose is a kind of which.
+    pub(crate) fn purposes(&self) -> &PurposeHierarchy {
+        &self.purposes
+    }
+
+    /// `sha256:` and the lower-case hex digest of all that decisions depend on: the dataset's IRI, the hashes of the
+    /// policies, and the hierarchy of purposes. The order in which policies were given makes no difference.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The rules that can have an effect.
+    fn rules(&self) -> impl Iterator<Item = (&Policy, &Rule)> {
+        self.policies
+            .iter()
+            .filter(|policy| policy.kind != PolicyKind::Offer)
+            .flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)))
+    }
+
+    // INVARIANT(unknown-never-grants): a permission needs every condition to be true, a prohibition only that none is
+    // false.
+    fn is_active(&self, rule: &Rule, ask: &Ask) -> bool {
+        if !evaluate::concerns(rule, ask) {
+            return false;
+        }
+        let truth = evaluate::constraints(rule, ask, &self.purposes);
+        match rule.kind {
+            RuleKind::Permission => truth == Truth::True,
+            RuleKind::Prohibition => truth != Truth::False,
+        }
+    }
+}
+
+impl Default for PolicySet {
+    fn default() -> Self {
+        Self {
+            policies: Vec::new(),
+            purposes: PurposeHierarchy::standard(),
+            version: digest(b""),
+        }
+    }
+}
+
+fn unknown_targets(policy: &Policy, dataset: &NamedNode) -> Vec<PolicyError> {
+    let targets = policy
+        .rules
+        .iter()
+        .flat_map(|rule| rule.targets.iter().map(move |target| (rule, target)));
+    targets
+        .filter(|(_, target)| target.dataset != *dataset)
+        .map(|(rule, target)| PolicyError::UnknownTarget {
+            place: Place {
+                policy: Some(policy.uid.to_string()),
+                rule: Some((rule.kind, rule.number)),
+            },
+            target: target.dataset.clone(),
+            dataset: dataset.clone(),
+        })
+        .collect()
+}
+
+fn version(dataset: &NamedNode, policies: &[Policy], purposes: &PurposeHierarchy) -> String {
+    let mut hashes: Vec<_> = policies.iter().map(|policy| policy.hash.as_str()).collect();
+    hashes.sort_unstable();
+    let mut text = format!("{dataset}\n{}\n", hashes.join("\n"));
+    for (narrow, broad) in purposes.statements() {
+        text += &format!("{narrow} {broad}\n");
+    }
+    digest(text.as_bytes())
+}

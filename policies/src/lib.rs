@@ -1,0 +1,33 @@
+//! May this be known: ODRL policies parsed, compiled and decided.
+//!
+//! Owns: ODRL semantics. Never: clocks, sockets, files, tokens. Enter at: [`Policy::parse`], [`PolicySet::compile`],
+//! [`PolicySet::decide`]; [`report::evaluate`] for any policy and a report.
+
+mod action;
+pub mod analyse;
+mod check;
+mod compare;
+mod decide;
+mod error;
+mod guard;
+mod model;
+mod parse;
+mod permit;
+mod purpose;
+pub mod report;
+mod stock;
+mod truth;
+
+pub use check::{Finding, check};
+pub use decide::{Explanation, PolicySet, RuleExplanation};
+pub use error::{Place, PolicyError};
+pub use guard::{GraphNameKey, Guard, Selector};
+pub use model::{Policy, PolicyKind, Rule, RuleKind};
+pub use oxrdfio::RdfFormat;
+pub use permit::{Ask, Denied, Permit};
+pub use purpose::PurposeHierarchy;
+pub use stock::owner_policy;
+pub use truth::Truth;
+
+/// The ODRL profile that declares what policies here use beyond ODRL, as Turtle.
+pub const PROFILE_TURTLE: &str = include_str!("../profiles/twinlink.ttl");

@@ -1,0 +1,215 @@
+//! Reads constraints: <https://www.w3.org/TR/odrl-model/#constraint>.
+
+use super::{MOST_DEPTH, reader::Reader};
+use crate::model::{Comparison, Constraint, Membership, Moment};
+use oxrdf::vocab::{rdf, xsd};
+use oxrdf::{NamedNode, NamedOrBlankNode, Term};
+use twinlink_vocab::{odrl, tl};
+
+/// One constraint with all inside it; `path` holds the nodes it is inside of.
+pub(super) fn constraint(
+    reader: &mut Reader<'_>,
+    term: &Term,
+    path: &mut Vec<NamedOrBlankNode>,
+) -> Option<Constraint> {
+    let node = reader.node(term, "odrl:constraint")?;
+    if path.contains(&node) {
+        reader.malformed("a constraint contains itself");
+        return None;
+    }
+    if path.len() >= MOST_DEPTH {
+        reader.too_many("constraints inside one another", MOST_DEPTH);
+        return None;
+    }
+    if !reader.count_constraint() {
+        return None;
+    }
+    let logical = [odrl::AND, odrl::OR, odrl::XONE];
+    if !logical
+        .iter()
+        .any(|property| !reader.values(&node, *property).is_empty())
+    {
+        return atomic(reader, &node);
+    }
+    reader.understand(
+        &node,
+        &[rdf::TYPE, odrl::UID, odrl::AND, odrl::OR, odrl::XONE],
+    );
+    reader.check_types(&node, &[odrl::LOGICAL_CONSTRAINT, odrl::CONSTRAINT_CLASS]);
+    let mut found = None;
+    for (property, combine) in logical.into_iter().zip([
+        Constraint::And as fn(_) -> _,
+        Constraint::Or,
+        Constraint::Xone,
+    ]) {
+        let operands = reader.values_or_list(&node, property);
+        if operands.is_empty() {
+            continue;
+        }
+        if found.is_some() {
+            reader.malformed(
+                "a logical constraint has more than one of odrl:and, odrl:or, odrl:xone",
+            );
+            return None;
+        }
+        path.push(node.clone());
+        let operands: Option<Vec<_>> = operands
+            .iter()
+            .map(|operand| constraint(reader, operand, path))
+            .collect();
+        path.pop();
+        found = Some(combine(operands?));
+    }
+    found
+}
+
+fn atomic(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Constraint> {
+    reader.understand(
+        node,
+        &[
+            rdf::TYPE,
+            odrl::UID,
+            odrl::LEFT_OPERAND,
+            odrl::OPERATOR,
+            odrl::RIGHT_OPERAND,
+            odrl::DATA_TYPE,
+        ],
+    );
+    reader.check_types(node, &[odrl::CONSTRAINT_CLASS]);
+    let left = reader.exactly_one(node, odrl::LEFT_OPERAND)?;
+    let left = reader.iri(&left, "odrl:leftOperand")?;
+    let operator = reader.exactly_one(node, odrl::OPERATOR)?;
+    let operator = reader.iri(&operator, "odrl:operator")?;
+    let values = reader.values_or_list(node, odrl::RIGHT_OPERAND);
+    if values.is_empty() {
+        reader.malformed("odrl:rightOperand is missing");
+        return None;
+    }
+    if values.len() > 1 && operator != odrl::IS_ANY_OF && operator != odrl::IS_NONE_OF {
+        reader.malformed(format_args!(
+            "{operator} compares with one right operand, here are {}",
+            values.len()
+        ));
+        return None;
+    }
+    match left.as_ref() {
+        odrl::PURPOSE => {
+            let membership = membership(reader, &left, &operator, true)?;
+            Some(Constraint::Purpose(
+                membership,
+                names(reader, node, &values)?,
+            ))
+        }
+        tl::ROLE => {
+            reader.needs_profile(&left);
+            let membership = membership(reader, &left, &operator, false)?;
+            Some(Constraint::Role(membership, names(reader, node, &values)?))
+        }
+        odrl::DATE_TIME => {
+            let comparison = comparison(reader, &left, &operator)?;
+            Some(Constraint::DateTime(
+                comparison,
+                moment(reader, node, values.first()?)?,
+            ))
+        }
+        tl::GRAPH | tl::PROPERTY | tl::CLASS => {
+            reader.unsupported(&left, "use it in a refinement of the target");
+            None
+        }
+        _ => {
+            reader.unsupported(
+                &left,
+                "left operands are odrl:purpose, odrl:dateTime and tl:role",
+            );
+            None
+        }
+    }
+}
+
+fn membership(
+    reader: &mut Reader<'_>,
+    left: &NamedNode,
+    operator: &NamedNode,
+    has_hierarchy: bool,
+) -> Option<Membership> {
+    match operator.as_ref() {
+        odrl::EQ | odrl::IS_ANY_OF => Some(Membership::AnyOf),
+        odrl::NEQ | odrl::IS_NONE_OF => Some(Membership::NoneOf),
+        odrl::IS_A if has_hierarchy => Some(Membership::IsA),
+        _ => {
+            let last = if has_hierarchy { ", odrl:isA" } else { "" };
+            reader.unsupported(
+                operator,
+                format_args!(
+                    "{left} is compared with odrl:eq, odrl:neq, odrl:isAnyOf, odrl:isNoneOf{last}"
+                ),
+            );
+            None
+        }
+    }
+}
+
+fn comparison(
+    reader: &mut Reader<'_>,
+    left: &NamedNode,
+    operator: &NamedNode,
+) -> Option<Comparison> {
+    Some(match operator.as_ref() {
+        odrl::EQ => Comparison::Equal,
+        odrl::NEQ => Comparison::NotEqual,
+        odrl::LT => Comparison::Less,
+        odrl::LTEQ => Comparison::LessOrEqual,
+        odrl::GT => Comparison::Greater,
+        odrl::GTEQ => Comparison::GreaterOrEqual,
+        _ => {
+            reader.unsupported(
+                operator,
+                format_args!("{left} is compared with odrl:eq, neq, lt, lteq, gt, gteq"),
+            );
+            return None;
+        }
+    })
+}
+
+fn names(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    values: &[Term],
+) -> Option<Vec<NamedNode>> {
+    if !reader.values(node, odrl::DATA_TYPE).is_empty() {
+        reader.malformed("odrl:dataType is given, and the right operand is an IRI, no literal");
+        return None;
+    }
+    let mut names = reader.iris(values, "odrl:rightOperand")?;
+    names.sort();
+    names.dedup();
+    Some(names)
+}
+
+fn moment(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Option<Moment> {
+    let Term::Literal(literal) = value else {
+        reader.malformed(format_args!(
+            "odrl:dateTime is compared with an xsd:dateTime or xsd:date, not with {value}"
+        ));
+        return None;
+    };
+    if let Some(stated) = reader.at_most_one(node, odrl::DATA_TYPE) {
+        let stated = reader.iri(&stated, "odrl:dataType")?;
+        if stated.as_ref() != literal.datatype() {
+            reader.malformed(format_args!(
+                "odrl:dataType says {stated}, the right operand is of type {}",
+                literal.datatype()
+            ));
+            return None;
+        }
+    }
+    let moment = match literal.datatype() {
+        xsd::DATE_TIME | xsd::DATE_TIME_STAMP => literal.value().parse().ok().map(Moment::Instant),
+        xsd::DATE => literal.value().parse().ok().map(Moment::Day),
+        _ => None,
+    };
+    if moment.is_none() {
+        reader.malformed(format_args!("{literal} is no xsd:dateTime and no xsd:date"));
+    }
+    moment
+}

@@ -1,0 +1,123 @@
+//! The statements of a document, in its order.
+
+use super::MOST_BYTES;
+use crate::error::PolicyError;
+use oxrdf::{Graph, GraphName, NamedNode, NamedNodeRef, NamedOrBlankNode, Term, Triple, TripleRef};
+use oxrdfio::{RdfFormat, RdfParser};
+use std::collections::{HashMap, HashSet};
+
+/// One RDF graph, read in full.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Document {
+    subjects: Vec<NamedOrBlankNode>,
+    statements: HashMap<NamedOrBlankNode, Vec<(NamedNode, Term)>>,
+    values: HashMap<(NamedOrBlankNode, NamedNode), Vec<Term>>,
+}
+
+impl Document {
+    pub(crate) fn read(
+        text: &str,
+        format: RdfFormat,
+        base: Option<&str>,
+    ) -> Result<Self, PolicyError> {
+        if text.len() > MOST_BYTES {
+            return Err(PolicyError::TooLarge {
+                bytes: text.len(),
+                most: MOST_BYTES,
+            });
+        }
+        if !matches!(
+            format,
+            RdfFormat::Turtle | RdfFormat::NTriples | RdfFormat::JsonLd { .. }
+        ) {
+            return Err(PolicyError::Format {
+                format: format.name().to_owned(),
+            });
+        }
+        let fault = |detail: String| PolicyError::Syntax {
+            format: format.name().to_owned(),
+            detail,
+        };
+        let mut parser = RdfParser::from_format(format).without_named_graphs();
+        if let Some(base) = base {
+            parser = parser
+                .with_base_iri(base)
+                .map_err(|error| fault(format!("base IRI <{base}>: {error}")))?;
+        }
+        let quads = parser.for_slice(text).with_document_loader(|iri| {
+            Err(format!("context <{iri}> is not fetched: write it into the document").into())
+        });
+        let mut document = Self::default();
+        let mut seen = HashSet::new();
+        for quad in quads {
+            let quad = quad.map_err(|error| fault(error.to_string()))?;
+            debug_assert_eq!(quad.graph_name, GraphName::DefaultGraph);
+            let triple = Triple::from(quad);
+            if seen.insert(triple.clone()) {
+                document.add(triple);
+            }
+        }
+        Ok(document)
+    }
+
+    /// The statements of a graph, in an order that depends on nothing else.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let mut triples: Vec<_> = graph.iter().map(TripleRef::into_owned).collect();
+        triples.sort_by_cached_key(Triple::to_string);
+        let mut document = Self::default();
+        for triple in triples {
+            document.add(triple);
+        }
+        document
+    }
+
+    fn add(&mut self, triple: Triple) {
+        self.values
+            .entry((triple.subject.clone(), triple.predicate.clone()))
+            .or_default()
+            .push(triple.object.clone());
+        let known = self.statements.entry(triple.subject.clone()).or_default();
+        if known.is_empty() {
+            self.subjects.push(triple.subject);
+        }
+        known.push((triple.predicate, triple.object));
+    }
+
+    /// Everything that something is said about, in order of first mention.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = &NamedOrBlankNode> {
+        self.subjects.iter()
+    }
+
+    /// What is said about a thing.
+    pub(crate) fn about(&self, subject: &NamedOrBlankNode) -> &[(NamedNode, Term)] {
+        self.statements.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    /// The values of one property of a thing, in document order.
+    pub(crate) fn values(&self, subject: &NamedOrBlankNode, property: NamedNodeRef<'_>) -> &[Term] {
+        let key = (subject.clone(), property.into_owned());
+        self.values.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// A thing, and every thing that statements lead to from it.
+    pub(crate) fn reachable(&self, subject: &NamedOrBlankNode) -> HashSet<NamedOrBlankNode> {
+        let mut reached = HashSet::new();
+        let mut open = vec![subject.clone()];
+        while let Some(next) = open.pop() {
+            if reached.contains(&next) {
+                continue;
+            }
+            open.extend(
+                self.about(&next)
+                    .iter()
+                    .filter_map(|(_, object)| match object {
+                        Term::NamedNode(name) => Some(name.clone().into()),
+                        Term::BlankNode(blank) => Some(blank.clone().into()),
+                        _ => None,
+                    }),
+            );
+            reached.insert(next);
+        }
+        reached
+    }
+}

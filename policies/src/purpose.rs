@@ -1,0 +1,66 @@
+//! Which purpose is a narrower one of which.
+
+use crate::truth::Truth;
+use oxrdf::NamedNode;
+use std::collections::{BTreeMap, BTreeSet};
+use twinlink_vocab::tl;
+
+/// Purposes and what is broader than each, for the operator `odrl:isA`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurposeHierarchy {
+    broader: BTreeMap<NamedNode, BTreeSet<NamedNode>>,
+}
+
+impl PurposeHierarchy {
+    /// The purposes of Twinlink's application profile and those of the Data Privacy Vocabulary above them.
+    pub fn standard() -> Self {
+        let mut hierarchy = Self {
+            broader: BTreeMap::new(),
+        };
+        for (narrow, broad) in tl::PURPOSE_BROADER {
+            hierarchy.add(narrow.into_owned(), broad.into_owned());
+        }
+        hierarchy
+    }
+
+    /// States that `narrow` is a kind of `broad`, as `skos:broader` or `rdfs:subClassOf` would.
+    pub fn add(&mut self, narrow: NamedNode, broad: NamedNode) {
+        self.broader.entry(broad.clone()).or_default();
+        self.broader.entry(narrow).or_default().insert(broad);
+    }
+
+    /// Whether `purpose` is `kind` or narrower. Unknown where either is not in the hierarchy: it may be narrower by a
+    /// statement we were not given.
+    pub(crate) fn is_a(&self, purpose: &NamedNode, kind: &NamedNode) -> Truth {
+        if purpose == kind {
+            return Truth::True;
+        }
+        if !self.broader.contains_key(purpose) || !self.broader.contains_key(kind) {
+            return Truth::Unknown;
+        }
+        let mut seen = BTreeSet::new();
+        let mut open = vec![purpose];
+        while let Some(next) = open.pop() {
+            if next == kind {
+                return Truth::True;
+            }
+            if seen.insert(next) {
+                open.extend(self.broader.get(next).into_iter().flatten());
+            }
+        }
+        Truth::False
+    }
+
+    /// Every statement, in a fixed order.
+    pub(crate) fn statements(&self) -> impl Iterator<Item = (&NamedNode, &NamedNode)> {
+        self.broader
+            .iter()
+            .flat_map(|(narrow, broads)| broads.iter().map(move |broad| (narrow, broad)))
+    }
+}
+
+impl Default for PurposeHierarchy {
+    fn default() -> Self {
+        Self::standard()
+    }
+}
