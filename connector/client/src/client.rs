@@ -1,0 +1,255 @@
+//! The calls of a connector.
+
+use crate::outcome::node;
+use crate::{
+    Answer, ClientConfig, Error, ImportOptions, Imported, MESSAGE_BYTES, Token, TokenSource, import,
+};
+use bytes::Bytes;
+use futures::Stream;
+use oxrdf::NamedNode;
+use std::sync::Arc;
+use tokio::time::Instant;
+use tonic::Request;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use twinlink_proto::v1::{self, connector_client::ConnectorClient};
+
+/// A connection to one connector. Cheap to clone: clones share the connection.
+#[derive(Clone)]
+pub struct Client {
+    stub: ConnectorClient<Channel>,
+    tokens: Arc<dyn TokenSource>,
+}
+
+/// What to ask, and until when.
+#[derive(Debug, Clone)]
+pub struct QueryOptions {
+    /// SPARQL 1.1 Query.
+    pub query: String,
+    /// Resolves relative IRIs in the query.
+    pub base: Option<String>,
+    /// Wins over FROM and FROM NAMED.
+    pub dataset: Option<Dataset>,
+    /// Whether the connector asks its peers too.
+    pub federated: bool,
+    /// The purpose; the token must carry the same.
+    pub purpose: Option<NamedNode>,
+    /// UUID of the request that this is a part of.
+    pub request_id: Option<String>,
+    /// When the whole answer must be here.
+    pub deadline: Instant,
+}
+
+/// Which graphs make the default graph, and which are the named ones:
+/// <https://www.w3.org/TR/sparql11-protocol/#dataset>.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dataset {
+    /// Merged into the default graph.
+    pub default_graphs: Vec<NamedNode>,
+    /// Named graphs.
+    pub named_graphs: Vec<NamedNode>,
+}
+
+/// What a connector is, and what of its twin we may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Participant id.
+    pub participant: NamedNode,
+    /// Version of its program.
+    pub version: String,
+    /// What we were taken for.
+    pub caller: String,
+    /// Participant ids of its peers.
+    pub peers: Vec<NamedNode>,
+    /// Named graphs of which we may see a quad.
+    pub named_graphs: Vec<NamedNode>,
+    /// Classes of which we may see an instance.
+    pub classes: Vec<NamedNode>,
+    /// Properties of which we may see a use.
+    pub properties: Vec<NamedNode>,
+    /// Whether a list was cut at the server's limit.
+    pub truncated: bool,
+}
+
+impl Client {
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Impostor`], [`Error::Configuration`].
+    pub async fn connect(config: &ClientConfig) -> Result<Self, Error> {
+        Ok(Self::over(
+            config.channel().await?,
+            Arc::clone(&config.tokens),
+        ))
+    }
+
+    /// Connects at the first call, and again whenever the connection was lost. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`].
+    pub fn lazy(config: &ClientConfig) -> Result<Self, Error> {
+        Ok(Self::over(
+            config.lazy_channel()?,
+            Arc::clone(&config.tokens),
+        ))
+    }
+
+    /// Over a channel that the caller made, and answers for: nothing is checked of whom it leads to.
+    pub fn over(channel: Channel, tokens: Arc<dyn TokenSource>) -> Self {
+        Self {
+            stub: ConnectorClient::new(channel)
+                .max_decoding_message_size(MESSAGE_BYTES)
+                .max_encoding_message_size(MESSAGE_BYTES),
+            tokens,
+        }
+    }
+
+    /// The same connection with other tokens.
+    #[must_use]
+    pub fn with_tokens(&self, tokens: Arc<dyn TokenSource>) -> Self {
+        Self {
+            stub: self.stub.clone(),
+            tokens,
+        }
+    }
+
+    /// Asks a question. Returns when the head of the answer is known.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn query(&self, options: QueryOptions) -> Result<Answer, Error> {
+        let deadline = options.deadline;
+        let message = v1::QueryRequest {
+            query: options.query,
+            base_iri: options.base.unwrap_or_default(),
+            dataset: options.dataset.map(|dataset| v1::Dataset {
+                default_graph_iris: texts(dataset.default_graphs),
+                named_graph_iris: texts(dataset.named_graphs),
+            }),
+            federated: options.federated,
+            purpose: text(options.purpose),
+            request_id: options.request_id.unwrap_or_default(),
+        };
+        let request = self.request(message, deadline).await?;
+        let mut stub = self.stub.clone();
+        let stream = within(deadline, async { Ok(stub.query(request).await?) }).await?;
+        Answer::open(stream.into_inner(), deadline).await
+    }
+
+    /// Adds RDF to the twin: all of `chunks`, or nothing where one of them or the call fails.
+    ///
+    /// # Errors
+    /// Any [`Error`]; [`Error::Source`] where `chunks` fails.
+    pub async fn import(
+        &self,
+        options: ImportOptions,
+        chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<Imported, Error> {
+        let deadline = options.deadline;
+        let (messages, failure) = import::messages(options, chunks);
+        let request = self.request(messages, deadline).await?;
+        let mut stub = self.stub.clone();
+        within(deadline, async {
+            tokio::select! {
+                response = stub.import(request) => Ok(response?.into_inner().into()),
+                // Drops the call before its last message: the server never takes a part for the whole.
+                error = failure => Err(Error::Source(error)),
+            }
+        })
+        .await
+    }
+
+    /// Asks what the connector is, and what of its twin we may see.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn describe(
+        &self,
+        purpose: Option<NamedNode>,
+        deadline: Instant,
+    ) -> Result<Description, Error> {
+        let message = v1::DescribeRequest {
+            purpose: text(purpose),
+        };
+        let request = self.request(message, deadline).await?;
+        let mut stub = self.stub.clone();
+        within(deadline, async { Ok(stub.describe(request).await?) })
+            .await?
+            .into_inner()
+            .try_into()
+    }
+
+    async fn request<T>(&self, message: T, deadline: Instant) -> Result<Request<T>, Error> {
+        let token = within(deadline, self.tokens.token()).await?;
+        let mut request = Request::new(message);
+        request
+            .metadata_mut()
+            .insert("authorization", bearer(&token)?);
+        request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+        Ok(request)
+    }
+}
+
+impl QueryOptions {
+    /// A question to this connector alone.
+    pub fn new(query: impl Into<String>, deadline: Instant) -> Self {
+        Self {
+            query: query.into(),
+            base: None,
+            dataset: None,
+            federated: false,
+            purpose: None,
+            request_id: None,
+            deadline,
+        }
+    }
+}
+
+/// Lets the work run until the deadline.
+pub(crate) async fn within<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::time::timeout_at(deadline, work)
+        .await
+        .unwrap_or(Err(Error::TimedOut))
+}
+
+fn bearer(token: &Token) -> Result<MetadataValue<tonic::metadata::Ascii>, Error> {
+    let mut value = MetadataValue::try_from(format!("Bearer {}", token.reveal()))
+        .map_err(|_| Error::Token("it holds characters that no token has".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(crate) fn text(node: Option<NamedNode>) -> String {
+    node.map(NamedNode::into_string).unwrap_or_default()
+}
+
+fn texts(nodes: Vec<NamedNode>) -> Vec<String> {
+    nodes.into_iter().map(NamedNode::into_string).collect()
+}
+
+impl TryFrom<v1::DescribeResponse> for Description {
+    type Error = Error;
+
+    fn try_from(response: v1::DescribeResponse) -> Result<Self, Error> {
+        let nodes = |iris: Vec<String>| iris.into_iter().map(node).collect::<Result<Vec<_>, _>>();
+        Ok(Self {
+            participant: node(response.participant)?,
+            version: crate::error::clean(&response.version),
+            caller: crate::error::clean(&response.caller),
+            peers: nodes(response.peers)?,
+            named_graphs: nodes(response.named_graphs)?,
+            classes: nodes(response.classes)?,
+            properties: nodes(response.properties)?,
+            truncated: response.truncated,
+        })
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! The Rust SDK: asks a connector over gRPC on mutual TLS; also how a connector calls its peers.
+//!
+//! Owns: the connection, deadlines, the conversion between wire messages and RDF terms, and the suspicion that a
+//! server may send anything. Never: keys, trust decisions, policies; the caller brings a TLS configuration, a check of
+//! the server's certificate and the tokens. Enter at: [`Client`].
+
+mod answer;
+mod batch;
+mod client;
+mod connect;
+mod error;
+mod import;
+mod outcome;
+mod token;
+
+pub use answer::{Answer, Head};
+pub use batch::{BATCH_BYTES, BATCH_ROWS, Encoder, MESSAGE_BYTES, Row, Sources, decode};
+pub use client::{Client, Dataset, Description, QueryOptions};
+pub use connect::{ClientConfig, VerifyPeer};
+pub use error::Error;
+pub use import::{ImportOptions, Imported};
+pub use outcome::{Outcome, SourceState, SourceStatus};
+pub use token::{Token, TokenSource};

@@ -1,0 +1,232 @@
+//! The rows on their way out: a bounded channel from the evaluation thread to the door.
+
+use super::{Connector, hex, panicked, timed_out, within};
+use crate::ports::{Intent, Recorded};
+use crate::{Budget, Code, Head, Outcome, Piece, Refusal, Sink, SourceStatus};
+use futures::channel::{mpsc, oneshot};
+use futures::future::{BoxFuture, Either, select};
+use futures::{SinkExt, StreamExt};
+use sha2::{Digest, Sha256};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How many pieces wait for a slow reader before the evaluation waits too.
+const IN_FLIGHT: usize = 8;
+
+/// What an evaluation says at its end: its sources, and the operators that lacked one.
+type End = Result<(Vec<SourceStatus>, Vec<String>), Refusal>;
+
+/// A running evaluation.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pieces: mpsc::Receiver<Piece>,
+    end: oneshot::Receiver<End>,
+}
+
+/// The rows of a reply, counted and digested as they leave.
+pub(super) struct Body {
+    connector: Connector,
+    budget: Budget,
+    feed: Feed,
+    intent: Option<Intent>,
+    digest: Sha256,
+    rows: u64,
+}
+
+/// Starts an evaluation on a worker.
+pub(super) fn feed(
+    connector: &Connector,
+    budget: &Budget,
+    evaluation: impl FnOnce(&Budget, &mut dyn Sink) -> End + Send + 'static,
+) -> Result<Feed, Refusal> {
+    let (pieces_in, pieces) = mpsc::channel(IN_FLIGHT);
+    let (end_in, end) = oneshot::channel();
+    let budget = budget.clone();
+    let deadline = connector.clock.sleep_until(budget.deadline());
+    connector.workers.run(Box::new(move || {
+        let mut sink = ChannelSink {
+            pieces: pieces_in,
+            deadline,
+            budget: budget.clone(),
+            rows: 0,
+        };
+        let end = catch_unwind(AssertUnwindSafe(|| evaluation(&budget, &mut sink)))
+            .unwrap_or_else(|_| Err(panicked()));
+        // First the end, then the channel closes: a reader that sees it closed finds the end there.
+        drop(end_in.send(end));
+    }))?;
+    Ok(Feed { pieces, end })
+}
+
+struct ChannelSink {
+    pieces: mpsc::Sender<Piece>,
+    /// A reader that neither reads nor goes away frees the thread at the deadline.
+    deadline: BoxFuture<'static, ()>,
+    budget: Budget,
+    rows: u64,
+}
+
+impl Sink for ChannelSink {
+    fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
+        self.rows += match &piece {
+            Piece::Head(_) => 0,
+            Piece::Solutions(rows) => rows.len() as u64,
+            Piece::Triples(triples) => triples.len() as u64,
+        };
+        if self.rows > self.budget.rows() {
+            return Err(Refusal::new(
+                Code::Exhausted,
+                "limits.rows",
+                format_args!("the answer has more than {} rows", self.budget.rows()),
+            )
+            .open());
+        }
+        if self.budget.is_cancelled() {
+            return Err(timed_out());
+        }
+        let sent = select(self.pieces.send(piece), &mut self.deadline);
+        match futures::executor::block_on(sent) {
+            Either::Left((Ok(()), _)) => Ok(()),
+            Either::Left((Err(_), _)) => Err(Refusal::new(
+                Code::Timeout,
+                "reader",
+                "the reader went away",
+            )),
+            Either::Right(((), _)) => Err(timed_out()),
+        }
+    }
+}
+
+impl Body {
+    /// Waits for the head.
+    pub(super) async fn open(
+        connector: Connector,
+        intent: Intent,
+        budget: Budget,
+        mut feed: Feed,
+    ) -> Result<(Head, Self), Refusal> {
+        match feed.pieces.next().await {
+            Some(Piece::Head(head)) => {
+                let mut body = Self {
+                    connector,
+                    budget,
+                    feed,
+                    intent: Some(intent),
+                    digest: Sha256::new(),
+                    rows: 0,
+                };
+                if let Head::Boolean(value) = &head {
+                    body.rows = 1;
+                    body.digest.update(format!("{value}\n"));
+                }
+                Ok((head, body))
+            }
+            Some(_) => Err(Refusal::new(
+                Code::Internal,
+                "evaluation",
+                "the first piece is not the head",
+            )),
+            None => match feed.end.await {
+                Ok(Err(refusal)) => Err(refusal),
+                _ => Err(panicked()),
+            },
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
+        let pieces = &mut self.feed.pieces;
+        let piece = within(&self.connector, &self.budget, async {
+            Ok(pieces.next().await)
+        })
+        .await;
+        match piece {
+            Ok(piece) => {
+                self.count(piece.as_ref());
+                Ok(piece)
+            }
+            Err(refusal) => {
+                self.complete(false, Some(refusal.check())).await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    fn count(&mut self, piece: Option<&Piece>) {
+        match piece {
+            Some(Piece::Solutions(rows)) => {
+                self.rows += rows.len() as u64;
+                for row in rows {
+                    for value in &row.values {
+                        if let Some(value) = value {
+                            self.digest.update(value.to_string());
+                        }
+                        self.digest.update("\t");
+                    }
+                    self.digest.update("\n");
+                }
+            }
+            Some(Piece::Triples(triples)) => {
+                self.rows += triples.len() as u64;
+                for triple in triples {
+                    self.digest.update(triple.to_string());
+                    self.digest.update("\n");
+                }
+            }
+            Some(Piece::Head(_)) | None => {}
+        }
+    }
+
+    /// Takes the end of the evaluation and completes the record.
+    pub(super) async fn finish(mut self) -> Result<Outcome, Refusal> {
+        let end = (&mut self.feed.end)
+            .await
+            .unwrap_or_else(|_| Err(panicked()));
+        let (complete, failed) = match &end {
+            Ok((sources, _)) => (sources.iter().all(|s| s.state.is_settled()), None),
+            Err(refusal) => (false, Some(refusal.check())),
+        };
+        let receipt = self.complete(complete, failed).await?;
+        let (sources, unsure) = end?;
+        Ok(Outcome {
+            sources,
+            rows: self.rows,
+            complete,
+            unsure,
+            receipt,
+        })
+    }
+
+    /// Completes the record of use, once, with what was released so far.
+    async fn complete(
+        &mut self,
+        complete: bool,
+        failed: Option<&'static str>,
+    ) -> Result<String, Refusal> {
+        let intent = self
+            .intent
+            .take()
+            .ok_or_else(|| Refusal::new(Code::Internal, "receipt", "completed twice"))?;
+        let done = Recorded {
+            rows: self.rows,
+            result_digest: hex(&std::mem::take(&mut self.digest).finalize()),
+            complete,
+            failed: failed.map(str::to_owned),
+            time: self.connector.clock.now(),
+        };
+        self.connector.use_log.complete(intent, done).await
+    }
+}
+
+/// A reply that is dropped stops its evaluation.
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.budget.cancel();
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Body")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! Who is asking: what a door was shown, and what trust made of it.
+
+use oxrdf::NamedNode;
+use std::fmt;
+
+/// What a door was shown. Nothing here is believed yet.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// The access token, from `Authorization: Bearer`.
+    pub token: Option<Secret>,
+    /// The client's certificate from the TLS handshake, DER; its chain was verified by the acceptor.
+    pub certificate: Option<Vec<u8>>,
+}
+
+/// A text that neither logs nor errors may show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Who asks, verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    participant: NamedNode,
+    subject: String,
+    roles: Vec<NamedNode>,
+    purpose: Option<NamedNode>,
+    token_id: String,
+    is_owner: bool,
+}
+
+impl Secret {
+    /// Takes the text in.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Gives the text out: for the one place that checks or sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+impl Caller {
+    /// The one door by which a caller comes to be.
+    ///
+    /// Whoever calls this asserts that a verified token bound to a verified certificate says so. `twinlink-trust` is
+    /// its only caller outside tests (checked by the tidy test).
+    // INVARIANT(one-door): `Caller::assertion` is called in twinlink-trust only.
+    pub fn assertion(
+        participant: NamedNode,
+        subject: String,
+        roles: Vec<NamedNode>,
+        purpose: Option<NamedNode>,
+        token_id: String,
+        is_owner: bool,
+    ) -> Self {
+        Self {
+            participant,
+            subject,
+            roles,
+            purpose,
+            token_id,
+            is_owner,
+        }
+    }
+
+    /// The organisation, by participant id.
+    pub fn participant(&self) -> &NamedNode {
+        &self.participant
+    }
+
+    /// The person or program, as its organisation names it: the token's `sub`.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The roles its organisation vouches for and we accept from it.
+    pub fn roles(&self) -> &[NamedNode] {
+        &self.roles
+    }
+
+    /// The purpose of this use.
+    pub fn purpose(&self) -> Option<&NamedNode> {
+        self.purpose.as_ref()
+    }
+
+    /// The token's `jti`.
+    pub fn token_id(&self) -> &str {
+        &self.token_id
+    }
+
+    /// Whether the caller is of the connector's own organisation.
+    pub fn is_owner(&self) -> bool {
+        self.is_owner
+    }
+}

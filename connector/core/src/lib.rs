@@ -1,0 +1,29 @@
+//! One request's way through a connector, and the ports it needs.
+//!
+//! Owns: the order of the steps (authenticate, decide, record, evaluate, release), limits, refusals.
+//! Never: sockets, disks, cryptography, an async runtime. Enter at: [`answer()`].
+
+mod answer;
+mod caller;
+mod limits;
+mod outcome;
+mod ports;
+mod refusal;
+mod request;
+mod solution;
+mod syntax;
+
+pub use answer::{Connector, Reply, admit_change, answer, change, offload};
+pub use caller::{Caller, Credentials, Secret};
+pub use limits::{Budget, Limits};
+pub use outcome::{Outcome, SourceState, SourceStatus};
+pub use ports::{
+    Applied, Authenticator, Clock, Evaluated, Federation, Harvest, Intent, Journal, Merge,
+    PolicySource, Recorded, Twin, UseLog, UseRecord, Workbench, Workers,
+};
+pub use refusal::{Code, Refusal};
+pub use request::{Change, DatasetChoice, Delegation, Request};
+pub use solution::{Head, Piece, Sink, Solution, Sources};
+pub use syntax::{parse_query, parse_update};
+
+pub use twinlink_policy as policy;

@@ -1,0 +1,107 @@
+//! What one request may cost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Limits of every request, from the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest a request may run, whatever its caller asks for.
+    pub deadline: Duration,
+    /// The most rows or triples of one answer.
+    pub rows: u64,
+    /// The longest query or update text, in bytes.
+    pub query_bytes: usize,
+    /// The deepest nesting of brackets in a query or update text.
+    pub nesting: usize,
+    /// The largest request body of RDF, in bytes.
+    pub body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(30),
+            rows: 1_000_000,
+            query_bytes: 256 * 1024,
+            nesting: 64,
+            body_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+/// What is left for one request: shared by all that work on it.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    deadline: Instant,
+    rows: u64,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Budget {
+    /// A budget that ends at `deadline` and after `rows` rows.
+    pub fn new(deadline: Instant, rows: u64) -> Self {
+        Self {
+            deadline,
+            rows,
+            cancelled: Arc::default(),
+        }
+    }
+
+    /// When the request must be answered.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The time that is left at `now`.
+    pub fn left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_duration_since(now)
+    }
+
+    /// The most rows of the answer.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Stops all work on the request: its caller went away, or its time is over.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether work should stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// The flag behind [`Budget::cancel`], for evaluators that poll one.
+    pub fn cancellation(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.cancelled)
+    }
+}
+
+impl Budget {
+    /// Cancels when it is dropped, unless it was released: what a caller who went away had asked for is not worked on.
+    pub(crate) fn cancel_on_drop(&self) -> CancelOnDrop {
+        CancelOnDrop(Some(self.clone()))
+    }
+}
+
+/// Holds a budget until its request is through.
+#[derive(Debug)]
+pub(crate) struct CancelOnDrop(Option<Budget>);
+
+impl CancelOnDrop {
+    /// The work goes on.
+    pub(crate) fn release(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        if let Some(budget) = &self.0 {
+            budget.cancel();
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What the request's way needs of the world: each port has one owner outside this crate.
+
+use crate::{
+    Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Refusal, Sink, SourceStatus,
+};
+use futures::future::BoxFuture;
+use oxrdf::{NamedNode, Quad};
+use spargebra::Query;
+use std::sync::Arc;
+use std::time::Instant;
+use time::OffsetDateTime;
+use twinlink_policy::{Permit, PolicySet};
+use uuid::Uuid;
+
+/// Verifies who asks. Owner: `twinlink-trust`.
+pub trait Authenticator: Send + Sync {
+    /// Makes a caller of what a door was shown.
+    ///
+    /// # Errors
+    /// [`crate::Code::Unauthenticated`], naming the check that failed.
+    fn authenticate(
+        &self,
+        credentials: &Credentials,
+        now: OffsetDateTime,
+    ) -> Result<Caller, Refusal>;
+}
+
+/// The policies in force. A change takes effect on the next request.
+pub trait PolicySource: Send + Sync {
+    /// The compiled set.
+    fn current(&self) -> Arc<PolicySet>;
+}
+
+/// Time. Tests bring their own.
+pub trait Clock: Send + Sync {
+    /// Time of day, for tokens, policies and records.
+    fn now(&self) -> OffsetDateTime;
+    /// Monotonic time, for deadlines.
+    fn instant(&self) -> Instant;
+    /// Resolves at `until`.
+    fn sleep_until(&self, until: Instant) -> BoxFuture<'static, ()>;
+}
+
+/// Threads for evaluation: with a deep stack, bounded in number.
+pub trait Workers: Send + Sync {
+    /// Runs the job on a thread where it may block.
+    ///
+    /// # Errors
+    /// [`crate::Code::Exhausted`] where all threads are busy and the queue is full.
+    fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Refusal>;
+}
+
+/// What an evaluation reports when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Evaluated {
+    /// Rows or triples put into the sink; for ASK one.
+    pub rows: u64,
+    /// Items that could not be evaluated, such as geometries with an unknown coordinate system.
+    pub not_evaluable: u64,
+    /// When the twin, as this evaluation saw it, last changed.
+    pub as_of: Option<OffsetDateTime>,
+}
+
+/// What a change did. Counts only what the caller may see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Applied {
+    /// Sequence number of the commit; the same as before where nothing changed.
+    pub sequence: u64,
+    /// Quads added.
+    pub inserted: u64,
+    /// Quads removed.
+    pub removed: u64,
+    /// Whether a replaced or inserted-into graph held nothing visible before.
+    pub created: bool,
+}
+
+/// The organisation's twin. Owner: `twinlink-store`. All methods block: call them on [`Workers`].
+pub trait Twin: Send + Sync {
+    /// Evaluates a query over the part that the permit shows, on one pinned snapshot.
+    ///
+    /// # Errors
+    /// What the query did wrong, a limit reached, or the sink's own refusal.
+    fn evaluate(
+        &self,
+        query: &Query,
+        dataset: Option<&DatasetChoice>,
+        permit: &Permit,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal>;
+
+    /// Makes a change durable, or makes none.
+    ///
+    /// WHERE parts see what `read` shows, nothing without one. Every quad added or removed must be one that `modify`
+    /// covers. Returns after fsync.
+    ///
+    /// # Errors
+    /// [`crate::Code::Forbidden`] for a visible quad that may not be changed; what the update did wrong.
+    fn change(
+        &self,
+        change: &Change,
+        read: Option<&Permit>,
+        modify: &Permit,
+        budget: &Budget,
+    ) -> Result<Applied, Refusal>;
+}
+
+/// Evaluates over quads that were fetched for one question. Owner: `twinlink-store`. Blocks.
+pub trait Workbench: Send + Sync {
+    /// Evaluates the query over just these quads.
+    ///
+    /// # Errors
+    /// As [`Twin::evaluate`].
+    fn evaluate_over(
+        &self,
+        quads: Vec<Quad>,
+        query: &Query,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal>;
+}
+
+/// Asks this twin and its peers together. Owner: `twinlink-federation`.
+pub trait Federation: Send + Sync {
+    /// Gathers what the question needs from this twin, as the permit shows it, and from all peers.
+    ///
+    /// A peer that does not answer is a status, not an error.
+    ///
+    /// # Errors
+    /// What the query did wrong, or a limit reached.
+    fn gather<'a>(
+        &'a self,
+        query: &'a Query,
+        dataset: Option<&'a DatasetChoice>,
+        permit: &'a Permit,
+        delegation: &'a Delegation,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Harvest, Refusal>>;
+}
+
+/// What was gathered, and how to make the answer of it.
+pub struct Harvest {
+    /// Every source, ourselves first.
+    pub sources: Vec<SourceStatus>,
+    /// Operators that needed a source which is missing.
+    pub unsure: Vec<String>,
+    /// The last step: joins what was gathered. Runs on [`Workers`].
+    pub merge: Box<dyn Merge>,
+}
+
+/// The last step of a federated answer: sync and without sockets.
+pub trait Merge: Send {
+    /// Evaluates the question over what was gathered.
+    ///
+    /// # Errors
+    /// As [`Twin::evaluate`].
+    fn run(self: Box<Self>, budget: &Budget, sink: &mut dyn Sink) -> Result<Evaluated, Refusal>;
+}
+
+/// The durable, signed log of use. Owner: `twinlink-trust`, over a journal of `twinlink-store`.
+pub trait UseLog: Send + Sync {
+    /// Makes the intent durable: before anything is evaluated.
+    fn intend<'a>(&'a self, record: UseRecord) -> BoxFuture<'a, Result<Intent, Refusal>>;
+
+    /// Records how it ended and signs the receipt.
+    fn complete<'a>(
+        &'a self,
+        intent: Intent,
+        done: Recorded,
+    ) -> BoxFuture<'a, Result<String, Refusal>>;
+}
+
+/// A durable, append-only list of records. Owner: `twinlink-store`.
+pub trait Journal: Send + Sync {
+    /// Appends a record; resolves to its sequence number once it is on disk.
+    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>>;
+
+    /// At most `most` records from sequence number `from` on, in order. Blocks.
+    ///
+    /// # Errors
+    /// [`crate::Code::Internal`] where the disk cannot be read.
+    fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal>;
+}
+
+/// Who is about to use what, for which purpose, by which policies.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UseRecord {
+    /// The request's id.
+    pub request: Uuid,
+    /// When.
+    pub time: OffsetDateTime,
+    /// The caller's organisation, or none where it could not be established.
+    pub participant: Option<NamedNode>,
+    /// The person or program.
+    pub subject: Option<String>,
+    /// The purpose.
+    pub purpose: Option<NamedNode>,
+    /// The ODRL action.
+    pub action: NamedNode,
+    /// The policies that let it through, or stopped it.
+    pub policies: Vec<NamedNode>,
+    /// The version of the policy set.
+    pub policy_version: String,
+    /// The token's `jti`.
+    pub token_id: Option<String>,
+    /// SHA-256 of the request's text, lower-case hex.
+    pub request_digest: String,
+    /// Where the request was refused: the check that failed.
+    pub refused: Option<String>,
+}
+
+/// An intent that is on disk. Cannot be copied: it is completed once.
+#[derive(Debug)]
+pub struct Intent {
+    /// What was recorded.
+    pub record: UseRecord,
+    /// Its place in the log.
+    pub sequence: u64,
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Rows or triples released.
+    pub rows: u64,
+    /// SHA-256 over the rows as they were released, lower-case hex.
+    pub result_digest: String,
+    /// Whether every source was settled.
+    pub complete: bool,
+    /// The check that ended it early, if one did.
+    pub failed: Option<String>,
+    /// When.
+    pub time: OffsetDateTime,
+}
+
+impl std::fmt::Debug for Harvest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Harvest")
+            .field("sources", &self.sources)
+            .field("unsure", &self.unsure)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a request was not answered: one closed set of codes, one text for our log, one for the peer.
+
+use std::fmt;
+
+/// What kind of refusal: maps to one gRPC status and one HTTP status, in the doors' one status file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request is malformed or asks for what is not supported.
+    Invalid,
+    /// No valid proof of who asks.
+    Unauthenticated,
+    /// Known, but not permitted.
+    Forbidden,
+    /// There is no such thing, or the caller may not know that there is.
+    NotFound,
+    /// The request contradicts the present state.
+    Conflict,
+    /// A limit on rows, memory, size or concurrency was reached.
+    Exhausted,
+    /// The deadline passed.
+    Timeout,
+    /// Something this needs does not answer now; trying again may help.
+    Unavailable,
+    /// A fault of ours.
+    Internal,
+}
+
+/// A request that was not answered: which check failed, at which party, and why.
+///
+/// `Display` is for the operator's log. Only [`Refusal::public`] may go to a peer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{check} failed{}: {detail}", .party.as_ref().map_or(String::new(), |p| format!(" at {p}")))]
+pub struct Refusal {
+    code: Code,
+    check: &'static str,
+    party: Option<String>,
+    detail: String,
+    public: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal whose detail stays with us: the peer reads the code's general text.
+    pub fn new(code: Code, check: &'static str, detail: impl fmt::Display) -> Self {
+        Self {
+            code,
+            check,
+            party: None,
+            detail: detail.to_string(),
+            public: None,
+        }
+    }
+
+    /// A refusal whose detail is about the peer's own input, so the peer may read it.
+    pub fn about_input(check: &'static str, detail: impl fmt::Display) -> Self {
+        let detail = detail.to_string();
+        Self {
+            code: Code::Invalid,
+            check,
+            party: None,
+            public: Some(detail.clone()),
+            detail,
+        }
+    }
+
+    /// Says to the peer the same as to the operator. Only for texts that hold nothing of the twin.
+    #[must_use]
+    pub fn open(mut self) -> Self {
+        self.public = Some(self.detail.clone());
+        self
+    }
+
+    /// Names the party at which the check failed, by participant id.
+    #[must_use]
+    pub fn at(mut self, party: impl Into<String>) -> Self {
+        self.party = Some(party.into());
+        self
+    }
+
+    /// The kind of refusal.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The check that failed, such as `token.exp` or `policy`.
+    pub fn check(&self) -> &'static str {
+        self.check
+    }
+
+    /// The party at which it failed, where that is not ourselves.
+    pub fn party(&self) -> Option<&str> {
+        self.party.as_deref()
+    }
+
+    /// What the peer may read.
+    pub fn public(&self) -> &str {
+        self.public.as_deref().unwrap_or(match self.code {
+            Code::Invalid => "the request is not valid",
+            Code::Unauthenticated => "authentication failed",
+            Code::Forbidden => "not permitted",
+            Code::NotFound => "not found",
+            Code::Conflict => "the request conflicts with the present state",
+            Code::Exhausted => "a limit was reached",
+            Code::Timeout => "the deadline passed",
+            Code::Unavailable => "not available now",
+            Code::Internal => "internal error",
+        })
+    }
+}

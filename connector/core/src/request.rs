@@ -1,0 +1,68 @@
+//! What is asked, before anything of it is believed.
+
+use oxrdf::{GraphName, NamedNode, Quad};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A question to be answered with rows or triples.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Ours; goes into the log, the receipt and every sub-request.
+    pub id: Uuid,
+    /// SPARQL 1.1 Query.
+    pub query: String,
+    /// Resolves relative IRIs in the query.
+    pub base: Option<String>,
+    /// The dataset given by the protocol: <https://www.w3.org/TR/sparql11-protocol/#dataset>. It wins over the query's.
+    pub dataset: Option<DatasetChoice>,
+    /// Whether to ask the peers too.
+    pub federated: bool,
+    /// The purpose the caller states; it must be the one the token carries.
+    pub purpose: Option<NamedNode>,
+    /// How long the caller is ready to wait.
+    pub patience: Option<Duration>,
+}
+
+/// Which graphs make the default graph, and which are the named ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DatasetChoice {
+    /// Merged into the default graph.
+    pub default_graphs: Vec<NamedNode>,
+    /// Named graphs.
+    pub named_graphs: Vec<NamedNode>,
+}
+
+/// A change of the twin.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// SPARQL 1.1 Update; `using` is the protocol's `using-graph-uri` and `using-named-graph-uri`.
+    Update {
+        /// The update text.
+        update: String,
+        /// Resolves relative IRIs in it.
+        base: Option<String>,
+        /// The dataset of its WHERE parts.
+        using: Option<DatasetChoice>,
+    },
+    /// Adds quads.
+    Insert(Vec<Quad>),
+    /// Makes a graph hold just these quads.
+    Replace(GraphName, Vec<Quad>),
+    /// Empties a graph.
+    Clear(GraphName),
+}
+
+/// On whose behalf a connector asks its peers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delegation {
+    /// The request this is part of.
+    pub request: Uuid,
+    /// The organisation of the caller.
+    pub participant: NamedNode,
+    /// The person or program.
+    pub subject: String,
+    /// Its roles.
+    pub roles: Vec<NamedNode>,
+    /// Its purpose.
+    pub purpose: Option<NamedNode>,
+}

@@ -1,0 +1,281 @@
+//! Fakes for the ports: just enough of each, with switches for what can go wrong.
+
+use futures::future::{BoxFuture, FutureExt, ready};
+use oxrdf::{Literal, NamedNode, Variable};
+use oxrdfio::RdfFormat;
+use spargebra::Query;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use time::OffsetDateTime;
+use twinlink_core::policy::{Permit, Policy, PolicySet};
+use twinlink_core::{
+    Applied, Authenticator, Budget, Caller, Change, Clock, Code, Connector, Credentials,
+    DatasetChoice, Delegation, Evaluated, Federation, Harvest, Head, Intent, Limits, Piece,
+    PolicySource, Recorded, Refusal, Request, Sink, Solution, Twin, UseLog, UseRecord, Workers,
+};
+
+pub(crate) const READ: &str = "
+    @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
+    <https://city.example/policy/read> a odrl:Set ; odrl:permission [
+        odrl:target <https://city.example/twin> ; odrl:action odrl:read ] .";
+
+pub(crate) const MODIFY: &str = "
+    @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
+    <https://city.example/policy/modify> a odrl:Set ; odrl:permission [
+        odrl:target <https://city.example/twin> ; odrl:action odrl:modify ] .";
+
+pub(crate) struct World {
+    pub(crate) policy: &'static str,
+    pub(crate) known: bool,
+    pub(crate) log_is_full: bool,
+    pub(crate) limits: Limits,
+    pub(crate) twin: Arc<FakeTwin>,
+    log: Arc<Mutex<Log>>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Log {
+    pub(crate) intents: Vec<UseRecord>,
+    pub(crate) completed: Vec<Recorded>,
+}
+
+#[derive(Default)]
+pub(crate) struct FakeTwin {
+    pub(crate) evaluations: AtomicUsize,
+    pub(crate) panics: AtomicBool,
+    pub(crate) hangs: AtomicBool,
+    pub(crate) hangs_after_head: AtomicBool,
+    pub(crate) never_ends: AtomicBool,
+    cancelled: AtomicBool,
+}
+
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    futures::executor::block_on(future)
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self {
+            policy: READ,
+            known: true,
+            log_is_full: false,
+            limits: Limits::default(),
+            twin: Arc::default(),
+            log: Arc::default(),
+        }
+    }
+
+    pub(crate) fn connector(&self) -> Connector {
+        let dataset = NamedNode::new_unchecked("https://city.example/twin");
+        let policies = Policy::parse(self.policy, RdfFormat::Turtle, None).unwrap_or_default();
+        Connector {
+            participant: NamedNode::new_unchecked("https://city.example/"),
+            authenticator: Arc::new(FakeAuthenticator(self.known)),
+            policies: Arc::new(FakePolicies(Arc::new(
+                PolicySet::compile(dataset, policies).unwrap(),
+            ))),
+            twin: Arc::clone(&self.twin) as _,
+            federation: Arc::new(NoFederation),
+            use_log: Arc::new(FakeLog(self.log_is_full, Arc::clone(&self.log))),
+            clock: Arc::new(ThreadClock),
+            workers: Arc::new(FreeThreads),
+            limits: self.limits,
+        }
+    }
+
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials::default()
+    }
+
+    pub(crate) fn request(&self) -> Request {
+        Request {
+            id: uuid::Uuid::now_v7(),
+            query: "SELECT ?x WHERE { ?x ?y ?z }".to_owned(),
+            base: None,
+            dataset: None,
+            federated: false,
+            purpose: None,
+            patience: None,
+        }
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        self.log.lock().unwrap().clone()
+    }
+}
+
+impl FakeTwin {
+    fn hang(&self, budget: &Budget) -> Refusal {
+        while !budget.is_cancelled() {
+            std::thread::yield_now();
+        }
+        self.cancelled.store(true, Ordering::SeqCst);
+        Refusal::new(Code::Timeout, "deadline", "cancelled")
+    }
+
+    pub(crate) fn wait_until_cancelled(&self) {
+        while !self.cancelled.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Twin for FakeTwin {
+    fn evaluate(
+        &self,
+        _: &Query,
+        _: Option<&DatasetChoice>,
+        _: &Permit,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        self.evaluations.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics.load(Ordering::SeqCst), "as told");
+        if self.hangs.load(Ordering::SeqCst) {
+            return Err(self.hang(budget));
+        }
+        sink.put(Piece::Head(Head::Solutions(vec![Variable::new_unchecked(
+            "x",
+        )])))?;
+        if self.hangs_after_head.load(Ordering::SeqCst) {
+            return Err(self.hang(budget));
+        }
+        for number in 1.. {
+            if number > 3 && !self.never_ends.load(Ordering::SeqCst) {
+                break;
+            }
+            let put = sink.put(Piece::Solutions(vec![Solution {
+                values: vec![Some(Literal::from(number).into())],
+                sources: Arc::from([0]),
+            }]));
+            if put.is_err() {
+                self.cancelled.store(true, Ordering::SeqCst);
+            }
+            put?;
+        }
+        Ok(Evaluated {
+            rows: 3,
+            ..Evaluated::default()
+        })
+    }
+
+    fn change(
+        &self,
+        _: &Change,
+        _: Option<&Permit>,
+        _: &Permit,
+        _: &Budget,
+    ) -> Result<Applied, Refusal> {
+        Ok(Applied {
+            sequence: 7,
+            ..Applied::default()
+        })
+    }
+}
+
+struct FakeAuthenticator(bool);
+
+impl Authenticator for FakeAuthenticator {
+    fn authenticate(&self, _: &Credentials, _: OffsetDateTime) -> Result<Caller, Refusal> {
+        if !self.0 {
+            return Err(Refusal::new(Code::Unauthenticated, "token", "none"));
+        }
+        Ok(Caller::assertion(
+            NamedNode::new_unchecked("https://fire.example/"),
+            "ada".to_owned(),
+            Vec::new(),
+            None,
+            "1".to_owned(),
+            false,
+        ))
+    }
+}
+
+struct FakePolicies(Arc<PolicySet>);
+
+impl PolicySource for FakePolicies {
+    fn current(&self) -> Arc<PolicySet> {
+        Arc::clone(&self.0)
+    }
+}
+
+struct FakeLog(bool, Arc<Mutex<Log>>);
+
+impl UseLog for FakeLog {
+    fn intend<'a>(&'a self, record: UseRecord) -> BoxFuture<'a, Result<Intent, Refusal>> {
+        let result = if self.0 {
+            Err(Refusal::new(
+                Code::Unavailable,
+                "use log",
+                "the disk is full",
+            ))
+        } else {
+            let mut log = self.1.lock().unwrap();
+            log.intents.push(record.clone());
+            let sequence = log.intents.len() as u64;
+            Ok(Intent { record, sequence })
+        };
+        ready(result).boxed()
+    }
+
+    fn complete<'a>(
+        &'a self,
+        intent: Intent,
+        done: Recorded,
+    ) -> BoxFuture<'a, Result<String, Refusal>> {
+        self.1.lock().unwrap().completed.push(done);
+        ready(Ok(format!("receipt {}", intent.sequence))).boxed()
+    }
+}
+
+struct NoFederation;
+
+impl Federation for NoFederation {
+    fn gather<'a>(
+        &'a self,
+        _: &'a Query,
+        _: Option<&'a DatasetChoice>,
+        _: &'a Permit,
+        _: &'a Delegation,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
+        ready(Err(Refusal::new(
+            Code::Internal,
+            "federation",
+            "there is none",
+        )))
+        .boxed()
+    }
+}
+
+/// Real time; each sleep is a thread.
+struct ThreadClock;
+
+impl Clock for ThreadClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, until: Instant) -> BoxFuture<'static, ()> {
+        let (wake, woken) = futures::channel::oneshot::channel();
+        std::thread::spawn(move || {
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+            let _ = wake.send(());
+        });
+        woken.map(drop).boxed()
+    }
+}
+
+struct FreeThreads;
+
+impl Workers for FreeThreads {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Refusal> {
+        std::thread::spawn(job);
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! Rows of an evaluation of ours, kept for a next step.
+
+use crate::peers::Rows;
+use twinlink_core::{Code, Head, Piece, Refusal, Sink};
+
+/// Keeps the pieces of an evaluation, and ends it when there are more rows than wanted.
+pub(crate) struct Collector {
+    pub(crate) head: Option<Head>,
+    pub(crate) rows: Rows,
+    pub(crate) is_cut: bool,
+    most: usize,
+}
+
+impl Collector {
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            head: None,
+            rows: Rows::default(),
+            most,
+            is_cut: false,
+        }
+    }
+}
+
+impl Sink for Collector {
+    fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
+        match piece {
+            Piece::Head(head) => self.head = Some(head),
+            Piece::Solutions(rows) => self.rows.solutions.extend(rows),
+            Piece::Triples(triples) => self.rows.triples.extend(triples),
+        }
+        self.is_cut = self.rows.solutions.len() > self.most || self.rows.triples.len() > self.most;
+        if self.is_cut {
+            return Err(Refusal::new(
+                Code::Exhausted,
+                "federation.rows",
+                "more rows than are fetched at most",
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,239 @@
+//! One federated question, top to bottom.
+
+use crate::algebra::{columns, with_pattern};
+use crate::describe::describe;
+use crate::fetch::Fetcher;
+use crate::ledger::Ledger;
+use crate::members::{Form, Members, Turns};
+use crate::merge::{OverScratch, Relay, nothing};
+use crate::needs::{everything, needs};
+use crate::peers::{FederationLimits, Peers};
+use crate::probe::Probe;
+use crate::scratch::Scratch;
+use crate::text::{depth, is_portable, query_text};
+use crate::unsure::needs_all;
+use futures::FutureExt;
+use futures::future::{BoxFuture, try_join_all};
+use oxrdf::NamedNode;
+use spargebra::Query;
+use std::sync::Arc;
+use twinlink_core::policy::Permit;
+use twinlink_core::{
+    Budget, Clock, DatasetChoice, Delegation, Federation, Harvest, Head, Merge, Refusal,
+    SourceState, Twin, Workbench, Workers,
+};
+
+/// Answers questions over this twin and its peers together.
+pub struct Federator {
+    participant: NamedNode,
+    twin: Arc<dyn Twin>,
+    workbench: Arc<dyn Workbench>,
+    workers: Arc<dyn Workers>,
+    peers: Arc<dyn Peers>,
+    clock: Arc<dyn Clock>,
+    limits: FederationLimits,
+}
+
+impl Federator {
+    /// A federator for the organisation `participant`, whose twin is the first member of every federation.
+    pub fn new(
+        participant: NamedNode,
+        twin: Arc<dyn Twin>,
+        workbench: Arc<dyn Workbench>,
+        workers: Arc<dyn Workers>,
+        peers: Arc<dyn Peers>,
+        clock: Arc<dyn Clock>,
+        limits: FederationLimits,
+    ) -> Self {
+        Self {
+            participant,
+            twin,
+            workbench,
+            workers,
+            peers,
+            clock,
+            limits,
+        }
+    }
+}
+
+impl Federation for Federator {
+    fn gather<'a>(
+        &'a self,
+        query: &'a Query,
+        dataset: Option<&'a DatasetChoice>,
+        permit: &'a Permit,
+        delegation: &'a Delegation,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
+        let mut names = vec![self.participant.clone()];
+        for peer in self.peers.list() {
+            if !names.contains(&peer) && names.len() < usize::from(u16::MAX) {
+                names.push(peer);
+            }
+        }
+        async move {
+            let ledger = Ledger::new(names.iter().cloned());
+            let members = Members {
+                ourselves: &self.participant,
+                twin: &self.twin,
+                workers: &self.workers,
+                peers: &self.peers,
+                clock: &self.clock,
+                limits: self.limits,
+                turns: names
+                    .iter()
+                    .map(|_| Turns::new(self.limits.concurrency))
+                    .collect(),
+                names,
+                dataset: choice(query, dataset),
+                permit,
+                delegation,
+                budget,
+                ledger: &ledger,
+            };
+            let merge = self.harvest(query, &members).await?;
+            Ok(Harvest {
+                sources: ledger.statuses(),
+                unsure: if ledger.is_settled() {
+                    Vec::new()
+                } else {
+                    needs_all(query)
+                },
+                merge,
+            })
+        }
+        .boxed()
+    }
+}
+
+impl Federator {
+    async fn harvest(
+        &self,
+        query: &Query,
+        members: &Members<'_>,
+    ) -> Result<Box<dyn Merge>, Refusal> {
+        let needs = needs(query);
+        let describes = matches!(query, Query::Describe { .. });
+        // What describes a node may be any triple.
+        let anything = describes.then(everything);
+        let probe = Probe::new(needs.atoms().into_iter().chain(&anything));
+        let matches = probe_all(members, &probe).await?;
+        let holders: Vec<_> = matches
+            .iter()
+            .enumerate()
+            .filter(|(_, matches)| matches.contains(&true))
+            .map(|(member, _)| member)
+            .collect();
+        if let [member] = *holders
+            && self.can_answer_alone(query, member)
+        {
+            return ask_alone(query, members, member).await;
+        }
+        let base_iri = query.base_iri().map(|base| base.as_str().to_owned());
+        let fetcher = Fetcher::new(members, &probe, matches, base_iri);
+        fetcher.fetch_all(&needs).await?;
+        if describes {
+            describe(query, &needs, &fetcher, &self.workbench).await?;
+        }
+        Ok(self.over(fetcher.into_scratch(), query, members))
+    }
+
+    fn over(&self, scratch: Scratch, query: &Query, members: &Members<'_>) -> Box<dyn Merge> {
+        Box::new(OverScratch {
+            workbench: Arc::clone(&self.workbench),
+            scratch,
+            query: query.clone(),
+            dataset: members.dataset.clone(),
+        })
+    }
+
+    /// Whether the only member that can match anything of the query may get the whole of it.
+    fn can_answer_alone(&self, query: &Query, member: usize) -> bool {
+        member == 0
+            || (is_portable(query)
+                && query_text(query).is_some_and(|text| {
+                    text.len() <= self.limits.query_bytes && depth(&text) <= self.limits.nesting
+                }))
+    }
+}
+
+/// The dataset that is chosen: the protocol's wins over the query's.
+fn choice(query: &Query, dataset: Option<&DatasetChoice>) -> Option<DatasetChoice> {
+    let is_given = |choice: &&DatasetChoice| {
+        !choice.default_graphs.is_empty() || !choice.named_graphs.is_empty()
+    };
+    dataset.filter(is_given).cloned().or_else(|| {
+        query.dataset().map(|dataset| DatasetChoice {
+            default_graphs: dataset.default.clone(),
+            named_graphs: dataset.named.clone().unwrap_or_default(),
+        })
+    })
+}
+
+/// Asks every member what it can match.
+async fn probe_all(members: &Members<'_>, probe: &Probe) -> Result<Vec<Vec<bool>>, Refusal> {
+    if probe.len() == 0 {
+        return Ok(Vec::new());
+    }
+    let query = probe.query();
+    let form = Form::Solutions(probe.columns());
+    let patience = Some(members.limits.probe_patience);
+    try_join_all((0..members.names.len()).map(|member| {
+        let (query, form) = (&query, &form);
+        async move {
+            let given = members.ask(member, query, form, patience, 1).await?;
+            let matches = given
+                .as_ref()
+                .map(|given| probe.read(&given.rows.solutions));
+            match matches {
+                Some(Some(matches)) => return Ok(matches),
+                Some(None) => {
+                    let reason = "did not say what it can match";
+                    let state = SourceState::NotEvaluable;
+                    members.ledger.trouble(member, state, reason);
+                }
+                None => {}
+            }
+            members.ledger.leave_out(member);
+            Ok(Vec::new())
+        }
+    }))
+    .await
+}
+
+/// Asks the one member for the whole answer.
+async fn ask_alone(
+    query: &Query,
+    members: &Members<'_>,
+    member: usize,
+) -> Result<Box<dyn Merge>, Refusal> {
+    let whole = with_pattern(query, crate::algebra::pattern(query).clone());
+    let form = match &whole {
+        Query::Select { pattern, .. } => Form::Solutions(columns(pattern)),
+        Query::Ask { .. } => Form::Boolean,
+        Query::Construct { .. } | Query::Describe { .. } => Form::Graph,
+    };
+    let most = usize::try_from(members.budget.rows()).unwrap_or(usize::MAX - 1);
+    let given = members.ask(member, &whole, &form, None, most).await?;
+    if let Some(given) = &given {
+        // A "yes" is something that it gave.
+        let yes = usize::from(given.head == Head::Boolean(true));
+        let rows = given.rows.solutions.len() + given.rows.triples.len();
+        members.ledger.rows(member, rows + yes);
+    }
+    Ok(Box::new(Relay {
+        // The list of names is no longer than that.
+        member: u16::try_from(member).unwrap_or(u16::MAX),
+        given: given.unwrap_or_else(|| nothing(query)),
+    }))
+}
+
+impl std::fmt::Debug for Federator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Federator")
+            .field("participant", &self.participant)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

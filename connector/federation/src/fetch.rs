@@ -1,0 +1,274 @@
+//! Fetching what a query needs: groups of patterns from the members that can match them, in rounds.
+//!
+//! A join keeps its value if every quad that one of its solutions uses is fetched. So a triple pattern is fetched from
+//! every member that can match it; patterns that one member alone can match are matched there together; conditions
+//! on all solutions go along; and a variable that has few candidates after one round restricts the next.
+
+mod group;
+mod known;
+
+use crate::ledger::Ledger;
+use crate::members::Members;
+use crate::needs::{Atom, Join, Part, everything};
+use crate::probe::{Probe, normal};
+use crate::scratch::Scratch;
+use futures::FutureExt;
+use futures::future::{BoxFuture, try_join_all};
+use group::{Group, groups};
+use known::{Candidates, Known};
+use rustc_hash::FxHashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use twinlink_core::{Refusal, SourceState};
+
+/// What each member can match, and what has been fetched.
+pub(crate) struct Fetcher<'a> {
+    pub(crate) members: &'a Members<'a>,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) probe: &'a Probe,
+    /// By member, then by the number of the pattern in the probe.
+    pub(crate) matches: Vec<Vec<bool>>,
+    pub(crate) base_iri: Option<String>,
+    scratch: Mutex<Scratch>,
+    begun: Mutex<FxHashSet<Atom>>,
+}
+
+impl<'a> Fetcher<'a> {
+    pub(crate) fn new(
+        members: &'a Members<'a>,
+        probe: &'a Probe,
+        matches: Vec<Vec<bool>>,
+        base_iri: Option<String>,
+    ) -> Self {
+        Self {
+            members,
+            ledger: members.ledger,
+            probe,
+            matches,
+            base_iri,
+            scratch: Mutex::default(),
+            begun: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn into_scratch(self) -> Scratch {
+        self.scratch
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The members that can match a pattern.
+    pub(crate) fn contributors(&self, atom: &Atom) -> Vec<usize> {
+        let Some(number) = self.probe.number(atom) else {
+            return Vec::new();
+        };
+        self.matches
+            .iter()
+            .enumerate()
+            .filter(|(_, matches)| matches.get(number).copied().unwrap_or(false))
+            .map(|(member, _)| member)
+            .collect()
+    }
+
+    /// Whether the join has no solution, because some of it matches nowhere.
+    fn is_empty(&self, join: &Join) -> bool {
+        join.triples
+            .iter()
+            .any(|atom| self.contributors(atom).is_empty())
+            || join.values.iter().any(|(_, values)| values.is_empty())
+            || join.parts.iter().any(|part| match part {
+                Part::Union(joins) => joins.iter().all(|join| self.is_empty(join)),
+                Part::Select(join, _) => self.is_empty(join),
+                Part::Dependent(..) => false,
+            })
+    }
+
+    /// Fetches all that the query needs.
+    ///
+    /// # Errors
+    /// What the query did wrong, found by our own twin.
+    pub(crate) async fn fetch_all(&self, needs: &Join) -> Result<(), Refusal> {
+        self.fetch(needs, Known::default()).await
+    }
+
+    fn fetch<'b>(&'b self, join: &'b Join, inherited: Known) -> BoxFuture<'b, Result<(), Refusal>> {
+        async move {
+            if self.is_empty(join) || inherited.is_impossible() {
+                return Ok(());
+            }
+            let alone = try_join_all(join.others.iter().map(|atom| self.alone(atom)));
+            let rounds = async {
+                let known = self.rounds(join, inherited).await?;
+                if known.is_impossible() {
+                    return Ok(Vec::new());
+                }
+                try_join_all(join.parts.iter().map(|part| self.part(part, &known))).await
+            };
+            futures::future::try_join(alone, rounds).await.map(drop)
+        }
+        .boxed()
+    }
+
+    async fn part(&self, part: &Part, known: &Known) -> Result<(), Refusal> {
+        match part {
+            Part::Union(joins) => {
+                try_join_all(joins.iter().map(|join| self.fetch(join, known.clone()))).await?;
+                Ok(())
+            }
+            Part::Select(join, visible) | Part::Dependent(join, visible) => {
+                self.fetch(join, known.only(visible)).await
+            }
+        }
+    }
+
+    /// Fetches the groups of a join; gives what is known of its variables then.
+    ///
+    /// Each round fetches the groups that are bound by what is known. Where none is, all that are left are tried with
+    /// a limit: what comes whole is fetched, and may bind the others. What is too large for that is fetched when it
+    /// is bound, or at last as it is.
+    async fn rounds(&self, join: &Join, inherited: Known) -> Result<Known, Refusal> {
+        let limits = &self.members.limits;
+        let mut known = inherited;
+        for (variable, values) in &join.values {
+            known.asked(variable, values, limits);
+        }
+        let mut groups = groups(self, join);
+        let mut may_try = limits.bindings > 0;
+        while !groups.is_empty() && !known.is_impossible() {
+            let (bound, rest): (Vec<_>, Vec<_>) =
+                groups.into_iter().partition(|group| group.is_bound(&known));
+            let is_trial = bound.is_empty() && may_try && connects(&rest);
+            let (round, rest, most) = if is_trial {
+                // Conditions are checked where few rows are left of them: a function may take long, and what it cannot
+                // evaluate counts against a member even where no solution comes near it.
+                let (checked, mut free): (Vec<_>, Vec<_>) = rest
+                    .into_iter()
+                    .partition(|group| group.is_checked(&join.filters));
+                let mut later = checked;
+                if free.is_empty() {
+                    std::mem::swap(&mut free, &mut later);
+                }
+                may_try = false;
+                (free, later, Some(limits.bindings.saturating_mul(2)))
+            } else if bound.is_empty() {
+                (rest, Vec::new(), None)
+            } else {
+                (bound, rest, None)
+            };
+            let fetches = round
+                .iter()
+                .map(|group| self.group(group, join, &known, most));
+            let fetched = try_join_all(fetches).await?;
+            groups = rest;
+            for (group, candidates) in round.into_iter().zip(fetched) {
+                match candidates {
+                    Some(candidates) => known.learn(candidates, limits),
+                    None => groups.push(group),
+                }
+            }
+        }
+        Ok(known)
+    }
+
+    /// Fetches a group from all members that can match it; none, and nothing is kept, where one of them has as many
+    /// rows as `most`.
+    async fn group(
+        &self,
+        group: &Group,
+        join: &Join,
+        known: &Known,
+        most: Option<usize>,
+    ) -> Result<Option<Candidates>, Refusal> {
+        let asked = group.members.iter().map(|member| async move {
+            let may_share = *member == 0 || self.members.limits.share_bindings;
+            let (query, form) = group.query(self, &join.filters, known, may_share, most);
+            let rows = self.members.limits.rows_per_fetch;
+            let given = self.members.ask(*member, &query, &form, None, rows).await?;
+            Ok::<_, Refusal>((*member, given))
+        });
+        let given = try_join_all(asked).await?;
+        let is_cut = given.iter().any(|(_, given)| {
+            let rows = given.as_ref().map_or(0, |given| given.rows.solutions.len());
+            most.is_some_and(|most| rows >= most)
+        });
+        if is_cut {
+            return Ok(None);
+        }
+        let mut candidates = Candidates::new(&group.variables, self.members.limits.bindings);
+        for (member, given) in given {
+            let Some(given) = given else { continue };
+            let Some(quads) = group.quads(&given, member) else {
+                let reason = "gave an answer that does not match the question";
+                let state = SourceState::NotEvaluable;
+                self.ledger.trouble(member, state, reason);
+                continue;
+            };
+            candidates.see(&group.atoms, &quads);
+            self.keep(member, quads);
+        }
+        Ok(Some(candidates))
+    }
+
+    /// The quads so far.
+    pub(crate) fn snapshot(&self) -> Scratch {
+        self.lock().clone()
+    }
+
+    /// Fetches one pattern, whatever is known.
+    pub(crate) async fn alone(&self, atom: &Atom) -> Result<(), Refusal> {
+        let is_new = self
+            .begun
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(normal(atom));
+        if !is_new {
+            return Ok(());
+        }
+        let group = Group::alone(self, atom);
+        self.group(&group, &Join::default(), &Known::default(), None)
+            .await
+            .map(drop)
+    }
+
+    /// Fetches the whole default graph of one member.
+    pub(crate) async fn everything_of(&self, member: usize) -> Result<(), Refusal> {
+        let mut group = Group::alone(self, &everything());
+        group.members = vec![member];
+        self.group(&group, &Join::default(), &Known::default(), None)
+            .await
+            .map(drop)
+    }
+
+    /// Takes quads that a member gave.
+    pub(crate) fn keep(&self, member: usize, quads: Vec<oxrdf::Quad>) {
+        self.ledger.rows(member, quads.len());
+        let Ok(source) = u16::try_from(member) else {
+            return;
+        };
+        let room = self.members.limits.quads;
+        let mut scratch = self.lock();
+        let mut is_whole = true;
+        for quad in quads {
+            is_whole &= scratch.insert(quad, source, room);
+        }
+        drop(scratch);
+        if !is_whole {
+            let reason = format!("has more than fits: {room} quads are fetched at most");
+            self.ledger.trouble(member, SourceState::Partial, &reason);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Scratch> {
+        // Inserting a quad does not panic half way.
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether some variable stands in two of the groups.
+fn connects(groups: &[Group]) -> bool {
+    groups.iter().enumerate().any(|(place, group)| {
+        groups
+            .iter()
+            .skip(place + 1)
+            .any(|other| !group.variables.is_disjoint(&other.variables))
+    })
+}

@@ -1,0 +1,262 @@
+//! Patterns that are matched together, at the members that can match them.
+
+use super::Fetcher;
+use super::known::Known;
+use crate::algebra::{Context, expression_variables, triple_variables};
+use crate::members::{Form, Given};
+use crate::needs::{Atom, Join};
+use crate::probe::{atom_pattern, in_graph};
+use crate::scratch;
+use oxrdf::{GraphName, NamedOrBlankNode, Quad, Term, Triple, Variable};
+use spargebra::Query;
+use spargebra::algebra::{Expression, GraphPattern};
+use spargebra::term::{NamedNodePattern, TermPattern};
+use std::collections::BTreeSet;
+use twinlink_core::Head;
+
+/// Either one pattern and all members that can match it, or patterns that only one and the same member can.
+pub(super) struct Group {
+    pub(super) atoms: Vec<Atom>,
+    pub(super) members: Vec<usize>,
+    pub(super) variables: BTreeSet<Variable>,
+}
+
+/// Splits the patterns of a join into groups. Those of one member are a group if variables connect them: a product of
+/// unconnected ones is not shipped.
+pub(super) fn groups(fetcher: &Fetcher<'_>, join: &Join) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for atom in &join.triples {
+        let mut group = Group::alone(fetcher, atom);
+        if group.members.len() == 1 {
+            let (same, rest): (Vec<_>, Vec<_>) = groups
+                .into_iter()
+                .partition(|other| other.is_one_with(&group));
+            groups = rest;
+            for other in same {
+                group.atoms.extend(other.atoms);
+                group.variables.extend(other.variables);
+            }
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+impl Group {
+    pub(super) fn alone(fetcher: &Fetcher<'_>, atom: &Atom) -> Self {
+        let mut variables: BTreeSet<_> = triple_variables(&atom.triple).collect();
+        if let Context::Any(graph) = &atom.context {
+            variables.insert(graph.clone());
+        }
+        Self {
+            atoms: vec![atom.clone()],
+            members: fetcher.contributors(atom),
+            variables,
+        }
+    }
+
+    fn is_one_with(&self, other: &Self) -> bool {
+        self.members == other.members
+            && !self.variables.is_disjoint(&other.variables)
+            && self.context() == other.context()
+    }
+
+    fn context(&self) -> &Context {
+        self.atoms
+            .first()
+            .map_or(&Context::Default, |atom| &atom.context)
+    }
+
+    /// The variable that stands for its graph.
+    fn graph(&self) -> Option<&Variable> {
+        match self.context() {
+            Context::Any(graph) => Some(graph),
+            Context::Default | Context::Named(_) => None,
+        }
+    }
+
+    /// Whether enough is known to fetch little of it.
+    pub(super) fn is_bound(&self, known: &Known) -> bool {
+        known.binds(&self.variables, self.graph())
+    }
+
+    /// Whether it has a condition to check.
+    pub(super) fn is_checked(&self, filters: &[Expression]) -> bool {
+        self.filters(filters).next().is_some()
+    }
+
+    fn filters<'a>(&'a self, filters: &'a [Expression]) -> impl Iterator<Item = &'a Expression> {
+        filters.iter().filter(|filter| {
+            let variables = expression_variables(filter);
+            !variables.is_empty() && variables.is_subset(&self.variables)
+        })
+    }
+
+    /// The sub-query that gives its quads: triples where the graph is known; rows where it is not, or where they are
+    /// to be counted because they may be `most`.
+    pub(super) fn query(
+        &self,
+        fetcher: &Fetcher<'_>,
+        filters: &[Expression],
+        known: &Known,
+        may_share: bool,
+        most: Option<usize>,
+    ) -> (Query, Form) {
+        let mut pattern = match self.atoms.as_slice() {
+            [atom] => atom_pattern(atom),
+            atoms => in_graph(
+                self.context(),
+                GraphPattern::Bgp {
+                    patterns: atoms.iter().map(|atom| atom.triple.clone()).collect(),
+                },
+            ),
+        };
+        if let Some(values) = known.smallest(&self.variables, self.graph(), may_share) {
+            pattern = GraphPattern::Join {
+                left: Box::new(values),
+                right: Box::new(pattern),
+            };
+        }
+        for filter in self.filters(filters) {
+            pattern = GraphPattern::Filter {
+                expr: filter.clone(),
+                inner: Box::new(pattern),
+            };
+        }
+        let base_iri = fetcher
+            .base_iri
+            .as_ref()
+            .and_then(|base| oxiri::Iri::parse(base.clone()).ok());
+        let is_witness = self.atoms.iter().all(|atom| atom.is_witness);
+        let variables: Vec<_> = self.variables.iter().cloned().collect();
+        let is_counted = most.is_some() && !variables.is_empty();
+        if is_counted || matches!(self.context(), Context::Any(_)) {
+            let mut pattern = GraphPattern::Project {
+                inner: Box::new(pattern),
+                variables: variables.clone(),
+            };
+            if most.is_some() {
+                pattern = GraphPattern::Slice {
+                    inner: Box::new(pattern),
+                    start: 0,
+                    length: most,
+                };
+            }
+            let query = Query::Select {
+                dataset: None,
+                pattern,
+                base_iri,
+            };
+            return (query, Form::Solutions(variables));
+        }
+        if is_witness {
+            pattern = GraphPattern::Slice {
+                inner: Box::new(GraphPattern::Project {
+                    inner: Box::new(pattern),
+                    variables,
+                }),
+                start: 0,
+                length: Some(1),
+            };
+        }
+        let query = Query::Construct {
+            template: self.atoms.iter().map(|atom| atom.triple.clone()).collect(),
+            dataset: None,
+            pattern,
+            base_iri,
+        };
+        (query, Form::Graph)
+    }
+
+    /// The quads of an answer; none where one of them cannot be what was asked for.
+    pub(super) fn quads(&self, given: &Given, member: usize) -> Option<Vec<Quad>> {
+        let member = u16::try_from(member).ok()?;
+        if matches!(given.head, Head::Solutions(_)) {
+            return self.quads_of_rows(given, member);
+        }
+        let graph = match self.context() {
+            Context::Named(name) => name.clone().into(),
+            Context::Default => GraphName::DefaultGraph,
+            Context::Any(_) => return None,
+        };
+        given
+            .rows
+            .triples
+            .iter()
+            .map(|triple| {
+                let is_asked = self.atoms.iter().any(|atom| matches_triple(atom, triple));
+                let triple = scratch::triple_apart(triple.clone(), member);
+                is_asked.then(|| scratch::in_graph(triple, graph.clone()))
+            })
+            .collect()
+    }
+
+    fn quads_of_rows(&self, given: &Given, member: u16) -> Option<Vec<Quad>> {
+        let mut quads = Vec::new();
+        for row in &given.rows.solutions {
+            let value = |variable: &Variable| {
+                let column = self.variables.iter().position(|name| name == variable)?;
+                row.values.get(column)?.clone()
+            };
+            for atom in &self.atoms {
+                let graph = match &atom.context {
+                    Context::Any(graph) => scratch::graph_apart(&value(graph)?, member)?,
+                    Context::Named(name) => name.clone().into(),
+                    Context::Default => GraphName::DefaultGraph,
+                };
+                let triple = Triple {
+                    subject: match term(&atom.triple.subject, value)? {
+                        Term::NamedNode(name) => name.into(),
+                        Term::BlankNode(blank) => NamedOrBlankNode::BlankNode(blank),
+                        Term::Literal(_) => return None,
+                    },
+                    predicate: match &atom.triple.predicate {
+                        NamedNodePattern::NamedNode(name) => name.clone(),
+                        NamedNodePattern::Variable(variable) => match value(variable)? {
+                            Term::NamedNode(name) => name,
+                            _ => return None,
+                        },
+                    },
+                    object: term(&atom.triple.object, value)?,
+                };
+                let triple = scratch::triple_apart(triple, member);
+                quads.push(scratch::in_graph(triple, graph));
+            }
+        }
+        Some(quads)
+    }
+}
+
+fn term(pattern: &TermPattern, value: impl Fn(&Variable) -> Option<Term>) -> Option<Term> {
+    match pattern {
+        TermPattern::NamedNode(name) => Some(name.clone().into()),
+        TermPattern::Literal(literal) => Some(literal.clone().into()),
+        TermPattern::BlankNode(_) => None,
+        TermPattern::Variable(variable) => value(variable),
+    }
+}
+
+pub(super) fn matches_triple(atom: &Atom, triple: &Triple) -> bool {
+    let predicate = match &atom.triple.predicate {
+        NamedNodePattern::NamedNode(name) => *name == triple.predicate,
+        NamedNodePattern::Variable(_) => !atom.except.contains(&triple.predicate),
+    };
+    let subject = match &atom.triple.subject {
+        TermPattern::NamedNode(name) => {
+            matches!(&triple.subject, NamedOrBlankNode::NamedNode(found) if found == name)
+        }
+        TermPattern::Variable(_) => true,
+        TermPattern::BlankNode(_) | TermPattern::Literal(_) => false,
+    };
+    let object = match &atom.triple.object {
+        TermPattern::NamedNode(name) => {
+            matches!(&triple.object, Term::NamedNode(found) if found == name)
+        }
+        TermPattern::Literal(literal) => {
+            matches!(&triple.object, Term::Literal(found) if found == literal)
+        }
+        TermPattern::Variable(_) => true,
+        TermPattern::BlankNode(_) => false,
+    };
+    predicate && subject && object
+}

@@ -1,0 +1,326 @@
+//! Asking one member: this twin on a worker, a peer through the port. Bounded in time and rows, whatever it does.
+
+use crate::collector::Collector;
+use crate::ledger::Ledger;
+use crate::peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
+use crate::text::query_text;
+use futures::FutureExt;
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use futures::lock::Mutex;
+use oxrdf::{NamedNode, Variable};
+use spargebra::Query;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use twinlink_core::policy::Permit;
+use twinlink_core::{
+    Budget, Clock, Code, DatasetChoice, Delegation, Head, Refusal, SourceState, SourceStatus, Twin,
+    Workers,
+};
+
+/// What all members are asked with, for one question.
+pub(crate) struct Members<'a> {
+    pub(crate) ourselves: &'a NamedNode,
+    pub(crate) twin: &'a Arc<dyn Twin>,
+    pub(crate) workers: &'a Arc<dyn Workers>,
+    pub(crate) peers: &'a Arc<dyn Peers>,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) limits: FederationLimits,
+    pub(crate) names: Vec<NamedNode>,
+    pub(crate) dataset: Option<DatasetChoice>,
+    pub(crate) permit: &'a Permit,
+    pub(crate) delegation: &'a Delegation,
+    pub(crate) budget: &'a Budget,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) turns: Vec<Turns>,
+}
+
+/// How many sub-requests run at a member at once.
+pub(crate) struct Turns {
+    next: AtomicUsize,
+    slots: Vec<Mutex<()>>,
+}
+
+impl Turns {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            next: AtomicUsize::new(0),
+            slots: (0..slots.max(1)).map(|_| Mutex::new(())).collect(),
+        }
+    }
+
+    async fn take(&self) -> Option<futures::lock::MutexGuard<'_, ()>> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
+        match self.slots.get(number) {
+            Some(slot) => Some(slot.lock().await),
+            None => None,
+        }
+    }
+}
+
+/// What form of answer a question has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Form {
+    Solutions(Vec<Variable>),
+    Graph,
+    Boolean,
+}
+
+impl Form {
+    fn fits(&self, head: &Head, rows: &Rows) -> bool {
+        match (self, head) {
+            (Self::Solutions(expected), Head::Solutions(found)) => {
+                expected == found
+                    && rows.triples.is_empty()
+                    && rows
+                        .solutions
+                        .iter()
+                        .all(|row| row.values.len() == expected.len())
+            }
+            (Self::Graph, Head::Graph) => rows.solutions.is_empty(),
+            (Self::Boolean, Head::Boolean(_)) => {
+                rows.solutions.is_empty() && rows.triples.is_empty()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// What came of an answer. Not all there is where the ledger has a trouble.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    pub(crate) head: Head,
+    pub(crate) rows: Rows,
+}
+
+impl Members<'_> {
+    /// Asks a member and puts what became of it into the ledger.
+    ///
+    /// # Errors
+    /// What the query did wrong, found by our own twin.
+    pub(crate) async fn ask(
+        &self,
+        member: usize,
+        query: &Query,
+        form: &Form,
+        patience: Option<Duration>,
+        rows: usize,
+    ) -> Result<Option<Given>, Refusal> {
+        let Some(turns) = self.turns.get(member) else {
+            return Ok(None);
+        };
+        let now = self.clock.instant();
+        let left = self.budget.left(now);
+        let margin = (left / 10).min(Duration::from_millis(50));
+        let mut patience_left = left.saturating_sub(margin);
+        if let Some(patience) = patience {
+            patience_left = patience_left.min(patience).min(left / 2);
+        }
+        let deadline = now + patience_left;
+        // Dropping it stops the work that was begun for it.
+        let held = Held(Budget::new(deadline, (rows as u64).saturating_add(1)));
+        let answer = async {
+            let _turn = turns.take().await;
+            if self.ledger.is_out(member) {
+                return None;
+            }
+            self.ledger.begin(member, self.clock.instant());
+            let asked = AssertUnwindSafe(self.ask_one(member, query, &held.0, rows));
+            Some(asked.catch_unwind().await.unwrap_or_else(|_| {
+                Err(Failed::Member(Unanswered::NotEvaluable {
+                    reason: "failed while it was asked".to_owned(),
+                }))
+            }))
+        };
+        let answer = match select(pin!(answer), self.clock.sleep_until(deadline)).await {
+            Either::Left((Some(answer), _)) => answer,
+            Either::Left((None, _)) => return Ok(None),
+            Either::Right(_) => Err(Failed::Member(Unanswered::TimedOut)),
+        };
+        self.ledger.end(member, self.clock.instant());
+        match answer {
+            Ok(answer) => Ok(self.take(member, answer, form, rows)),
+            Err(Failed::Member(why)) => Ok(self.excuse(member, why, form, rows)),
+            Err(Failed::Question(refusal)) => Err(refusal),
+        }
+    }
+
+    fn take(
+        &self,
+        member: usize,
+        mut answer: SubAnswer,
+        form: &Form,
+        most: usize,
+    ) -> Option<Given> {
+        if !form.fits(&answer.head, &answer.rows) {
+            let reason = "gave an answer of another form than it was asked for";
+            self.ledger
+                .trouble(member, SourceState::NotEvaluable, reason);
+            return None;
+        }
+        self.ledger.says(member, &answer.status);
+        let rows = &mut answer.rows;
+        if rows.solutions.len() > most || rows.triples.len() > most {
+            rows.solutions.truncate(most);
+            rows.triples.truncate(most);
+            self.cut(member, most);
+        }
+        Some(Given {
+            head: answer.head,
+            rows: answer.rows,
+        })
+    }
+
+    fn cut(&self, member: usize, most: usize) {
+        let reason = format!("has more than the {most} rows that are fetched at most");
+        self.ledger.trouble(member, SourceState::Partial, &reason);
+    }
+
+    fn excuse(&self, member: usize, why: Unanswered, form: &Form, most: usize) -> Option<Given> {
+        let (state, reason) = match why {
+            Unanswered::Denied { reason } => (SourceState::Denied, format!("denied it: {reason}")),
+            Unanswered::Unreachable { reason } => (
+                SourceState::Unreachable,
+                format!("cannot be reached: {reason}"),
+            ),
+            Unanswered::TimedOut => (
+                SourceState::TimedOut,
+                "did not answer within its share of the time".to_owned(),
+            ),
+            Unanswered::NotEvaluable { reason } => (
+                SourceState::NotEvaluable,
+                format!("cannot evaluate it: {reason}"),
+            ),
+            Unanswered::Broken {
+                reason,
+                head,
+                mut rows,
+            } => {
+                let reason = format!("broke off its answer: {reason}");
+                self.ledger.trouble(member, SourceState::Partial, &reason);
+                let head = head?;
+                if !form.fits(&head, &rows) || matches!(head, Head::Boolean(_)) {
+                    return None;
+                }
+                rows.solutions.truncate(most);
+                rows.triples.truncate(most);
+                return Some(Given { head, rows });
+            }
+        };
+        self.ledger.trouble(member, state, &reason);
+        None
+    }
+
+    async fn ask_one(
+        &self,
+        member: usize,
+        query: &Query,
+        budget: &Budget,
+        rows: usize,
+    ) -> Result<SubAnswer, Failed> {
+        if member == 0 {
+            return self.ask_ourselves(query, budget, rows).await;
+        }
+        let peer = self.names.get(member).ok_or_else(Failed::unknown)?;
+        let question = SubQuery {
+            query: query_text(query).ok_or_else(Failed::unknown)?,
+            dataset: self.dataset.clone(),
+            delegation: self.delegation.clone(),
+            budget: budget.clone(),
+        };
+        Ok(self.peers.ask(peer, &question).await?)
+    }
+
+    async fn ask_ourselves(
+        &self,
+        query: &Query,
+        budget: &Budget,
+        most: usize,
+    ) -> Result<SubAnswer, Failed> {
+        let (twin, permit) = (Arc::clone(self.twin), self.permit.clone());
+        let (dataset, budget) = (self.dataset.clone(), budget.clone());
+        let query = query.clone();
+        let (sender, receiver) = oneshot::channel();
+        self.workers
+            .run(Box::new(move || {
+                let mut sink = Collector::new(most);
+                let end = twin.evaluate(&query, dataset.as_ref(), &permit, &budget, &mut sink);
+                // The receiver is gone where the question was given up.
+                drop(sender.send((end, sink)));
+            }))
+            .map_err(Failed::Question)?;
+        let (end, sink) = receiver.await.map_err(|_| {
+            Failed::Question(Refusal::new(
+                Code::Internal,
+                "federation.twin",
+                "the evaluation of this twin's part ended without a result",
+            ))
+        })?;
+        let is_cut = sink.is_cut;
+        let evaluated = match end {
+            Ok(evaluated) => evaluated,
+            // The collector ended it.
+            Err(_) if is_cut => Default::default(),
+            Err(refusal) => {
+                return Err(match refusal.code() {
+                    Code::Timeout => Failed::Member(Unanswered::TimedOut),
+                    Code::Exhausted => Failed::Member(Unanswered::Broken {
+                        reason: refusal.public().to_owned(),
+                        head: sink.head,
+                        rows: sink.rows,
+                    }),
+                    Code::Unavailable => Failed::Member(Unanswered::Unreachable {
+                        reason: refusal.public().to_owned(),
+                    }),
+                    _ => Failed::Question(refusal),
+                });
+            }
+        };
+        Ok(SubAnswer {
+            head: sink.head.ok_or_else(Failed::unknown)?,
+            rows: sink.rows,
+            status: SourceStatus {
+                participant: self.ourselves.clone(),
+                state: SourceState::Complete,
+                rows: evaluated.rows,
+                elapsed: Duration::ZERO,
+                as_of: evaluated.as_of,
+                policies: self.permit.policies().to_vec(),
+                not_evaluable: evaluated.not_evaluable,
+                reason: None,
+                receipt: None,
+            },
+        })
+    }
+}
+
+enum Failed {
+    Member(Unanswered),
+    Question(Refusal),
+}
+
+impl Failed {
+    fn unknown() -> Self {
+        Self::Member(Unanswered::NotEvaluable {
+            reason: "the question cannot be put to it".to_owned(),
+        })
+    }
+}
+
+impl From<Unanswered> for Failed {
+    fn from(why: Unanswered) -> Self {
+        Self::Member(why)
+    }
+}
+
+/// A share of a budget that is cancelled when nobody waits for its result any more.
+struct Held(Budget);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}

@@ -1,0 +1,131 @@
+//! How peers are asked: the port, and what one request may cost. Implemented where the sockets are.
+
+use futures::future::BoxFuture;
+use oxrdf::{NamedNode, Triple};
+use std::time::Duration;
+use twinlink_core::{Budget, DatasetChoice, Delegation, Head, Solution, SourceStatus};
+
+/// The connectors of other organisations.
+pub trait Peers: Send + Sync {
+    /// The participant ids of all peers, in a stable order.
+    fn list(&self) -> Vec<NamedNode>;
+
+    /// Asks one peer. The answer is about the peer's own twin: it does not ask its peers in turn.
+    ///
+    /// Need not watch the deadline: whoever calls drops the future when it has passed.
+    ///
+    /// # Errors
+    /// Why there is no answer, or how much of it there is.
+    fn ask<'a>(
+        &'a self,
+        peer: &'a NamedNode,
+        question: &'a SubQuery,
+    ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>>;
+}
+
+/// A question to one peer, part of a larger one.
+#[derive(Debug, Clone)]
+pub struct SubQuery {
+    /// SPARQL 1.1 Query, without FROM.
+    pub query: String,
+    /// The dataset it is about, where the caller chose one.
+    pub dataset: Option<DatasetChoice>,
+    /// On whose behalf.
+    pub delegation: Delegation,
+    /// The time and the rows that the peer has.
+    pub budget: Budget,
+}
+
+/// The rows of an answer that was received.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rows {
+    /// Of SELECT.
+    pub solutions: Vec<Solution>,
+    /// Of CONSTRUCT and DESCRIBE.
+    pub triples: Vec<Triple>,
+}
+
+/// What a peer answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubAnswer {
+    /// Its form.
+    pub head: Head,
+    /// Its rows.
+    pub rows: Rows,
+    /// What the peer says of itself: state, age, policies, items not evaluated, receipt.
+    pub status: SourceStatus,
+}
+
+/// Why there is no answer, or not the whole of it. Reasons are plain words for the caller.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unanswered {
+    /// The peer does not permit this to this caller.
+    #[error("denied: {reason}")]
+    Denied {
+        /// The peer's word.
+        reason: String,
+    },
+    /// No connection.
+    #[error("unreachable: {reason}")]
+    Unreachable {
+        /// What failed: name, address, handshake.
+        reason: String,
+    },
+    /// No answer in time.
+    #[error("timed out")]
+    TimedOut,
+    /// The peer cannot evaluate the question.
+    #[error("not evaluable: {reason}")]
+    NotEvaluable {
+        /// The peer's word.
+        reason: String,
+    },
+    /// The answer began and did not end.
+    #[error("broken off: {reason}")]
+    Broken {
+        /// What broke.
+        reason: String,
+        /// The form of the answer, where it got that far.
+        head: Option<Head>,
+        /// What came before.
+        rows: Rows,
+    },
+}
+
+/// What one federated question may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FederationLimits {
+    /// The longest to wait for a member to say what it can contribute; never more than half of what is left.
+    pub probe_patience: Duration,
+    /// The most rows or triples of one sub-request; a member that has more is `partial`.
+    pub rows_per_fetch: usize,
+    /// The most quads fetched for one question; a member whose quads do not fit any more is `partial`.
+    pub quads: usize,
+    /// The most sub-requests that run at one peer at once for one question.
+    pub concurrency: usize,
+    /// Whether values learnt from one member are sent to another peer to keep its answer short. They tell the peer
+    /// what this caller may know of the others; without, more is fetched and the answer is the same.
+    pub share_bindings: bool,
+    /// The most values sent with one sub-request. Twice as many rows are fetched at most to find out whether a
+    /// pattern has that few; with 0, every pattern is fetched whole.
+    pub bindings: usize,
+    /// The longest query sent to a peer as a whole, in bytes.
+    pub query_bytes: usize,
+    /// The deepest nesting of brackets in a query sent as a whole.
+    pub nesting: usize,
+}
+
+impl Default for FederationLimits {
+    fn default() -> Self {
+        Self {
+            probe_patience: Duration::from_secs(5),
+            rows_per_fetch: 200_000,
+            quads: 2_000_000,
+            concurrency: 4,
+            share_bindings: true,
+            bindings: 1_000,
+            query_bytes: 128 * 1024,
+            nesting: 48,
+        }
+    }
+}

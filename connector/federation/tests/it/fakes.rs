@@ -1,0 +1,423 @@
+//! Members in memory: a dataset each, with switches for what can go wrong.
+
+use crate::merged::evaluate;
+use futures::FutureExt;
+use futures::future::{BoxFuture, pending};
+use oxrdf::{Dataset, NamedNode, Quad, Variable};
+use oxrdfio::RdfFormat;
+use spargebra::{Query, SparqlParser};
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use twinlink_core::policy::{Ask, Permit, Policy, PolicySet};
+use twinlink_core::{
+    Applied, Budget, Change, Clock, Code, DatasetChoice, Delegation, Evaluated, Federation,
+    Harvest, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Twin, Workbench, Workers,
+};
+use twinlink_federation::{
+    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Unanswered,
+};
+
+/// How a member behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mode {
+    #[default]
+    Well,
+    Denies,
+    Unreachable,
+    Hangs,
+    /// Answers the probe and hangs then.
+    HangsLater,
+    /// Breaks off after the first row of what is not the probe.
+    Breaks,
+    /// Gives one column too many.
+    Lies,
+    /// Gives triples that were not asked for.
+    Invents,
+    Panics,
+}
+
+pub(crate) fn iri(text: &str) -> NamedNode {
+    NamedNode::new_unchecked(text)
+}
+
+pub(crate) fn participant(number: usize) -> NamedNode {
+    iri(&format!("https://member{number}.example/"))
+}
+
+/// Everything a federated question needs.
+pub(crate) struct World {
+    pub(crate) members: Vec<Vec<Quad>>,
+    pub(crate) modes: BTreeMap<usize, Mode>,
+    pub(crate) limits: FederationLimits,
+    pub(crate) asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
+}
+
+/// An answer as a reader sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) head: Head,
+    pub(crate) rows: Rows,
+    pub(crate) sources: Vec<SourceStatus>,
+    pub(crate) unsure: Vec<String>,
+}
+
+impl World {
+    pub(crate) fn new(members: Vec<Vec<Quad>>) -> Self {
+        Self {
+            members,
+            modes: BTreeMap::new(),
+            limits: FederationLimits::default(),
+            asked: Arc::default(),
+        }
+    }
+
+    pub(crate) fn with(mut self, member: usize, mode: Mode) -> Self {
+        self.modes.insert(member, mode);
+        self
+    }
+
+    pub(crate) fn ask(&self, query: &str) -> Answer {
+        self.ask_about(query, None).unwrap()
+    }
+
+    pub(crate) fn ask_about(
+        &self,
+        query: &str,
+        dataset: Option<&DatasetChoice>,
+    ) -> Result<Answer, Refusal> {
+        let query = SparqlParser::new().parse_query(query).unwrap();
+        let clock = Arc::new(PatientClock(Arc::new(Mutex::new(Instant::now()))));
+        let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
+        let mode = |member| self.modes.get(&member).copied().unwrap_or_default();
+        let federator = Federator::new(
+            participant(0),
+            Arc::new(FakeTwin {
+                dataset: self.members[0].iter().cloned().collect(),
+                mode: mode(0),
+                asked: Arc::clone(&self.asked),
+            }),
+            Arc::new(FakeWorkbench),
+            Arc::new(RightHere),
+            Arc::new(FakePeers {
+                members: self
+                    .members
+                    .iter()
+                    .enumerate()
+                    .skip(1)
+                    .map(|(number, quads)| (quads.iter().cloned().collect(), mode(number)))
+                    .collect(),
+                asked: Arc::clone(&self.asked),
+            }),
+            Arc::clone(&clock) as _,
+            self.limits,
+        );
+        let (permit, delegation) = (permit(), delegation());
+        let Harvest {
+            sources,
+            unsure,
+            merge,
+        } = futures::executor::block_on(federator.gather(
+            &query,
+            dataset,
+            &permit,
+            &delegation,
+            &budget,
+        ))?;
+        assert!(
+            budget.left(clock.instant()) > Duration::ZERO,
+            "gathering took all the time there was"
+        );
+        let mut sink = Kept::default();
+        merge.run(&budget, &mut sink)?;
+        Ok(Answer {
+            head: sink.head.unwrap(),
+            rows: sink.rows,
+            sources,
+            unsure,
+        })
+    }
+
+    /// How many requests each member got.
+    pub(crate) fn requests(&self) -> Vec<usize> {
+        let asked = self.asked.lock().unwrap();
+        (0..self.members.len())
+            .map(|member| asked.iter().filter(|(number, _)| *number == member).count())
+            .collect()
+    }
+}
+
+fn permit() -> Permit {
+    let policy = "
+        @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
+        <https://member0.example/policy/read> a odrl:Set ; odrl:permission [
+            odrl:target <https://member0.example/twin> ; odrl:action odrl:read ] .";
+    let policies = Policy::parse(policy, RdfFormat::Turtle, None).unwrap();
+    PolicySet::compile(iri("https://member0.example/twin"), policies)
+        .unwrap()
+        .decide(&Ask {
+            participant: participant(0),
+            subject: "officer".to_owned(),
+            roles: Vec::new(),
+            purpose: None,
+            action: iri("http://www.w3.org/ns/odrl/2/read"),
+            now: "2026-11-20T12:00:00Z"
+                .parse::<oxsdatatypes::DateTime>()
+                .unwrap(),
+        })
+        .unwrap()
+}
+
+fn delegation() -> Delegation {
+    Delegation {
+        request: uuid::Uuid::nil(),
+        participant: participant(0),
+        subject: "officer".to_owned(),
+        roles: Vec::new(),
+        purpose: None,
+    }
+}
+
+fn pour(
+    dataset: &Dataset,
+    query: &Query,
+    choice: Option<&DatasetChoice>,
+    sink: &mut dyn Sink,
+) -> Result<Evaluated, Refusal> {
+    let (head, rows) = evaluate(dataset, query, choice)
+        .map_err(|error| Refusal::about_input("sparql.evaluation", error))?;
+    let count = rows.solutions.len() + rows.triples.len();
+    sink.put(Piece::Head(head))?;
+    for rows in rows.solutions.chunks(7) {
+        sink.put(Piece::Solutions(rows.to_vec()))?;
+    }
+    for triples in rows.triples.chunks(7) {
+        sink.put(Piece::Triples(triples.to_vec()))?;
+    }
+    Ok(Evaluated {
+        rows: count as u64,
+        ..Evaluated::default()
+    })
+}
+
+struct FakeTwin {
+    dataset: Dataset,
+    mode: Mode,
+    asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
+}
+
+impl Twin for FakeTwin {
+    fn evaluate(
+        &self,
+        query: &Query,
+        dataset: Option<&DatasetChoice>,
+        _: &Permit,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        let question = SubQuery {
+            query: query.to_string(),
+            dataset: dataset.cloned(),
+            delegation: delegation(),
+            budget: budget.clone(),
+        };
+        self.asked.lock().unwrap().push((0, question));
+        if self.mode == Mode::Hangs {
+            return Err(Refusal::new(
+                Code::Timeout,
+                "deadline",
+                "the deadline passed",
+            ));
+        }
+        pour(&self.dataset, query, dataset, sink)
+    }
+
+    fn change(
+        &self,
+        _: &Change,
+        _: Option<&Permit>,
+        _: &Permit,
+        _: &Budget,
+    ) -> Result<Applied, Refusal> {
+        Err(Refusal::new(Code::Internal, "twin", "not asked for"))
+    }
+}
+
+struct FakeWorkbench;
+
+impl Workbench for FakeWorkbench {
+    fn evaluate_over(
+        &self,
+        quads: Vec<Quad>,
+        query: &Query,
+        _: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        pour(&quads.into_iter().collect(), query, None, sink)
+    }
+}
+
+struct FakePeers {
+    members: Vec<(Dataset, Mode)>,
+    asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
+}
+
+impl Peers for FakePeers {
+    fn list(&self) -> Vec<NamedNode> {
+        (1..=self.members.len()).map(participant).collect()
+    }
+
+    fn ask<'a>(
+        &'a self,
+        peer: &'a NamedNode,
+        question: &'a SubQuery,
+    ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>> {
+        let number = self.list().iter().position(|name| name == peer).unwrap();
+        self.asked
+            .lock()
+            .unwrap()
+            .push((number + 1, question.clone()));
+        let (dataset, mode) = &self.members[number];
+        async move { answer(dataset, *mode, peer, question).await }.boxed()
+    }
+}
+
+async fn answer(
+    dataset: &Dataset,
+    mode: Mode,
+    peer: &NamedNode,
+    question: &SubQuery,
+) -> Result<SubAnswer, Unanswered> {
+    let reason = "as told".to_owned();
+    let query = SparqlParser::new()
+        .parse_query(&question.query)
+        .unwrap_or_else(|error| panic!("{error} in {}", question.query));
+    let (head, mut rows) = evaluate(dataset, &query, question.dataset.as_ref()).unwrap();
+    let is_probe = question.query.starts_with("SELECT ?e0 ");
+    match mode {
+        Mode::Denies => return Err(Unanswered::Denied { reason }),
+        Mode::Unreachable => return Err(Unanswered::Unreachable { reason }),
+        Mode::Hangs => return pending().await,
+        Mode::HangsLater if !is_probe => return pending().await,
+        Mode::Breaks if !is_probe => {
+            rows.solutions.truncate(1);
+            rows.triples.truncate(1);
+            return Err(Unanswered::Broken {
+                reason,
+                head: Some(head),
+                rows,
+            });
+        }
+        Mode::Lies => {
+            for row in &mut rows.solutions {
+                row.values.push(None);
+            }
+            if let Head::Solutions(mut variables) = head {
+                variables.push(Variable::new_unchecked("more"));
+                let head = Head::Solutions(variables);
+                return Ok(SubAnswer {
+                    head,
+                    rows,
+                    status: status(peer),
+                });
+            }
+        }
+        Mode::Invents => rows.triples.push(oxrdf::Triple::new(
+            iri("urn:never"),
+            iri("urn:asked"),
+            iri("urn:for"),
+        )),
+        Mode::Panics => panic!("as told"),
+        _ => {}
+    }
+    Ok(SubAnswer {
+        head,
+        rows,
+        status: status(peer),
+    })
+}
+
+fn status(peer: &NamedNode) -> SourceStatus {
+    SourceStatus {
+        participant: peer.clone(),
+        state: SourceState::Complete,
+        rows: 0,
+        elapsed: Duration::ZERO,
+        as_of: None,
+        policies: vec![iri("https://policy.example/p")],
+        not_evaluable: 0,
+        reason: None,
+        receipt: None,
+    }
+}
+
+struct RightHere;
+
+impl Workers for RightHere {
+    fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Refusal> {
+        job();
+        Ok(())
+    }
+}
+
+/// Its time passes only when nothing else happens.
+struct PatientClock(Arc<Mutex<Instant>>);
+
+impl Clock for PatientClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH
+    }
+
+    fn instant(&self) -> Instant {
+        *self.0.lock().unwrap()
+    }
+
+    fn sleep_until(&self, until: Instant) -> BoxFuture<'static, ()> {
+        // All fakes answer within a few polls: whoever still sleeps after many waits for nothing else.
+        let now = Arc::clone(&self.0);
+        Patience(1_000)
+            .map(move |()| {
+                let mut now = now.lock().unwrap();
+                *now = until.max(*now);
+            })
+            .boxed()
+    }
+}
+
+struct Patience(usize);
+
+impl Future for Patience {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0 == 0 {
+            return Poll::Ready(());
+        }
+        self.0 -= 1;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[derive(Default)]
+struct Kept {
+    head: Option<Head>,
+    rows: Rows,
+}
+
+impl Sink for Kept {
+    fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
+        match piece {
+            Piece::Head(head) => {
+                assert!(self.head.is_none(), "two heads");
+                self.head = Some(head);
+            }
+            Piece::Solutions(rows) => self.rows.solutions.extend(rows),
+            Piece::Triples(triples) => self.rows.triples.extend(triples),
+        }
+        Ok(())
+    }
+}

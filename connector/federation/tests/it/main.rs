@@ -1,0 +1,15 @@
+//! The federated answer against the answer over the merge; what is said when a member fails; what a question costs.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails here fails rightly"
+)]
+
+mod equal;
+mod failures;
+mod fakes;
+mod merged;
+mod requests;
+mod shapes;
+mod sources;

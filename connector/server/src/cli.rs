@@ -1,0 +1,97 @@
+//! The command line: arguments in, exit code out. Data goes to standard output, all else to standard error.
+
+mod ask;
+mod check;
+mod console;
+pub(crate) mod init;
+pub(crate) mod load;
+pub(crate) mod network;
+mod policy;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+pub use console::Console;
+
+/// The connector of an Internet of Twins: answer questions about your twin and your peers' twins, under your policies.
+#[derive(Debug, Parser)]
+#[command(
+    name = "twinlink",
+    version,
+    after_help = "Exit codes: 0 done; 1 it failed, the reason is on standard error; 2 the command line is wrong;\n\
+                  3 an answer came, but a source is missing (query).\n\
+                  Start here: twinlink demo"
+)]
+struct Arguments {
+    /// The connector's configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "twinlink.toml",
+        env = "TWINLINK_CONFIG"
+    )]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a new connector: participant id, keys, configuration, policies that permit nobody but its own stewards.
+    Init(init::InitArguments),
+    /// Run the connector until it is told to stop (Ctrl-C, SIGTERM). SIGHUP reads policies, peers and certificates again.
+    Serve,
+    /// Load RDF (Turtle, N-Triples, N-Quads, TriG, RDF/XML, JSON-LD; gzip too) or OpenStreetMap extracts (.osm.pbf).
+    Import(load::ImportArguments),
+    /// Write the twin, or one graph of it, as RDF.
+    Export(load::ExportArguments),
+    /// Ask a SPARQL question of this connector, or with --federated of its peers too.
+    Query(ask::QueryArguments),
+    /// Add or list the organisations that this connector knows.
+    #[command(subcommand)]
+    Peer(network::PeerCommand),
+    /// Issue an access token for a person or program of this organisation.
+    Token(ask::TokenArguments),
+    /// Look at policies: what they do, whether it is what you expect, and what a change of them would do.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(check::ConfigCommand),
+    /// Check certificate, clock, port, peers and policies, and name what fails.
+    Doctor(check::DoctorArguments),
+    /// Play an ammonia leak in Helsinki with three connectors, then leave them running.
+    Demo(crate::demo::DemoArguments),
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let console = Console::new();
+    let config = &arguments.config;
+    let result = match arguments.command {
+        Command::Init(given) => init::run(&given, &console),
+        Command::Serve => crate::wire::run(config),
+        Command::Import(given) => load::import(config, &given, &console),
+        Command::Export(given) => load::export(config, &given),
+        Command::Query(given) => ask::query(config, &given, &console),
+        Command::Peer(given) => network::run(config, &given, &console),
+        Command::Token(given) => ask::token(config, &given, &console),
+        Command::Policy(given) => policy::run(config, &given, &console),
+        Command::Config(given) => check::config(config, &given, &console),
+        Command::Doctor(given) => check::doctor(config, &given, &console),
+        Command::Demo(given) => crate::demo::run(&given, &console),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            console.error(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command failed: one line for a person, that says what to do.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,192 @@
+//! `twinlink query` and `twinlink token`: asking as a person of this organisation.
+
+mod result;
+
+use super::{Console, Failure};
+use crate::config::{self, Config};
+use crate::session::{Person, Session};
+use clap::{Args, ValueEnum};
+use oxrdf::NamedNode;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
+use twinlink_client::QueryOptions;
+use twinlink_vocab::tl;
+
+/// The exit code of an answer that lacks a source.
+const INCOMPLETE: u8 = 3;
+
+#[derive(Debug, Args)]
+pub(super) struct QueryArguments {
+    /// The SPARQL query. Without it and without --file it is read from standard input.
+    query: Option<String>,
+    /// A file that holds the query.
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    file: Option<PathBuf>,
+    /// Ask the peers too, and answer over all twins together.
+    #[arg(long)]
+    federated: bool,
+    #[command(flatten)]
+    person: PersonArguments,
+    /// Ask this participant's connector instead of our own.
+    #[arg(long, value_name = "IRI")]
+    at: Option<String>,
+    /// How to print the answer. Rows: table, json, csv, tsv, xml. Graphs: turtle, ntriples, rdfxml, jsonld.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Write the outcome (sources, states, policies, receipt) to this file as JSON.
+    #[arg(long, value_name = "FILE")]
+    outcome: Option<PathBuf>,
+    /// How long to wait for the whole answer, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
+}
+
+/// Who asks.
+#[derive(Debug, Args)]
+pub(super) struct PersonArguments {
+    /// The purpose of the use.
+    #[arg(long, value_name = "IRI")]
+    purpose: Option<String>,
+    /// A role of yours. May be given more than once; without one you ask as a steward of your organisation.
+    #[arg(long = "role", value_name = "IRI")]
+    roles: Vec<String>,
+    /// Who you are, for the record of use.
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
+    subject: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TokenArguments {
+    #[command(flatten)]
+    person: PersonArguments,
+    /// For this participant's connector instead of our own.
+    #[arg(long, value_name = "IRI")]
+    at: Option<String>,
+    /// How long the token is valid, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    lifetime: u64,
+}
+
+/// How an answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Table,
+    Json,
+    Csv,
+    Tsv,
+    Xml,
+    Turtle,
+    Ntriples,
+    Rdfxml,
+    Jsonld,
+}
+
+pub(super) fn query(
+    file: &Path,
+    given: &QueryArguments,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let config = Config::load(file)?;
+    let text = given.text()?;
+    let person = given.person.person()?;
+    let at = optional("--at", given.at.as_deref())?;
+    let session = Session::open(&config, at.as_ref())?;
+    let deadline = Instant::now() + Duration::from_secs(given.timeout);
+    let outcome = crate::wire::runtime()?.block_on(async {
+        let client = session
+            .connect(person.clone())
+            .await
+            .map_err(|error| no_answer(&session, &error))?;
+        let options = QueryOptions {
+            federated: given.federated,
+            purpose: person.purpose.clone(),
+            ..QueryOptions::new(text, deadline)
+        };
+        let answer = client.query(options).await?;
+        result::print(answer, given.format, console).await
+    })?;
+    result::explain(&outcome, console);
+    if let Some(path) = &given.outcome {
+        fs::write(path, format!("{}\n", result::to_json(&outcome)))
+            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    Ok(if outcome.complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(INCOMPLETE)
+    })
+}
+
+pub(super) fn token(
+    file: &Path,
+    given: &TokenArguments,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let config = Config::load(file)?;
+    let at = optional("--at", given.at.as_deref())?;
+    let session = Session::open(&config, at.as_ref())?;
+    let token = session.token(&given.person.person()?, Duration::from_secs(given.lifetime))?;
+    console.say(token.reveal());
+    console.note(format_args!(
+        "for <{}> at {}; valid {} s, and only with the certificate {}",
+        session.audience().as_str(),
+        session.url(),
+        given.lifetime,
+        config.identity.certificate.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+impl QueryArguments {
+    fn text(&self) -> Result<String, Failure> {
+        if let Some(query) = &self.query {
+            return Ok(query.clone());
+        }
+        if let Some(path) = &self.file {
+            return fs::read_to_string(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()).into());
+        }
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .map_err(|error| format!("cannot read the query from standard input: {error}"))?;
+        Ok(text)
+    }
+}
+
+impl PersonArguments {
+    pub(super) fn person(&self) -> Result<Person, Failure> {
+        let mut roles = self
+            .roles
+            .iter()
+            .map(|role| config::iri(role).map_err(|problem| format!("--role {problem}").into()))
+            .collect::<Result<Vec<_>, Failure>>()?;
+        if roles.is_empty() {
+            roles.push(tl::STEWARD.into_owned());
+        }
+        Ok(Person {
+            subject: self.subject.clone(),
+            roles,
+            purpose: optional("--purpose", self.purpose.as_deref())?,
+        })
+    }
+}
+
+/// The usual reason for no connection is that nobody serves.
+pub(super) fn no_answer(session: &Session, error: &Failure) -> Failure {
+    format!(
+        "<{}> at {}: {error}; is it running? `twinlink doctor` tells more",
+        session.audience().as_str(),
+        session.url()
+    )
+    .into()
+}
+
+fn optional(option: &str, text: Option<&str>) -> Result<Option<NamedNode>, Failure> {
+    text.map(|text| config::iri(text).map_err(|problem| format!("{option} {problem}").into()))
+        .transpose()
+}

@@ -1,0 +1,305 @@
+//! `twinlink config check` and `twinlink doctor`: is it right, and if not, what and at whom.
+
+use super::{Console, Failure};
+use crate::config::{Config, PeerFile};
+use crate::session::{Person, Session};
+use crate::wire;
+use clap::{Args, Subcommand};
+use oxrdf::NamedNode;
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
+use twinlink_trust::{CertificateFacts, Identity};
+use twinlink_vocab::tl;
+
+/// A certificate that ends within this time wants renewal.
+const SOON: time::Duration = time::Duration::weeks(4);
+
+/// How long doctor waits for one connector.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Read the configuration, the peers and the policies as `serve` would, and print what is in effect.
+    Check,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DoctorArguments {
+    /// As JSON: a list of checks with name, party, outcome and detail.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn config(
+    file: &Path,
+    command: &ConfigCommand,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let ConfigCommand::Check = command;
+    let config = Config::load(file)?;
+    let peers = config.peers()?;
+    wire::trusted(&config, peers.clone())?;
+    let policies = wire::policies(&config)?;
+    let limits = config.limits;
+    console.say(format_args!(
+        "participant  {}\ndataset      {}\nlisten       {}\npublic_url   {}\nstore        {}\nkey          {} (not shown)\npeers        {}\npolicies     {} in {}, version {}\nlimits       {} s, {} rows, {} bytes of query, {} at once",
+        config.participant.as_str(),
+        config.dataset.as_str(),
+        config.listen,
+        config.public_url,
+        config.store.display(),
+        config.identity.key.display(),
+        peers.len(),
+        policies.policies().len(),
+        config.policies.display(),
+        policies.version(),
+        limits.deadline.as_secs(),
+        limits.rows,
+        limits.query_bytes,
+        config.concurrency,
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One check of the doctor.
+struct Finding {
+    check: &'static str,
+    party: String,
+    /// What is wrong; or none and a word on how it is.
+    result: Result<String, String>,
+}
+
+pub(super) fn doctor(
+    file: &Path,
+    given: &DoctorArguments,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let findings = match Config::load(file) {
+        Ok(config) => examine(&config)?,
+        Err(error) => vec![Finding {
+            check: "config",
+            party: "this connector".to_owned(),
+            result: Err(error.to_string()),
+        }],
+    };
+    let failed = findings.iter().filter(|f| f.result.is_err()).count();
+    if given.json {
+        let list: Vec<serde_json::Value> = findings.iter().map(Finding::to_json).collect();
+        console.say(serde_json::Value::Array(list));
+    } else {
+        for finding in &findings {
+            let (word, detail) = match &finding.result {
+                Ok(detail) => ("ok  ", detail),
+                Err(detail) => ("FAIL", detail),
+            };
+            console.say(format_args!(
+                "{word} {:<12} {}: {detail}",
+                finding.check, finding.party
+            ));
+        }
+    }
+    if failed > 0 {
+        let one = if failed == 1 { "check" } else { "checks" };
+        return Err(format!("{failed} {one} of {} failed", findings.len()).into());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
+    let own = config.participant.as_str();
+    let mut findings = vec![
+        finding(
+            "config",
+            own,
+            Ok(format!("{} is valid", config.file.display())),
+        ),
+        finding("certificate", own, certificate(config)),
+        finding("clock", own, clock(config)),
+        finding("policies", own, policies(config)),
+    ];
+    let peers = match config.peers() {
+        Ok(peers) => peers,
+        Err(error) => {
+            findings.push(finding("peers", own, Err(error.to_string())));
+            return Ok(findings);
+        }
+    };
+    for peer in &peers {
+        findings.push(finding("peer.card", &peer.participant, card(peer)));
+    }
+    match wire::trusted(config, peers.clone()) {
+        Ok(_) => findings.push(finding(
+            "trust",
+            own,
+            Ok("certificates and keys hold together".to_owned()),
+        )),
+        Err(error) => {
+            findings.push(finding("trust", own, Err(error.to_string())));
+            return Ok(findings);
+        }
+    }
+    let runtime = wire::runtime()?;
+    findings.push(finding("store", own, store(config)));
+    findings.push(finding("port", own, port(config, &runtime)));
+    for peer in peers.iter().filter(|peer| peer.url.is_some()) {
+        let result = runtime.block_on(reach(config, Some(&peer.participant())));
+        findings.push(finding("peer.reach", &peer.participant, result));
+    }
+    Ok(findings)
+}
+
+fn finding(check: &'static str, party: &str, result: Result<String, String>) -> Finding {
+    Finding {
+        check,
+        party: party.to_owned(),
+        result,
+    }
+}
+
+fn certificate(config: &Config) -> Result<String, String> {
+    let identity = Identity::load(&config.identity.certificate, &config.identity.key)
+        .map_err(|error| error.to_string())?;
+    validity(identity.facts())
+}
+
+fn validity(facts: &CertificateFacts) -> Result<String, String> {
+    let now = OffsetDateTime::now_utc();
+    if now < facts.not_before {
+        return Err(format!(
+            "is valid only from {}: is the clock right?",
+            facts.not_before
+        ));
+    }
+    if now > facts.not_after {
+        return Err(format!("ended on {}: renew it", facts.not_after));
+    }
+    let days = (facts.not_after - now).whole_days();
+    if facts.not_after - now < SOON {
+        return Err(format!("ends in {days} days: renew it now"));
+    }
+    Ok(format!("valid for {days} more days"))
+}
+
+/// Without a time server to ask, what can be told is whether time ran backwards against our own files.
+fn clock(config: &Config) -> Result<String, String> {
+    let now = SystemTime::now();
+    for path in [&config.file, &config.identity.certificate] {
+        let written = fs::metadata(path)
+            .and_then(|data| data.modified())
+            .map_err(|error| format!("cannot look at {}: {error}", path.display()))?;
+        if let Ok(ahead) = written.duration_since(now)
+            && ahead > Duration::from_secs(60)
+        {
+            return Err(format!(
+                "is {} s behind the time at which {} was written",
+                ahead.as_secs(),
+                path.display()
+            ));
+        }
+    }
+    Ok(format!("{}", OffsetDateTime::now_utc()))
+}
+
+fn policies(config: &Config) -> Result<String, String> {
+    let set = wire::policies(config).map_err(|error| error.to_string())?;
+    match set.policies().len() {
+        0 => Err(format!(
+            "there are none in {}: nobody may ask anything",
+            config.policies.display()
+        )),
+        count => Ok(format!("{count} policies, version {}", set.version())),
+    }
+}
+
+fn card(peer: &PeerFile) -> Result<String, String> {
+    if peer.roles.is_empty() && peer.purposes.is_empty() {
+        Ok("may assert no roles and no purposes".to_owned())
+    } else {
+        Ok(format!(
+            "may assert {} roles and {} purposes",
+            peer.roles.len(),
+            peer.purposes.len()
+        ))
+    }
+}
+
+fn store(config: &Config) -> Result<String, String> {
+    match TwinStore::open(&config.store, EvaluationOptions::default()) {
+        Ok(store) => {
+            let snapshot = store.snapshot();
+            Ok(format!(
+                "{} quads, change {}",
+                snapshot.len(),
+                snapshot.sequence()
+            ))
+        }
+        Err(StoreError::InUse(_)) => Ok("in use by the running connector".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Either we run and answer on our port, or the port is free.
+fn port(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<String, String> {
+    match TcpListener::bind(config.listen) {
+        Ok(_) => Ok(format!(
+            "{} is free: the connector does not run",
+            config.listen
+        )),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => runtime
+            .block_on(reach(config, None))
+            .map_err(|problem| format!("{} is taken, and not by us: {problem}", config.listen)),
+        Err(error) => Err(format!("cannot listen on {}: {error}", config.listen)),
+    }
+}
+
+/// Connects as a steward and asks who is there. A peer that knows us but permits nothing is reached all the same.
+async fn reach(config: &Config, at: Option<&NamedNode>) -> Result<String, String> {
+    let session = Session::open(config, at).map_err(|error| error.to_string())?;
+    let person = Person {
+        subject: "doctor".to_owned(),
+        roles: vec![tl::STEWARD.into_owned()],
+        purpose: None,
+    };
+    // What a peer lets our stewards assert is its own affair: to be told "not permitted" is to be reached.
+    let person = Person {
+        roles: if at.is_some() {
+            Vec::new()
+        } else {
+            person.roles
+        },
+        ..person
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let client = tokio::time::timeout_at(deadline, session.connect(person))
+        .await
+        .map_err(|_| format!("{} does not answer in {PATIENCE:?}", session.url()))?
+        .map_err(|error| format!("{}: {error}", session.url()))?;
+    match client.describe(None, deadline).await {
+        Ok(described) => Ok(format!(
+            "{} answers, version {}",
+            session.url(),
+            described.version
+        )),
+        Err(twinlink_client::Error::Denied(_)) => Ok(format!(
+            "{} answers; it permits nothing without a purpose",
+            session.url()
+        )),
+        Err(error) => Err(format!("{}: {error}", session.url())),
+    }
+}
+
+impl Finding {
+    fn to_json(&self) -> serde_json::Value {
+        let (ok, detail) = match &self.result {
+            Ok(detail) => (true, detail),
+            Err(detail) => (false, detail),
+        };
+        serde_json::json!({"check": self.check, "party": self.party, "ok": ok, "detail": detail})
+    }
+}

@@ -1,0 +1,253 @@
+//! `twinlink import` and `twinlink export`: files into the twin, and the twin into files.
+
+use super::ask::{PersonArguments, no_answer};
+use super::{Console, Failure};
+use crate::config::{self, Config};
+use crate::session::Session;
+use crate::wire;
+use clap::{Args, ValueEnum};
+use oxrdf::{GraphName, NamedNode, Quad};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
+use twinlink_client::ImportOptions;
+use twinlink_core::{Budget, Change, Twin as _};
+use twinlink_ingest::{Kind, OsmOptions, ReadOptions, Syntax, WriteOptions, Writer};
+use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
+use twinlink_vocab::odrl;
+
+/// Quads sent to a running connector in one piece of text.
+const CHUNK: usize = 256 * 1024;
+
+/// How long a running connector may take to make an import durable.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArguments {
+    /// The files, each by its ending: .ttl .nt .nq .trig .rdf .xml .jsonld .json, with .gz too; .osm.pbf.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The graph for triples of formats that have none. [default: the default graph]
+    #[arg(long, value_name = "IRI")]
+    graph: Option<String>,
+    /// Resolves relative IRIs. [default: none]
+    #[arg(long, value_name = "IRI")]
+    base: Option<String>,
+    #[command(flatten)]
+    person: PersonArguments,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// Where to write. [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Only this graph.
+    #[arg(long, value_name = "IRI")]
+    graph: Option<String>,
+    /// The syntax.
+    #[arg(long, value_enum, default_value = "nquads")]
+    format: ExportFormat,
+    /// Compress with gzip.
+    #[arg(long)]
+    gzip: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    Nquads,
+    Trig,
+    Ntriples,
+    Turtle,
+    Rdfxml,
+    Jsonld,
+}
+
+/// Reads all files first: a broken one leaves the twin as it was.
+pub(super) fn import(
+    file: &Path,
+    given: &ImportArguments,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
+    let config = Config::load(file)?;
+    let graph = match &given.graph {
+        Some(graph) => config::iri(graph)
+            .map_err(|problem| format!("--graph {problem}"))?
+            .into(),
+        None => GraphName::DefaultGraph,
+    };
+    let mut quads = Vec::new();
+    for path in &given.files {
+        quads.extend(read(path, given, &graph, console)?);
+    }
+    let inserted = match open(&config) {
+        Ok(store) => insert(&config, &store, quads)?,
+        Err(StoreError::InUse(_)) => send(&config, given, quads)?,
+        Err(error) => return Err(error.into()),
+    };
+    console.say(format_args!("{inserted} quads added, on disk"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(
+    path: &Path,
+    given: &ImportArguments,
+    graph: &GraphName,
+    console: &Console,
+) -> Result<Vec<Quad>, Failure> {
+    let name = path.display().to_string();
+    let unreadable = |error: io::Error| format!("cannot read {name}: {error}");
+    let input = File::open(path).map_err(unreadable)?;
+    let bar = console.bar(input.metadata().map_err(unreadable)?.len(), &name);
+    let watch = bar.clone();
+    let progress = move |bytes| watch.set_position(bytes);
+    let quads = match Kind::from_file_name(&name)? {
+        Kind::Rdf(syntax) => {
+            let options = ReadOptions {
+                name,
+                syntax,
+                base: given.base.clone(),
+                graph: graph.clone(),
+                named_graphs: true,
+                limit: u64::MAX,
+            };
+            twinlink_ingest::quads(BufReader::new(input), &options, progress)?
+                .collect::<Result<_, _>>()?
+        }
+        Kind::OsmPbf => {
+            let options = OsmOptions {
+                name,
+                base: NamedNode::new_unchecked("https://www.openstreetmap.org/"),
+                graph: graph.clone(),
+                limit: u64::MAX,
+            };
+            let (quads, report) = twinlink_ingest::read_osm(input, &options, progress)?;
+            console.note(report);
+            quads
+        }
+    };
+    bar.finish_and_clear();
+    Ok(quads)
+}
+
+pub(super) fn open(config: &Config) -> Result<TwinStore, StoreError> {
+    TwinStore::open(&config.store, EvaluationOptions::default())
+}
+
+/// No connector runs: the quads go into the store at once, if the policies let a steward do that.
+pub(crate) fn insert(config: &Config, store: &TwinStore, quads: Vec<Quad>) -> Result<u64, Failure> {
+    let modify = wire::steward(config, odrl::MODIFY)?;
+    // What a steward may not see is not counted either.
+    let read = wire::steward(config, odrl::READ).ok();
+    let budget = Budget::new(std::time::Instant::now() + PATIENCE, u64::MAX);
+    let applied = store
+        .change(&Change::Insert(quads), read.as_ref(), &modify, &budget)
+        .map_err(|refusal| Failure::from(refusal.to_string()))?;
+    Ok(applied.inserted)
+}
+
+/// The connector runs and owns its store: it takes the quads over gRPC, as a steward's import, all or none.
+fn send(config: &Config, given: &ImportArguments, quads: Vec<Quad>) -> Result<u64, Failure> {
+    let session = Session::open(config, None)?;
+    let person = given.person.person()?;
+    wire::runtime()?.block_on(async {
+        let client = session
+            .connect(person.clone())
+            .await
+            .map_err(|error| no_answer(&session, &error))?;
+        let options = ImportOptions {
+            media_type: Syntax::NQuads.media_type().to_owned(),
+            base: None,
+            graph: None,
+            gzip: false,
+            replace: false,
+            purpose: person.purpose.clone(),
+            deadline: Instant::now() + PATIENCE,
+        };
+        let chunks = futures::stream::iter(Chunks(quads.into_iter()));
+        Ok(client.import(options, chunks).await?.inserted)
+    })
+}
+
+/// N-Quads text in pieces, made as they are sent.
+struct Chunks(std::vec::IntoIter<Quad>);
+
+impl Iterator for Chunks {
+    type Item = io::Result<bytes::Bytes>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut text = String::with_capacity(CHUNK);
+        while text.len() < CHUNK
+            && let Some(quad) = self.0.next()
+        {
+            text.push_str(&quad.to_string());
+            text.push_str(" .\n");
+        }
+        (!text.is_empty()).then(|| Ok(text.into()))
+    }
+}
+
+/// Reads the store itself, so the connector must not run: what a steward may export of a running one is a query.
+pub(super) fn export(file: &Path, given: &ExportArguments) -> Result<ExitCode, Failure> {
+    let config = Config::load(file)?;
+    let store = open(&config).map_err(|error| match error {
+        StoreError::InUse(_) => Failure::from(
+            "the connector is running: stop it, or export by `twinlink query 'CONSTRUCT ...'`",
+        ),
+        error => error.into(),
+    })?;
+    let permit = wire::steward(&config, odrl::READ)?;
+    let graph = match &given.graph {
+        Some(graph) => Some(GraphName::NamedNode(
+            config::iri(graph).map_err(|problem| format!("--graph {problem}"))?,
+        )),
+        None => None,
+    };
+    let out: Box<dyn Write> = match &given.output {
+        Some(path) => Box::new(
+            File::create_new(path)
+                .map_err(|error| format!("cannot make {}: {error}", path.display()))?,
+        ),
+        None => Box::new(io::stdout().lock()),
+    };
+    let options = WriteOptions {
+        syntax: given.format.syntax(),
+        gzip: given.gzip,
+        prefixes: Vec::new(),
+    };
+    let mut writer = Writer::new(BufWriter::new(out), &options)?;
+    let snapshot = store.snapshot();
+    for quad in snapshot.quads(permit.guard()) {
+        if let Some(graph) = &graph {
+            if &quad.graph_name == graph {
+                // A single graph goes out as triples: the file's reader says where they belong.
+                writer.write(&Quad::new(
+                    quad.subject,
+                    quad.predicate,
+                    quad.object,
+                    GraphName::DefaultGraph,
+                ))?;
+            }
+        } else {
+            writer.write(&quad)?;
+        }
+    }
+    writer.finish()?.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl ExportFormat {
+    fn syntax(self) -> Syntax {
+        match self {
+            Self::Nquads => Syntax::NQuads,
+            Self::Trig => Syntax::TriG,
+            Self::Ntriples => Syntax::NTriples,
+            Self::Turtle => Syntax::Turtle,
+            Self::Rdfxml => Syntax::RdfXml,
+            Self::Jsonld => Syntax::JsonLd,
+        }
+    }
+}

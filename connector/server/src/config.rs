@@ -1,0 +1,466 @@
+//! The configuration file: read once, validated once, typed from then on.
+
+use oxrdf::NamedNode;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use twinlink_core::Limits;
+
+/// The version of the file format that this program reads and writes.
+pub const VERSION: u32 = 1;
+
+/// One connector's configuration, valid.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the file lies; relative paths in it start at its folder.
+    pub file: PathBuf,
+    /// Who we are: an absolute https IRI.
+    pub participant: NamedNode,
+    /// The IRI of our twin: what policies name as their target.
+    pub dataset: NamedNode,
+    /// Where we listen. Port 0 takes any free port.
+    pub listen: SocketAddr,
+    /// How others reach us, without a slash at the end.
+    pub public_url: String,
+    /// The folder of the twin.
+    pub store: PathBuf,
+    /// The folder of the policies: `*.ttl` and `*.jsonld`.
+    pub policies: PathBuf,
+    /// The folder of the peers: one `*.toml` each.
+    pub peers: PathBuf,
+    /// Certificate, key and who vouches for our own clients.
+    pub identity: Identity,
+    /// What one request may cost.
+    pub limits: Limits,
+    /// Requests evaluated at once.
+    pub concurrency: usize,
+}
+
+/// Paths of the key material.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Our certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// The authority of our own organisation's certificates, PEM.
+    pub authority: PathBuf,
+    /// Revocation lists, PEM.
+    pub revocations: Vec<PathBuf>,
+}
+
+/// A peer as its file has it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeerFile {
+    /// Participant id.
+    pub participant: String,
+    /// Where its connector listens. None for an organisation that only asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The authority of its certificates, PEM.
+    pub authority: String,
+    /// The public keys of its access tokens: JWK, as JSON text.
+    pub token_keys: Vec<String>,
+    /// Roles that it may assert for its people. None given: none.
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// Purposes that it may assert. None given: none.
+    #[serde(default)]
+    pub purposes: Vec<String>,
+}
+
+/// What is wrong with a configuration, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}{}", .path.display(), if .source.kind() == std::io::ErrorKind::NotFound { "; `twinlink init` makes one, `--config FILE` names another" } else { "" })]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is not TOML of the expected shape.
+    #[error("{}: {message}", .path.display())]
+    Syntax {
+        /// Which file.
+        path: PathBuf,
+        /// Line, column and what was wrong there.
+        message: String,
+    },
+    /// A value is not allowed.
+    #[error("{}: `{key}` {problem}", .path.display())]
+    Value {
+        /// Which file.
+        path: PathBuf,
+        /// Which key.
+        key: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    version: u32,
+    participant: String,
+    dataset: String,
+    listen: String,
+    public_url: String,
+    #[serde(default = "default_store")]
+    store: PathBuf,
+    #[serde(default = "default_policies")]
+    policies: PathBuf,
+    #[serde(default = "default_peers")]
+    peers: PathBuf,
+    identity: RawIdentity,
+    #[serde(default)]
+    limits: RawLimits,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawIdentity {
+    certificate: PathBuf,
+    key: PathBuf,
+    authority: PathBuf,
+    #[serde(default)]
+    revocations: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    deadline_seconds: Option<u64>,
+    rows: Option<u64>,
+    query_bytes: Option<usize>,
+    nesting: Option<usize>,
+    body_bytes: Option<usize>,
+    concurrency: Option<usize>,
+}
+
+fn default_store() -> PathBuf {
+    "twin".into()
+}
+
+fn default_policies() -> PathBuf {
+    "policies".into()
+}
+
+fn default_peers() -> PathBuf {
+    "peers".into()
+}
+
+impl Config {
+    /// Reads and validates the file.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file and the key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::validate(path, read_toml(path)?)
+    }
+
+    fn validate(path: &Path, raw: RawConfig) -> Result<Self, ConfigError> {
+        let wrong = |key: &'static str, problem: String| ConfigError::Value {
+            path: path.to_owned(),
+            key,
+            problem,
+        };
+        if raw.version != VERSION {
+            return Err(wrong(
+                "version",
+                format!("is {}, this program reads {VERSION}", raw.version),
+            ));
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let limits = raw.limits.validate(&wrong)?;
+        Ok(Self {
+            participant: identifier(&raw.participant).map_err(|p| wrong("participant", p))?,
+            dataset: identifier(&raw.dataset).map_err(|p| wrong("dataset", p))?,
+            listen: raw.listen.parse().map_err(|_| {
+                wrong(
+                    "listen",
+                    format!(
+                        "is `{}`, expected an address and port such as `0.0.0.0:7443`",
+                        raw.listen
+                    ),
+                )
+            })?,
+            public_url: url(&raw.public_url).map_err(|p| wrong("public_url", p))?,
+            store: folder.join(raw.store),
+            policies: folder.join(raw.policies),
+            peers: folder.join(raw.peers),
+            identity: Identity {
+                certificate: folder.join(raw.identity.certificate),
+                key: folder.join(raw.identity.key),
+                authority: folder.join(raw.identity.authority),
+                revocations: raw
+                    .identity
+                    .revocations
+                    .iter()
+                    .map(|p| folder.join(p))
+                    .collect(),
+            },
+            limits,
+            concurrency: raw.limits.concurrency.unwrap_or(64),
+            file: path.to_owned(),
+        })
+    }
+
+    /// The peers' files, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the peer's file and the key.
+    pub fn peers(&self) -> Result<Vec<PeerFile>, ConfigError> {
+        files(&self.peers, &["toml"])?
+            .iter()
+            .map(|path| PeerFile::load(path))
+            .collect()
+    }
+
+    /// The policies' files, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ConfigError::Read`] where the folder cannot be read.
+    pub fn policy_files(&self) -> Result<Vec<PathBuf>, ConfigError> {
+        files(&self.policies, &["ttl", "jsonld"])
+    }
+}
+
+impl RawLimits {
+    fn validate(
+        &self,
+        wrong: &impl Fn(&'static str, String) -> ConfigError,
+    ) -> Result<Limits, ConfigError> {
+        let default = Limits::default();
+        let seconds = self.deadline_seconds.unwrap_or(default.deadline.as_secs());
+        if seconds == 0 || seconds > 3600 {
+            return Err(wrong(
+                "limits.deadline_seconds",
+                format!("is {seconds}, expected 1 to 3600"),
+            ));
+        }
+        if self.concurrency == Some(0) || self.concurrency > Some(4096) {
+            return Err(wrong(
+                "limits.concurrency",
+                "is out of range, expected 1 to 4096".to_owned(),
+            ));
+        }
+        let nesting = self.nesting.unwrap_or(default.nesting);
+        if nesting > 256 {
+            return Err(wrong(
+                "limits.nesting",
+                format!("is {nesting}, expected at most 256"),
+            ));
+        }
+        Ok(Limits {
+            deadline: Duration::from_secs(seconds),
+            rows: self.rows.unwrap_or(default.rows),
+            query_bytes: self.query_bytes.unwrap_or(default.query_bytes),
+            nesting,
+            body_bytes: self.body_bytes.unwrap_or(default.body_bytes),
+        })
+    }
+}
+
+impl PeerFile {
+    /// Reads and validates a peer's file, or the card that `twinlink init` wrote.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the file and the key.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let peer: Self = read_toml(path)?;
+        peer.validate(path)?;
+        Ok(peer)
+    }
+
+    fn validate(&self, path: &Path) -> Result<(), ConfigError> {
+        let wrong = |key: &'static str, problem: String| ConfigError::Value {
+            path: path.to_owned(),
+            key,
+            problem,
+        };
+        identifier(&self.participant).map_err(|p| wrong("participant", p))?;
+        if let Some(address) = &self.url {
+            url(address).map_err(|p| wrong("url", p))?;
+        }
+        for role in &self.roles {
+            iri(role).map_err(|p| wrong("roles", p))?;
+        }
+        for purpose in &self.purposes {
+            iri(purpose).map_err(|p| wrong("purposes", p))?;
+        }
+        if self.token_keys.is_empty() {
+            return Err(wrong(
+                "token_keys",
+                "is empty: without a key none of its tokens can be verified".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The participant id. Valid once the file is loaded.
+    pub fn participant(&self) -> NamedNode {
+        NamedNode::new_unchecked(self.participant.clone())
+    }
+}
+
+/// What `twinlink init` writes.
+pub(crate) fn render(
+    participant: &NamedNode,
+    dataset: &NamedNode,
+    listen: &str,
+    public_url: &str,
+) -> String {
+    format!(
+        r#"# Twinlink connector. Every key is checked at start: `twinlink config check`.
+version = {VERSION}
+
+# Who we are, and the twin that our policies name as their target.
+participant = {participant:?}
+dataset = {dataset:?}
+
+# Where we listen (gRPC and HTTP on one TLS port), and how others reach us.
+listen = {listen:?}
+public_url = {public_url:?}
+
+# Folders, seen from this file.
+store = "twin"
+policies = "policies"
+peers = "peers"
+
+[identity]
+certificate = "identity/certificate.pem"
+key = "identity/key.pem"
+authority = "identity/authority.pem"
+# revocations = ["identity/revocations.pem"]
+
+# [limits]
+# deadline_seconds = 30   # the longest a request may run
+# rows = 1000000          # the most rows of one answer
+# query_bytes = 262144    # the longest query text
+# nesting = 64            # the deepest nesting of brackets in a query
+# body_bytes = 268435456  # the largest body of RDF
+# concurrency = 64        # requests evaluated at once
+"#,
+        participant = participant.as_str(),
+        dataset = dataset.as_str(),
+    )
+}
+
+fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, ConfigError> {
+    let failed = |source| ConfigError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut found = Vec::new();
+    match fs::read_dir(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                let path = entry.map_err(failed)?.path();
+                let ending = path.extension().and_then(|e| e.to_str());
+                if ending.is_some_and(|e| endings.contains(&e)) {
+                    found.push(path);
+                }
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// An absolute IRI.
+pub(crate) fn iri(text: &str) -> Result<NamedNode, String> {
+    NamedNode::new(text).map_err(|error| format!("holds `{text}`, which is not an IRI: {error}"))
+}
+
+fn identifier(text: &str) -> Result<NamedNode, String> {
+    if text.starts_with("https://") {
+        iri(text)
+    } else {
+        Err(format!(
+            "is `{text}`, expected an https IRI such as `https://city.example/`"
+        ))
+    }
+}
+
+fn url(text: &str) -> Result<String, String> {
+    let valid = text
+        .strip_prefix("https://")
+        .is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '?', '#']));
+    if valid {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(format!(
+            "is `{text}`, expected a URL such as `https://city.example:7443`"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("twinlink.toml");
+        fs::write(&path, text).unwrap();
+        Config::load(&path)
+    }
+
+    fn rendered() -> String {
+        let participant = NamedNode::new("https://city.example/").unwrap();
+        let dataset = NamedNode::new("https://city.example/twin").unwrap();
+        render(
+            &participant,
+            &dataset,
+            "127.0.0.1:7443",
+            "https://localhost:7443",
+        )
+    }
+
+    #[test]
+    fn what_init_writes_is_valid() {
+        let config = load(&rendered()).unwrap();
+        assert_eq!(config.participant.as_str(), "https://city.example/");
+        assert_eq!(config.limits, Limits::default());
+        assert!(config.peers().unwrap().is_empty());
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_with_their_place() {
+        let error = load(&format!("{}\n[limit]\nrows = 1\n", rendered())).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("limit") && text.contains("line"), "{text}");
+    }
+
+    #[test]
+    fn wrong_values_name_their_key() {
+        for (from, to, key) in [
+            ("version = 1", "version = 2", "version"),
+            ("https://city.example/\"", "city\"", "participant"),
+            ("127.0.0.1:7443", "localhost", "listen"),
+            ("https://localhost:7443", "localhost:7443", "public_url"),
+        ] {
+            let error = load(&rendered().replacen(from, to, 1)).unwrap_err();
+            assert!(error.to_string().contains(&format!("`{key}`")), "{error}");
+        }
+    }
+}

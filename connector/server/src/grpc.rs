@@ -1,0 +1,180 @@
+//! The gRPC door: `twinlink.v1`, health and reflection on the one way of requests.
+
+mod describe;
+mod import;
+mod outcome;
+mod query;
+
+use crate::serve::PeerCertificate;
+use crate::status::status;
+use futures::FutureExt as _;
+use oxrdf::NamedNode;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::metadata::MetadataMap;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status, Streaming};
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+use twinlink_client::MESSAGE_BYTES;
+use twinlink_core::{Connector, Credentials, Refusal, Secret};
+use twinlink_proto::v1::{self, connector_server::ConnectorServer};
+
+/// The participant ids of the peers there are now.
+pub type Participants = Arc<dyn Fn() -> Vec<NamedNode> + Send + Sync>;
+
+/// The largest message that a client may send: queries and chunks are far smaller.
+const REQUEST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The routes of the gRPC door. A path that is none of its own is left to whatever it is merged with.
+pub fn routes(connector: Arc<Connector>, participants: Participants) -> Routes {
+    let door = ConnectorServer::new(Door {
+        connector,
+        participants,
+    })
+    .max_decoding_message_size(REQUEST_BYTES)
+    .max_encoding_message_size(MESSAGE_BYTES);
+    let mut routes = Routes::new(door).add_service(health());
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(twinlink_proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1();
+    match reflection {
+        Ok(reflection) => routes = routes.add_service(reflection),
+        // The descriptors are compiled in and tested: without reflection all else still works.
+        Err(error) => tracing::error!(%error, "no reflection"),
+    }
+    Routes::from(routes.into_axum_router().reset_fallback())
+}
+
+/// <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
+fn health() -> HealthServer<HealthService> {
+    let reporter = HealthReporter::new();
+    // Ready at once: nobody else has the reporter yet.
+    reporter
+        .set_service_status("twinlink.v1.Connector", ServingStatus::Serving)
+        .now_or_never();
+    HealthServer::new(HealthService::from_health_reporter(reporter))
+}
+
+/// What the calls need.
+struct Door {
+    connector: Arc<Connector>,
+    participants: Participants,
+}
+
+#[tonic::async_trait]
+impl v1::connector_server::Connector for Door {
+    type QueryStream = query::Answers;
+
+    async fn query(
+        &self,
+        request: Request<v1::QueryRequest>,
+    ) -> Result<Response<query::Answers>, Status> {
+        query::query(&self.connector, request).await
+    }
+
+    async fn import(
+        &self,
+        request: Request<Streaming<v1::ImportRequest>>,
+    ) -> Result<Response<v1::ImportResponse>, Status> {
+        import::import(&self.connector, request)
+            .await
+            .map(Response::new)
+            .map_err(|refusal| status(&refusal, None))
+    }
+
+    async fn describe(
+        &self,
+        request: Request<v1::DescribeRequest>,
+    ) -> Result<Response<v1::DescribeResponse>, Status> {
+        describe::describe(&self.connector, &self.participants, request)
+            .await
+            .map(Response::new)
+            .map_err(|refusal| status(&refusal, None))
+    }
+}
+
+/// What the call shows of who asks.
+fn credentials<T>(request: &Request<T>) -> Result<Credentials, Refusal> {
+    let mut given = request.metadata().get_all("authorization").iter();
+    let token = match (given.next(), given.next()) {
+        (None, _) => None,
+        (Some(one), None) => one.to_str().ok().and_then(bearer),
+        (Some(_), Some(_)) => {
+            return Err(Refusal::about_input(
+                "grpc.authorization",
+                "there is more than one authorization header: send one",
+            ));
+        }
+    };
+    Ok(Credentials {
+        token,
+        certificate: request
+            .extensions()
+            .get::<PeerCertificate>()
+            .map(|PeerCertificate(der)| der.to_vec()),
+    })
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>; of another scheme there is no token, which trust then refuses.
+fn bearer(value: &str) -> Option<Secret> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::new(token.trim()))
+}
+
+/// How long the client will wait, from `grpc-timeout`:
+/// <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests>.
+fn patience(metadata: &MetadataMap) -> Result<Option<Duration>, Refusal> {
+    let Some(value) = metadata.get("grpc-timeout") else {
+        return Ok(None);
+    };
+    let text = value.to_str().unwrap_or_default();
+    parse_timeout(text).map(Some).ok_or_else(|| {
+        Refusal::about_input(
+            "grpc.timeout",
+            "grpc-timeout is not up to 8 digits and a unit of H, M, S, m, u or n",
+        )
+    })
+}
+
+fn parse_timeout(text: &str) -> Option<Duration> {
+    let unit = text.chars().next_back()?;
+    let digits = text.strip_suffix(unit)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        'H' => Duration::from_secs(number * 3600),
+        'M' => Duration::from_secs(number * 60),
+        'S' => Duration::from_secs(number),
+        'm' => Duration::from_millis(number),
+        'u' => Duration::from_micros(number),
+        'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// A field that holds an IRI, or is empty.
+fn iri(check: &'static str, field: &str, text: &str) -> Result<Option<NamedNode>, Refusal> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    NamedNode::new(text).map(Some).map_err(|error| {
+        Refusal::about_input(
+            check,
+            format_args!("{field} `{text}` is not an IRI: {error}"),
+        )
+    })
+}
+
+fn some(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

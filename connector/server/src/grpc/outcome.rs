@@ -1,0 +1,57 @@
+//! The head and the end of an answer, on the wire.
+
+use std::time::SystemTime;
+use twinlink_core::{Head, Outcome, SourceState, SourceStatus};
+use twinlink_proto::v1::{self, query_response::Part};
+
+pub(super) fn head(head: &Head) -> Part {
+    let kind = match head {
+        Head::Solutions(variables) => v1::head::Kind::Variables(v1::Variables {
+            names: variables
+                .iter()
+                .map(|variable| variable.as_str().to_owned())
+                .collect(),
+        }),
+        Head::Graph => v1::head::Kind::Graph(v1::Graph {}),
+        Head::Boolean(value) => v1::head::Kind::Boolean(*value),
+    };
+    Part::Head(v1::Head { kind: Some(kind) })
+}
+
+pub(super) fn outcome(outcome: Outcome) -> Part {
+    Part::Outcome(v1::Outcome {
+        sources: outcome.sources.into_iter().map(source).collect(),
+        rows: outcome.rows,
+        complete: outcome.complete,
+        unsure: outcome.unsure,
+        receipt: outcome.receipt,
+    })
+}
+
+fn source(status: SourceStatus) -> v1::SourceStatus {
+    let state = match status.state {
+        SourceState::Complete => v1::SourceState::Complete,
+        SourceState::Partial => v1::SourceState::Partial,
+        SourceState::Empty => v1::SourceState::Empty,
+        SourceState::Denied => v1::SourceState::Denied,
+        SourceState::Unreachable => v1::SourceState::Unreachable,
+        SourceState::TimedOut => v1::SourceState::TimedOut,
+        SourceState::Stale => v1::SourceState::Stale,
+        SourceState::NotEvaluable => v1::SourceState::NotEvaluable,
+    };
+    v1::SourceStatus {
+        participant: status.participant.into_string(),
+        state: state.into(),
+        rows: status.rows,
+        elapsed: status.elapsed.try_into().ok(),
+        as_of: status.as_of.map(|time| SystemTime::from(time).into()),
+        policies: status
+            .policies
+            .into_iter()
+            .map(oxrdf::NamedNode::into_string)
+            .collect(),
+        not_evaluable: status.not_evaluable,
+        reason: status.reason.unwrap_or_default(),
+        receipt: status.receipt.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,192 @@
+//! `Query`: a reply of the request's way as a stream of messages.
+
+use super::{credentials, iri, outcome, patience, some};
+use crate::status::status;
+use futures::Stream;
+use futures::stream::{self, BoxStream, StreamExt as _};
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tonic::{Request, Response, Status};
+use twinlink_client::Encoder;
+use twinlink_core::{
+    Code, Connector, DatasetChoice, Head, Piece, Refusal, Reply, Request as Question, Solution,
+    answer,
+};
+use twinlink_proto::v1::{self, query_response::Part};
+use uuid::Uuid;
+
+/// The messages of one answer.
+pub(super) type Answers = BoxStream<'static, Result<v1::QueryResponse, Status>>;
+
+/// Messages that wait for a slow client before the evaluation waits too.
+const IN_FLIGHT: usize = 2;
+
+/// The most graphs that a request may choose.
+const GRAPHS: usize = 1000;
+
+/// Opens the answer; returns when its head is known.
+pub(super) async fn query(
+    connector: &Arc<Connector>,
+    request: Request<v1::QueryRequest>,
+) -> Result<Response<Answers>, Status> {
+    let asked = credentials(&request)
+        .and_then(|credentials| Ok((credentials, patience(request.metadata())?)))
+        .and_then(|(credentials, patience)| {
+            let mut question = question(request.into_inner())?;
+            question.patience = patience;
+            Ok((credentials, question))
+        });
+    let (credentials, question) = asked.map_err(|refusal| status(&refusal, None))?;
+    let id = question.id;
+    let limit = connector.limits.deadline;
+    let deadline = Instant::now() + question.patience.map_or(limit, |p| p.min(limit));
+    let reply = answer(connector, &credentials, question)
+        .await
+        .map_err(|refusal| status(&refusal, Some(id)))?;
+    Ok(Response::new(send(reply, deadline).boxed()))
+}
+
+fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
+    let id = match some(message.request_id) {
+        None => Uuid::now_v7(),
+        Some(text) => Uuid::try_parse(&text)
+            .map_err(|_| Refusal::about_input("grpc.request_id", "request_id is not a UUID"))?,
+    };
+    Ok(Question {
+        id,
+        query: message.query,
+        base: some(message.base_iri),
+        dataset: message.dataset.map(dataset).transpose()?,
+        federated: message.federated,
+        purpose: iri("grpc.purpose", "purpose", &message.purpose)?,
+        patience: None,
+    })
+}
+
+fn dataset(message: v1::Dataset) -> Result<DatasetChoice, Refusal> {
+    let count = message.default_graph_iris.len() + message.named_graph_iris.len();
+    if count > GRAPHS {
+        return Err(Refusal::about_input(
+            "grpc.dataset",
+            format_args!("the dataset has {count} graphs, the limit is {GRAPHS}"),
+        ));
+    }
+    let graphs = |field: &str, iris: Vec<String>| {
+        iris.iter()
+            .map(|text| {
+                iri("grpc.dataset", field, text)?.ok_or_else(|| {
+                    Refusal::about_input("grpc.dataset", format_args!("{field} is empty"))
+                })
+            })
+            .collect::<Result<_, _>>()
+    };
+    Ok(DatasetChoice {
+        default_graphs: graphs("default_graph_iris", message.default_graph_iris)?,
+        named_graphs: graphs("named_graph_iris", message.named_graph_iris)?,
+    })
+}
+
+/// The reply as messages, made by a task of its own: a client that reads nothing stops it at the deadline all the
+/// same, and one that goes away stops it at once.
+// INVARIANT(deadline-to-the-end): no reply is held beyond its deadline, whatever its client does.
+fn send(reply: Reply, deadline: Instant) -> impl Stream<Item = Result<v1::QueryResponse, Status>> {
+    let request = reply.request();
+    let (messages_in, messages) = mpsc::channel(IN_FLIGHT);
+    let (failure_in, failure) = oneshot::channel();
+    tokio::spawn(async move {
+        let work = pump(reply, &messages_in);
+        let result = tokio::select! {
+            result = work => result,
+            () = tokio::time::sleep_until(deadline) => {
+                Err(Refusal::new(Code::Timeout, "deadline", "the deadline passed while the answer was read"))
+            }
+            // Dropping the reply stops its evaluation.
+            () = messages_in.closed() => return,
+        };
+        if let Err(refusal) = result {
+            tracing::info!(%request, code = ?refusal.code(), check = refusal.check(), %refusal, "an answer ended early");
+            // The receiver is gone where the client went away meanwhile.
+            drop(failure_in.send(status(&refusal, Some(request))));
+        }
+    });
+    let messages = stream::unfold(messages, |mut messages| async move {
+        let message = messages.recv().await?;
+        Some((Ok(message), messages))
+    });
+    let failure =
+        stream::once(failure).filter_map(|failure| std::future::ready(failure.ok().map(Err)));
+    messages.chain(failure)
+}
+
+type Messages = mpsc::Sender<v1::QueryResponse>;
+
+async fn pump(mut reply: Reply, messages: &Messages) -> Result<(), Refusal> {
+    put(messages, outcome::head(reply.head())).await?;
+    let is_boolean = matches!(reply.head(), Head::Boolean(_));
+    while let Some(piece) = reply.next().await? {
+        match piece {
+            Piece::Solutions(rows) if !is_boolean => put_solutions(messages, rows).await?,
+            Piece::Triples(triples) if !is_boolean => {
+                let mut encoder = Encoder::default();
+                for triple in triples {
+                    let row = [
+                        Some(triple.subject.into()),
+                        Some(triple.predicate.into()),
+                        Some(triple.object),
+                    ];
+                    encoder.push(row, None);
+                    put_if_full(messages, &mut encoder).await?;
+                }
+                put_rest(messages, &mut encoder).await?;
+            }
+            Piece::Head(_) | Piece::Solutions(_) | Piece::Triples(_) => {
+                return Err(Refusal::new(
+                    Code::Internal,
+                    "evaluation",
+                    "a piece that does not fit the head",
+                ));
+            }
+        }
+    }
+    let end = reply.finish().await?;
+    put(messages, outcome::outcome(end)).await
+}
+
+async fn put_solutions(messages: &Messages, rows: Vec<Solution>) -> Result<(), Refusal> {
+    let mut encoder = Encoder::default();
+    for row in rows {
+        encoder.push(row.values, Some(&row.sources));
+        put_if_full(messages, &mut encoder).await?;
+    }
+    put_rest(messages, &mut encoder).await
+}
+
+async fn put_if_full(messages: &Messages, encoder: &mut Encoder) -> Result<(), Refusal> {
+    if encoder.is_full() {
+        put_rest(messages, encoder).await?;
+    }
+    Ok(())
+}
+
+async fn put_rest(messages: &Messages, encoder: &mut Encoder) -> Result<(), Refusal> {
+    if encoder.is_empty() {
+        return Ok(());
+    }
+    if encoder.is_too_large() {
+        return Err(Refusal::new(
+            Code::Exhausted,
+            "limits.message",
+            "a row is larger than a message may be",
+        )
+        .open());
+    }
+    put(messages, Part::Batch(encoder.finish())).await
+}
+
+async fn put(messages: &Messages, part: Part) -> Result<(), Refusal> {
+    messages
+        .send(v1::QueryResponse { part: Some(part) })
+        .await
+        .map_err(|_| Refusal::new(Code::Timeout, "reader", "the reader went away"))
+}

@@ -1,0 +1,210 @@
+//! The HTTP door: SPARQL 1.1 Protocol, Graph Store Protocol and Service Description on the one way of requests.
+
+mod body;
+mod description;
+mod fault;
+mod graph_store;
+mod negotiate;
+mod outcome;
+mod parameters;
+mod protocol;
+mod stream;
+mod writer;
+
+use crate::serve::PeerCertificate;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Json, Router};
+use fault::Fault;
+use http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{Extensions, HeaderMap, Method, StatusCode};
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+use twinlink_core::{Code, Connector, Credentials, Refusal, Secret};
+
+/// What the door must know besides the connector.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// How others reach us: an absolute URL without a slash at its end. Names the endpoints and the graphs below `/data`.
+    pub public_url: String,
+    /// Whether `/ready` says yes. Cleared before the listener closes.
+    pub ready: Arc<AtomicBool>,
+}
+
+/// The longest URL taken, in bytes. A longer query goes by POST.
+const URL_BYTES: usize = 32 * 1024;
+
+/// What every handler needs.
+#[derive(Debug)]
+struct Door {
+    connector: Arc<Connector>,
+    settings: HttpSettings,
+}
+
+/// The routes of the HTTP door.
+///
+/// `/sparql` is the endpoint of queries and updates, `/data` the graph store, `/health` says that the process lives,
+/// `/ready` that it serves. Any other path is not found.
+pub fn router(connector: Arc<Connector>, settings: HttpSettings) -> Router {
+    let door = Arc::new(Door {
+        connector,
+        settings,
+    });
+    Router::new()
+        .route("/", any(about))
+        .route("/health", any(health))
+        .route("/ready", any(ready))
+        .route("/sparql", any(protocol::handle))
+        .route("/sparql/", any(protocol::handle))
+        .route("/data", any(graph_store::handle))
+        .route("/data/", any(graph_store::handle))
+        .route("/data/{*path}", any(graph_store::handle))
+        .fallback(unknown)
+        .with_state(door)
+        // Our own limits are lower for texts and higher for RDF than the framework's one limit for all.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn(short_url))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(map_response(finished))
+}
+
+impl HttpSettings {
+    /// Settings of a door that is ready at once.
+    pub fn new(public_url: impl Into<String>) -> Self {
+        let public_url: String = public_url.into();
+        Self {
+            public_url: public_url.trim_end_matches('/').to_owned(),
+            ready: Arc::new(AtomicBool::new(true)),
+        }
+    }
+}
+
+impl Door {
+    /// The absolute URL of a path.
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.settings.public_url)
+    }
+
+    /// When an answer that begins to leave now must be out.
+    fn latest(&self) -> Instant {
+        self.connector.clock.instant() + self.connector.limits.deadline
+    }
+
+    /// The SPARQL endpoint: also the base of relative IRIs in queries and updates.
+    fn endpoint(&self) -> String {
+        self.url("/sparql")
+    }
+}
+
+/// What the connection and the headers show of who asks. A token in the URL would end up in logs: it is not read.
+fn credentials(headers: &HeaderMap, extensions: &Extensions) -> Result<Credentials, Fault> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let token = match (given.next(), given.next()) {
+        (None, _) => None,
+        (Some(one), None) => bearer(one),
+        (Some(_), Some(_)) => {
+            return Err(Fault::invalid(
+                "http.authorization",
+                "there is more than one Authorization header: send one",
+            ));
+        }
+    };
+    Ok(Credentials {
+        token,
+        certificate: extensions
+            .get::<PeerCertificate>()
+            .map(|PeerCertificate(der)| der.to_vec()),
+    })
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>; of another scheme there is no token, which trust then refuses.
+fn bearer(value: &HeaderValue) -> Option<Secret> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| Secret::new(token.trim()))
+}
+
+/// The answer to OPTIONS.
+fn options(allow: &'static str) -> Response {
+    (StatusCode::NO_CONTENT, [(ALLOW, allow)]).into_response()
+}
+
+async fn about(State(door): State<Arc<Door>>, method: Method) -> Result<Response, Fault> {
+    reading_only(&method)?;
+    Ok(Json(serde_json::json!({
+        "connector": "Twinlink",
+        "version": env!("CARGO_PKG_VERSION"),
+        "participant": door.connector.participant.as_str(),
+        "sparql": door.endpoint(),
+        "data": door.url("/data"),
+        "health": door.url("/health"),
+        "ready": door.url("/ready"),
+    }))
+    .into_response())
+}
+
+async fn health(method: Method) -> Result<&'static str, Fault> {
+    reading_only(&method)?;
+    Ok("ok")
+}
+
+async fn ready(State(door): State<Arc<Door>>, method: Method) -> Result<&'static str, Fault> {
+    reading_only(&method)?;
+    if door.settings.ready.load(Ordering::Relaxed) {
+        Ok("ready")
+    } else {
+        Err(Refusal::new(Code::Unavailable, "ready", "the connector starts or stops").into())
+    }
+}
+
+fn reading_only(method: &Method) -> Result<(), Fault> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        Ok(())
+    } else {
+        Err(Fault::method("GET, HEAD"))
+    }
+}
+
+async fn unknown() -> Fault {
+    Refusal::new(Code::NotFound, "http.path", "there is no such path").into()
+}
+
+async fn short_url(request: Request, next: Next) -> Result<Response, Fault> {
+    let length = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |path| path.as_str().len());
+    if length > URL_BYTES {
+        return Err(Fault::turned_away(
+            StatusCode::URI_TOO_LONG,
+            "http.url",
+            format!("the URL has {length} bytes, the limit is {URL_BYTES}: send the query by POST"),
+        ));
+    }
+    Ok(next.run(request).await)
+}
+
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler of the HTTP door panicked");
+    Fault::from(Refusal::new(Code::Internal, "http", "a handler panicked")).into_response()
+}
+
+/// Answers depend on who asks: no cache may keep them.
+async fn finished(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(VARY, HeaderValue::from_static("Accept, Authorization"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! SPARQL 1.1 Protocol: <https://www.w3.org/TR/sparql11-protocol/>.
+
+use super::fault::Fault;
+use super::negotiate::{Accept, GRAPHS, RESULTS, not_acceptable};
+use super::parameters::Parameters;
+use super::stream::{Carries, Delivery, deliver};
+use super::{Door, body, credentials, description, options};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use std::sync::Arc;
+use twinlink_core::{Applied, Change, admit_change, answer, change};
+use uuid::Uuid;
+
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
+
+/// What a POST to the endpoint holds.
+enum Operation {
+    Query(String),
+    Update(String),
+}
+
+/// `/sparql`: queries by GET and POST, updates by POST, and the service description.
+pub(super) async fn handle(
+    State(door): State<Arc<Door>>,
+    request: Request,
+) -> Result<Response, Fault> {
+    match *request.method() {
+        Method::GET | Method::HEAD => by_get(&door, request).await,
+        Method::POST => by_post(&door, request).await,
+        Method::OPTIONS => Ok(options(METHODS)),
+        _ => Err(Fault::method(METHODS)),
+    }
+}
+
+async fn by_get(door: &Door, request: Request) -> Result<Response, Fault> {
+    let (head, _) = request.into_parts();
+    let parameters = Parameters::decode(head.uri.query().unwrap_or_default())?;
+    if parameters.has("update") {
+        return Err(Fault::invalid(
+            "http.parameters",
+            "an update is sent by POST",
+        ));
+    }
+    match parameters.one("query")? {
+        Some(query) => run_query(door, &head, &parameters, query.to_owned()).await,
+        None if parameters.is_empty() => description::respond(door, &head.headers),
+        None => Err(Fault::invalid(
+            "http.parameters",
+            "the parameter `query` is missing",
+        )),
+    }
+}
+
+async fn by_post(door: &Door, request: Request) -> Result<Response, Fault> {
+    let (head, payload) = request.into_parts();
+    let mut parameters = Parameters::decode(head.uri.query().unwrap_or_default())?;
+    let connector = &door.connector;
+    let limit = connector.limits.query_bytes;
+    let text = |limit| body::text(connector, &head, payload, limit);
+    let operation = match body::essence(&head.headers)?.as_deref() {
+        Some("application/sparql-query") => {
+            none_of(&parameters, &["query", "update"])?;
+            Operation::Query(text(limit).await?)
+        }
+        Some("application/sparql-update") => {
+            none_of(&parameters, &["query", "update"])?;
+            admit(door, &head, &parameters).await?;
+            Operation::Update(text(limit).await?)
+        }
+        Some("application/x-www-form-urlencoded") => {
+            // Percent-encoding makes a text up to three times as long; graph names come on top.
+            let form = text(limit.saturating_mul(3).saturating_add(super::URL_BYTES)).await?;
+            parameters = parameters.and(Parameters::decode(&form)?);
+            match (parameters.one("query")?, parameters.one("update")?) {
+                (Some(query), None) => Operation::Query(query.to_owned()),
+                (None, Some(update)) => Operation::Update(update.to_owned()),
+                _ => {
+                    return Err(Fault::invalid(
+                        "http.parameters",
+                        "a form holds either `query` or `update`",
+                    ));
+                }
+            }
+        }
+        other => {
+            return Err(Fault::unsupported(format!(
+                "the body is {}: taken are application/sparql-query, application/sparql-update and \
+                 application/x-www-form-urlencoded",
+                other.unwrap_or("of no stated type")
+            )));
+        }
+    };
+    match operation {
+        Operation::Query(query) => run_query(door, &head, &parameters, query).await,
+        Operation::Update(update) => run_update(door, &head, &parameters, update).await,
+    }
+}
+
+async fn run_query(
+    door: &Door,
+    head: &Parts,
+    parameters: &Parameters,
+    query: String,
+) -> Result<Response, Fault> {
+    none_of(parameters, &["using-graph-uri", "using-named-graph-uri"])?;
+    let stated = parameters.options()?;
+    let accept = Accept::of(&head.headers);
+    if accept.best(&RESULTS).is_none() && accept.best(&GRAPHS).is_none() {
+        // Which of the two it would be shows only in the query, but none of either is asked for.
+        let offers: Vec<_> = RESULTS
+            .iter()
+            .map(|offer| (offer.0, ()))
+            .chain(GRAPHS.iter().map(|offer| (offer.0, ())))
+            .collect();
+        return Err(not_acceptable(&offers));
+    }
+    let id = Uuid::now_v7();
+    let request = twinlink_core::Request {
+        id,
+        query,
+        base: Some(door.endpoint()),
+        dataset: parameters.dataset("default-graph-uri", "named-graph-uri")?,
+        federated: stated.federated,
+        purpose: stated.purpose,
+        patience: stated.patience,
+    };
+    let credentials = credentials(&head.headers, &head.extensions)?;
+    let reply = answer(&door.connector, &credentials, request)
+        .await
+        .map_err(Fault::of(id))?;
+    let delivery = Delivery {
+        accept,
+        until: door.latest(),
+        carries: Carries::of(head.version, &head.headers),
+        empty_is_missing: false,
+    };
+    deliver(reply, delivery).await
+}
+
+async fn run_update(
+    door: &Door,
+    head: &Parts,
+    parameters: &Parameters,
+    update: String,
+) -> Result<Response, Fault> {
+    none_of(parameters, &["default-graph-uri", "named-graph-uri"])?;
+    let stated = parameters.options()?;
+    if stated.federated {
+        return Err(Fault::invalid(
+            "http.parameters",
+            "an update changes this twin only: it is not federated",
+        ));
+    }
+    let update = Change::Update {
+        update,
+        base: Some(door.endpoint()),
+        using: parameters.dataset("using-graph-uri", "using-named-graph-uri")?,
+    };
+    let credentials = credentials(&head.headers, &head.extensions)?;
+    let applied = change(
+        &door.connector,
+        &credentials,
+        update,
+        stated.purpose.as_ref(),
+        stated.patience,
+    )
+    .await?;
+    Ok(done(StatusCode::NO_CONTENT, &applied))
+}
+
+/// Turns away before the body is read who may not change anything.
+pub(super) async fn admit(door: &Door, head: &Parts, parameters: &Parameters) -> Result<(), Fault> {
+    let credentials = credentials(&head.headers, &head.extensions)?;
+    let purpose = parameters.options()?.purpose;
+    Ok(admit_change(&door.connector, &credentials, purpose.as_ref()).await?)
+}
+
+/// A change is on disk.
+pub(super) fn done(status: StatusCode, applied: &Applied) -> Response {
+    let number = |name, value: u64| (HeaderName::from_static(name), HeaderValue::from(value));
+    let mut response = status.into_response();
+    response.headers_mut().extend([
+        number("twinlink-sequence", applied.sequence),
+        number("twinlink-inserted", applied.inserted),
+        number("twinlink-removed", applied.removed),
+    ]);
+    response
+}
+
+fn none_of(parameters: &Parameters, names: &[&str]) -> Result<(), Fault> {
+    match names.iter().find(|name| parameters.has(name)) {
+        None => Ok(()),
+        Some(name) => Err(Fault::invalid(
+            "http.parameters",
+            format_args!("`{name}` does not belong to this operation"),
+        )),
+    }
+}

@@ -1,0 +1,17 @@
+//! The connector: doors, configuration, wiring, command line.
+//!
+//! Owns: listeners, the mapping of refusals to gRPC and HTTP, the configuration file, the command line.
+//! Never: decides anything; every request goes through `twinlink_core::answer()` or `twinlink_core::change()`.
+//! Enter at: [`serve::Listener`], [`http`], [`grpc`].
+
+pub mod cli;
+pub mod config;
+mod demo;
+pub mod grpc;
+pub mod http;
+pub mod peers;
+pub mod runtime;
+pub mod serve;
+mod session;
+pub mod status;
+pub mod wire;

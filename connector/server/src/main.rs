@@ -1,0 +1,7 @@
+//! The `twinlink` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twinlink::cli::main()
+}

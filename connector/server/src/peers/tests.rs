@@ -1,0 +1,335 @@
+//! Two organisations with keys of their own, over real mutual TLS on loopback.
+
+use super::reply::own_status;
+use super::*;
+use crate::grpc::tests::fakes::{World, head, row};
+use crate::serve::Listener;
+use oxrdf::Literal;
+use twinlink_client::Outcome;
+use twinlink_core::{Budget, Connector, Delegation, Evaluated, Head, Piece, Refusal, SourceState};
+use twinlink_trust::{
+    Assertable, Authority, ClientCertificates, Identity, SigningKey, Subject, TokenAuthenticator,
+    Trusted, TrustedParty, server_config,
+};
+use uuid::Uuid;
+
+/// An organisation with its keys.
+struct Organisation {
+    id: NamedNode,
+    authority: String,
+    identity: Arc<CurrentIdentity>,
+}
+
+impl Organisation {
+    fn new(name: &str) -> Self {
+        let now = OffsetDateTime::now_utc();
+        let id = NamedNode::new(format!("https://{name}.example/")).unwrap();
+        let authority = Authority::create(name, now).unwrap();
+        let subject = Subject {
+            participant: id.clone(),
+            hosts: vec!["localhost".to_owned()],
+        };
+        let issued = authority
+            .issue(&subject, time::Duration::HOUR, now)
+            .unwrap();
+        let key = SigningKey::from_pem(issued.key_pem.reveal(), "key").unwrap();
+        let identity = Identity::from_pem(&issued.certificate_pem, key, "certificate").unwrap();
+        Self {
+            id,
+            authority: authority.certificate_pem().to_owned(),
+            identity: CurrentIdentity::new(identity),
+        }
+    }
+
+    fn key(&self) -> String {
+        self.identity.load().key().public().to_jwk()
+    }
+
+    fn registry(&self, peer: &Self) -> Arc<Registry> {
+        let own = TrustedParty::own(&self.identity.load(), self.authority.clone());
+        let peer = TrustedParty {
+            participant: peer.id.clone(),
+            token_keys: vec![peer.key()],
+            authorities_pem: peer.authority.clone(),
+            revocations_pem: None,
+            roles: Assertable::Any,
+            purposes: Assertable::Any,
+        };
+        Registry::new(Trusted::new(own, vec![peer]).unwrap())
+    }
+
+    /// Its entry at another organisation.
+    fn entry(&self, url: &str) -> PeerFile {
+        PeerFile {
+            participant: self.id.as_str().to_owned(),
+            url: Some(url.to_owned()),
+            authority: self.authority.clone(),
+            token_keys: vec![self.key()],
+            roles: Vec::new(),
+            purposes: Vec::new(),
+        }
+    }
+
+    /// Its connector, serving for as long as the test runs.
+    async fn serve(&self, client: &Self, connector: Connector) -> String {
+        let registry = self.registry(client);
+        let connector = Connector {
+            authenticator: Arc::new(TokenAuthenticator::new(Arc::clone(&registry))),
+            ..connector
+        };
+        let tls = server_config(
+            Arc::clone(&self.identity),
+            registry,
+            ClientCertificates::Required,
+        )
+        .unwrap();
+        let tls = Arc::new(ArcSwap::from_pointee(tls));
+        let listener = Listener::bind(([127, 0, 0, 1], 0).into(), tls)
+            .await
+            .unwrap();
+        let port = listener.address().unwrap().port();
+        let routes = crate::grpc::routes(Arc::new(connector), Arc::new(Vec::new));
+        tokio::spawn(listener.serve(routes.into_axum_router(), std::future::pending()));
+        format!("https://localhost:{port}")
+    }
+}
+
+/// We are the rescue department, the peer is the police.
+struct Pair {
+    rescue: Organisation,
+    police: Organisation,
+    remote: Remote,
+}
+
+impl Pair {
+    async fn new(world: World) -> Self {
+        Self::with(|police| Connector {
+            participant: police.clone(),
+            ..world.connector()
+        })
+        .await
+    }
+
+    async fn with(connector: impl FnOnce(&NamedNode) -> Connector) -> Self {
+        let rescue = Organisation::new("rescue");
+        let police = Organisation::new("police");
+        let connector = connector(&police.id);
+        let url = police.serve(&rescue, connector).await;
+        let remote = Remote::new(
+            vec![police.entry(&url)],
+            Arc::clone(&rescue.identity),
+            rescue.registry(&police),
+            TokenIssuer::new(Arc::clone(&rescue.identity)),
+        )
+        .unwrap();
+        Self {
+            rescue,
+            police,
+            remote,
+        }
+    }
+
+    fn question(&self) -> SubQuery {
+        SubQuery {
+            query: "SELECT ?x WHERE { ?x ?y ?z }".to_owned(),
+            dataset: None,
+            delegation: Delegation {
+                request: Uuid::now_v7(),
+                participant: self.rescue.id.clone(),
+                subject: "ada".to_owned(),
+                roles: Vec::new(),
+                purpose: None,
+            },
+            budget: Budget::new(Instant::now() + Duration::from_secs(20), 100),
+        }
+    }
+
+    async fn ask(&self) -> Result<SubAnswer, Unanswered> {
+        self.remote.ask(&self.police.id, &self.question()).await
+    }
+}
+
+#[tokio::test]
+async fn a_peer_answers_for_itself() {
+    let pair = Pair::new(World::with_rows(&["a", "b"])).await;
+    assert_eq!(pair.remote.list(), std::slice::from_ref(&pair.police.id));
+    for _ in 0..2 {
+        let answer = pair.ask().await.unwrap();
+        assert!(matches!(&answer.head, Head::Solutions(names) if names.len() == 1));
+        assert_eq!(
+            answer.rows.solutions[1].values,
+            [Some(Literal::from("b").into())]
+        );
+        assert_eq!(answer.status.participant, pair.police.id);
+        assert_eq!(answer.status.state, SourceState::Complete);
+        assert_eq!(answer.status.rows, 2);
+        assert!(answer.status.receipt.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_denies_is_heard() {
+    let mut world = World::with_rows(&["a"]);
+    world.is_permitted = false;
+    let pair = Pair::new(world).await;
+    let why = pair.ask().await.unwrap_err();
+    assert!(
+        matches!(&why, Unanswered::Denied { reason } if reason == "not permitted"),
+        "{why}"
+    );
+}
+
+#[tokio::test]
+async fn users_of_others_are_not_vouched_for() {
+    let pair = Pair::new(World::with_rows(&["a"])).await;
+    let mut question = pair.question();
+    question.delegation.participant = NamedNode::new("https://outsider.example/").unwrap();
+    let why = pair
+        .remote
+        .ask(&pair.police.id, &question)
+        .await
+        .unwrap_err();
+    assert!(matches!(why, Unanswered::Denied { .. }), "{why}");
+}
+
+/// INVARIANT(peer-is-pinned)
+#[tokio::test]
+async fn peer_is_pinned() {
+    let pair = Pair::new(World::with_rows(&["a"])).await;
+    // At the police's address there is the city now, which we know and trust for other things.
+    let city = Organisation::new("police-city");
+    let world = World::with_rows(&["forged"]);
+    let url = city.serve(&pair.rescue, world.connector()).await;
+    pair.remote.replace(vec![pair.police.entry(&url)]).unwrap();
+    let why = pair.ask().await.unwrap_err();
+    assert!(
+        matches!(&why, Unanswered::Unreachable { reason } if reason.contains("not the expected connector")),
+        "{why}"
+    );
+    let verify = is_certificate_of(pair.police.id.clone());
+    assert!(verify(pair.police.identity.load().certificate()).is_ok());
+    let reason = verify(city.identity.load().certificate()).unwrap_err();
+    assert!(reason.contains("police-city"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_peer_that_lies_about_its_id_is_not_believed() {
+    let pair = Pair::with(|_| World::with_rows(&["a"]).connector()).await;
+    let why = pair.ask().await.unwrap_err();
+    assert!(
+        matches!(&why, Unanswered::NotEvaluable { reason } if reason.contains("https://city.example/")),
+        "{why}"
+    );
+}
+
+/// INVARIANT(peer-speaks-for-itself)
+#[test]
+fn peer_speaks_for_itself() {
+    let peer = NamedNode::new("https://police.example/").unwrap();
+    let status = |id: &NamedNode| twinlink_client::SourceStatus {
+        participant: id.clone(),
+        state: twinlink_client::SourceState::Complete,
+        rows: 1,
+        elapsed: Duration::ZERO,
+        as_of: None,
+        policies: Vec::new(),
+        not_evaluable: 0,
+        reason: None,
+        receipt: None,
+    };
+    let outcome = |sources, complete| Outcome {
+        sources,
+        rows: 1,
+        complete,
+        unsure: Vec::new(),
+        receipt: String::new(),
+    };
+    let now = Instant::now();
+    let good = own_status(&peer, outcome(vec![status(&peer)], true), now).unwrap();
+    assert_eq!(good.state, SourceState::Complete);
+    let half = own_status(&peer, outcome(vec![status(&peer)], false), now).unwrap();
+    assert_eq!(half.state, SourceState::Partial);
+    let both = vec![status(&peer), status(&peer)];
+    assert!(own_status(&peer, outcome(both, true), now).is_err());
+}
+
+#[tokio::test]
+async fn what_came_before_a_failure_is_kept() {
+    let pair = Pair::new(World::new(|_, _, sink| {
+        sink.put(head())?;
+        sink.put(Piece::Solutions(vec![row("a")]))?;
+        Err(Refusal::new(Code::Exhausted, "memory", "detail"))
+    }))
+    .await;
+    match pair.ask().await.unwrap_err() {
+        Unanswered::Broken { reason, head, rows } => {
+            assert!(reason.contains("limit"), "{reason}");
+            assert!(head.is_some());
+            assert_eq!(rows.solutions.len(), 1);
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn more_rows_than_asked_for_are_not_taken() {
+    let pair = Pair::new(World::new(|_, _, sink| {
+        sink.put(head())?;
+        sink.put(Piece::Solutions(vec![row("a"); 500]))?;
+        Ok(Evaluated {
+            rows: 500,
+            ..Evaluated::default()
+        })
+    }))
+    .await;
+    match pair.ask().await.unwrap_err() {
+        Unanswered::Broken { rows, .. } => assert_eq!(rows.solutions.len(), 100),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_silent_peer_times_out() {
+    let pair = Pair::new(World::new(|_, budget, sink| {
+        sink.put(head())?;
+        while !budget.is_cancelled() {
+            std::thread::yield_now();
+        }
+        Err(Refusal::new(Code::Timeout, "deadline", "stopped"))
+    }))
+    .await;
+    let mut question = pair.question();
+    question.budget = Budget::new(Instant::now() + Duration::from_millis(500), 100);
+    let why = pair
+        .remote
+        .ask(&pair.police.id, &question)
+        .await
+        .unwrap_err();
+    assert!(matches!(why, Unanswered::TimedOut), "{why}");
+}
+
+#[tokio::test]
+async fn peers_come_and_go_while_requests_run() {
+    let pair = Pair::new(World::with_rows(&["a"])).await;
+    let participants = pair.remote.participants();
+    assert_eq!(participants().len(), 1);
+    let mut no_address = pair.police.entry("");
+    no_address.url = None;
+    pair.remote.replace(vec![no_address]).unwrap();
+    assert!(participants().is_empty() && pair.remote.list().is_empty());
+    let why = pair.ask().await.unwrap_err();
+    assert!(matches!(why, Unanswered::Unreachable { .. }), "{why}");
+
+    let error = pair
+        .remote
+        .replace(vec![pair.police.entry("http://localhost")])
+        .unwrap_err();
+    assert!(error.to_string().contains("police.example"), "{error}");
+
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = format!("https://localhost:{}", free.local_addr().unwrap().port());
+    drop(free);
+    pair.remote.replace(vec![pair.police.entry(&gone)]).unwrap();
+    let why = pair.ask().await.unwrap_err();
+    assert!(matches!(why, Unanswered::Unreachable { .. }), "{why}");
+}

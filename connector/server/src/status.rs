@@ -1,0 +1,217 @@
+//! Refusals as the two doors say them: the one place that knows gRPC statuses and HTTP problems.
+//!
+//! Only [`Refusal::public`] leaves by here.
+
+use axum::body::Body;
+use axum::response::Response;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use std::collections::HashMap;
+use std::time::Duration;
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt as _};
+use twinlink_core::{Code, Refusal};
+use uuid::Uuid;
+
+/// Who says the reason: <https://google.aip.dev/193#errorinfo>.
+const DOMAIN: &str = "twinlink";
+
+/// When trying again may help.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// One code, as the doors say it.
+struct Face {
+    /// The reason of `google.rpc.ErrorInfo`.
+    reason: &'static str,
+    /// Names the problem's type.
+    slug: &'static str,
+    title: &'static str,
+    grpc: tonic::Code,
+    http: StatusCode,
+}
+
+/// The refusal as a gRPC status, with `google.rpc.ErrorInfo` (reason, domain, request id) and `google.rpc.RetryInfo`
+/// as its details: <https://google.aip.dev/193>.
+pub fn status(refusal: &Refusal, request: Option<Uuid>) -> Status {
+    let face = face(refusal.code());
+    let metadata: HashMap<_, _> = request
+        .map(|id| ("request".to_owned(), id.to_string()))
+        .into_iter()
+        .collect();
+    let mut details = ErrorDetails::with_error_info(face.reason, DOMAIN, metadata);
+    if let Some(delay) = retry(refusal) {
+        details.set_retry_info(Some(delay));
+    }
+    Status::with_error_details(face.grpc, refusal.public(), details)
+}
+
+/// The refusal as an HTTP problem: <https://www.rfc-editor.org/rfc/rfc9457>.
+pub fn problem(refusal: &Refusal, request: Option<Uuid>) -> Response {
+    let face = face(refusal.code());
+    let mut problem = serde_json::json!({
+        "type": format!("https://w3id.org/twinlink/problem/{}", face.slug),
+        "title": face.title,
+        "status": face.http.as_u16(),
+        "detail": refusal.public(),
+    });
+    if let (Some(id), Some(members)) = (request, problem.as_object_mut()) {
+        members.insert("instance".to_owned(), format!("urn:uuid:{id}").into());
+    }
+    let mut response = Response::new(Body::from(problem.to_string()));
+    *response.status_mut() = face.http;
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Some(delay) = retry(refusal) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(delay.as_secs()));
+    }
+    if face.http == StatusCode::UNAUTHORIZED {
+        // <https://www.rfc-editor.org/rfc/rfc6750#section-3>
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn face(code: Code) -> Face {
+    let (reason, slug, title, grpc, http) = match code {
+        Code::Invalid => (
+            "INVALID",
+            "invalid",
+            "The request is not valid",
+            tonic::Code::InvalidArgument,
+            StatusCode::BAD_REQUEST,
+        ),
+        Code::Unauthenticated => (
+            "UNAUTHENTICATED",
+            "unauthenticated",
+            "Authentication failed",
+            tonic::Code::Unauthenticated,
+            StatusCode::UNAUTHORIZED,
+        ),
+        Code::Forbidden => (
+            "FORBIDDEN",
+            "forbidden",
+            "Not permitted",
+            tonic::Code::PermissionDenied,
+            StatusCode::FORBIDDEN,
+        ),
+        Code::NotFound => (
+            "NOT_FOUND",
+            "not-found",
+            "Not found",
+            tonic::Code::NotFound,
+            StatusCode::NOT_FOUND,
+        ),
+        Code::Conflict => (
+            "CONFLICT",
+            "conflict",
+            "Conflict with the present state",
+            tonic::Code::FailedPrecondition,
+            StatusCode::CONFLICT,
+        ),
+        Code::Exhausted => (
+            "EXHAUSTED",
+            "exhausted",
+            "A limit was reached",
+            tonic::Code::ResourceExhausted,
+            StatusCode::TOO_MANY_REQUESTS,
+        ),
+        Code::Timeout => (
+            "TIMEOUT",
+            "timeout",
+            "The deadline passed",
+            tonic::Code::DeadlineExceeded,
+            StatusCode::GATEWAY_TIMEOUT,
+        ),
+        Code::Unavailable => (
+            "UNAVAILABLE",
+            "unavailable",
+            "Not available now",
+            tonic::Code::Unavailable,
+            StatusCode::SERVICE_UNAVAILABLE,
+        ),
+        Code::Internal => (
+            "INTERNAL",
+            "internal",
+            "Internal error",
+            tonic::Code::Internal,
+            StatusCode::INTERNAL_SERVER_ERROR,
+        ),
+    };
+    Face {
+        reason,
+        slug,
+        title,
+        grpc,
+        http,
+    }
+}
+
+fn retry(refusal: &Refusal) -> Option<Duration> {
+    matches!(refusal.code(), Code::Exhausted | Code::Unavailable).then_some(RETRY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    const CODES: [Code; 9] = [
+        Code::Invalid,
+        Code::Unauthenticated,
+        Code::Forbidden,
+        Code::NotFound,
+        Code::Conflict,
+        Code::Exhausted,
+        Code::Timeout,
+        Code::Unavailable,
+        Code::Internal,
+    ];
+
+    #[test]
+    fn neither_door_tells_what_is_for_the_operator() {
+        for code in CODES {
+            let refusal = Refusal::new(code, "check-name", "secret detail").at("https://secret/");
+            let status = status(&refusal, Some(Uuid::nil()));
+            let shown = format!("{status:?} {}", String::from_utf8_lossy(status.details()));
+            assert!(
+                !shown.contains("secret") && !shown.contains("check-name"),
+                "{shown}"
+            );
+            assert_eq!(status.message(), refusal.public());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_the_members_of_its_standard() {
+        for code in CODES {
+            let refusal = Refusal::new(code, "check", "secret detail");
+            let response = problem(&refusal, Some(Uuid::nil()));
+            let status = response.status();
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+            let retry = matches!(code, Code::Exhausted | Code::Unavailable);
+            assert_eq!(response.headers().contains_key(RETRY_AFTER), retry);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(json["status"], status.as_u16());
+            assert_eq!(json["detail"], refusal.public());
+            assert_eq!(json["instance"], format!("urn:uuid:{}", Uuid::nil()));
+            assert!(json["type"].as_str().unwrap().starts_with("https://"));
+        }
+    }
+
+    #[test]
+    fn a_status_says_its_reason_and_request_to_programs() {
+        let refusal = Refusal::new(Code::Unavailable, "check", "detail");
+        let details = status(&refusal, Some(Uuid::nil())).get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(
+            (info.reason.as_str(), info.domain.as_str()),
+            ("UNAVAILABLE", "twinlink")
+        );
+        assert_eq!(info.metadata["request"], Uuid::nil().to_string());
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(RETRY));
+    }
+}

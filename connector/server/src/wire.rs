@@ -1,0 +1,380 @@
+//! Wiring: from a configuration to a connector that serves.
+
+use crate::cli::Failure;
+use crate::config::{Config, PeerFile};
+use crate::http::HttpSettings;
+use crate::peers::Remote;
+use crate::runtime::{SystemClock, Threads};
+use crate::serve::Listener;
+use crate::{grpc, http};
+use arc_swap::ArcSwap;
+use axum::Router;
+use oxrdf::{NamedNode, NamedNodeRef};
+use oxrdfio::{JsonLdProfileSet, RdfFormat};
+use oxsdatatypes::DateTime;
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use tokio::signal::unix::{SignalKind, signal};
+use twinlink_core::{Connector, PolicySource};
+use twinlink_federation::{FederationLimits, Federator};
+use twinlink_policy::{Ask, Permit, Policy, PolicyError, PolicySet};
+use twinlink_store::{EvaluationOptions, TwinStore};
+use twinlink_trust::{
+    Assertable, ClientCertificates, CurrentIdentity, Identity, Receipts, Registry,
+    TokenAuthenticator, TokenIssuer, Trusted, TrustedParty, server_config,
+};
+use twinlink_vocab::tl;
+
+/// A connector with its parts that can be replaced while it serves.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    connector: Arc<Connector>,
+    identity: Arc<CurrentIdentity>,
+    registry: Arc<Registry>,
+    policies: Arc<Policies>,
+    remote: Arc<Remote>,
+}
+
+/// The policies in force.
+#[derive(Debug)]
+pub struct Policies(ArcSwap<PolicySet>);
+
+impl PolicySource for Policies {
+    fn current(&self) -> Arc<PolicySet> {
+        self.0.load_full()
+    }
+}
+
+impl Node {
+    /// Opens the twin, the keys, the policies and the peers. Blocks on the disk; must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// What does not hold together, with the file it is in.
+    pub fn open(config: Config) -> Result<Self, Failure> {
+        let identity = CurrentIdentity::new(Identity::load(
+            &config.identity.certificate,
+            &config.identity.key,
+        )?);
+        let peers = config.peers()?;
+        let registry = Registry::new(trusted(&config, peers.clone())?);
+        let policies = Arc::new(Policies(ArcSwap::from_pointee(policies(&config)?)));
+        let store = Arc::new(TwinStore::open(
+            &config.store,
+            EvaluationOptions::default(),
+        )?);
+        let workers = Arc::new(Threads::new(config.concurrency));
+        let clock = Arc::new(SystemClock);
+        let remote = Arc::new(Remote::new(
+            peers,
+            Arc::clone(&identity),
+            Arc::clone(&registry),
+            TokenIssuer::new(Arc::clone(&identity)),
+        )?);
+        let federation = Federator::new(
+            config.participant.clone(),
+            Arc::clone(&store) as _,
+            Arc::clone(&store) as _,
+            Arc::clone(&workers) as _,
+            Arc::clone(&remote) as _,
+            Arc::clone(&clock) as _,
+            FederationLimits::default(),
+        );
+        let receipts = Receipts::open(Arc::new(store.journal()), Arc::clone(&identity))?;
+        let connector = Connector {
+            participant: config.participant.clone(),
+            authenticator: Arc::new(TokenAuthenticator::new(Arc::clone(&registry))),
+            policies: Arc::clone(&policies) as _,
+            twin: store,
+            federation: Arc::new(federation),
+            use_log: Arc::new(receipts),
+            clock,
+            workers,
+            limits: config.limits,
+        };
+        Ok(Self {
+            config,
+            connector: Arc::new(connector),
+            identity,
+            registry,
+            policies,
+            remote,
+        })
+    }
+
+    /// The connector that its requests go through.
+    pub fn connector(&self) -> Arc<Connector> {
+        Arc::clone(&self.connector)
+    }
+
+    /// Both doors as one service; `public_url` is how others reach it.
+    pub fn service(&self, settings: HttpSettings) -> Router {
+        let grpc = grpc::routes(Arc::clone(&self.connector), self.remote.participants());
+        http::router(Arc::clone(&self.connector), settings).merge(grpc.into_axum_router())
+    }
+
+    /// Binds the configured address, over TLS with client certificates.
+    ///
+    /// # Errors
+    /// The address is taken; the key material cannot be used.
+    pub async fn listen(&self) -> Result<Listener, Failure> {
+        let tls = server_config(
+            Arc::clone(&self.identity),
+            Arc::clone(&self.registry),
+            ClientCertificates::Required,
+        )?;
+        let tls = Arc::new(ArcSwap::from_pointee(tls));
+        Ok(Listener::bind(self.config.listen, tls).await?)
+    }
+
+    /// Reads policies, peers and certificates again. Keeps all that was in force where any of it is wrong.
+    ///
+    /// # Errors
+    /// What is wrong, with the file it is in.
+    pub fn reload(&self) -> Result<(), Failure> {
+        let config = &self.config;
+        let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
+        let peers = config.peers()?;
+        let trusted = trusted(config, peers.clone())?;
+        let policies = policies(config)?;
+        self.remote.check(peers.clone())?;
+        // From here on nothing is wrong any more. Peers come after what is trusted: they connect anew by it.
+        self.identity.replace(identity)?;
+        self.registry.replace(trusted);
+        self.remote.replace(peers)?;
+        self.policies.0.store(Arc::new(policies));
+        Ok(())
+    }
+}
+
+/// `twinlink serve`: runs until it is told to stop.
+pub(crate) fn run(file: &Path) -> Result<ExitCode, Failure> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("TWINLINK_LOG")
+                .unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let config = Config::load(file)?;
+    runtime()?.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<ExitCode, Failure> {
+    let participant = config.participant.clone();
+    let public_url = config.public_url.clone();
+    let node = Arc::new(Node::open(config)?);
+    let listener = node.listen().await?;
+    let address = listener.address()?;
+    let settings = HttpSettings::new(with_port(&public_url, address));
+    let ready = Arc::clone(&settings.ready);
+    let service = node.service(settings);
+    warn_of_expiry(&node.identity);
+    let end = stop_signal(Arc::clone(&node))?;
+    announce(&participant, address)?;
+    tracing::info!(participant = participant.as_str(), %address, "serving");
+    listener
+        .serve(service, async move {
+            end.await;
+            ready.store(false, std::sync::atomic::Ordering::Relaxed);
+        })
+        .await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One line on standard output, for whoever waits for us: a supervisor, a test, the demo.
+fn announce(participant: &NamedNode, address: SocketAddr) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready <{}> on {address}", participant.as_str())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Resolves at Ctrl-C or SIGTERM; reloads at SIGHUP.
+fn stop_signal(node: Arc<Node>) -> Result<impl Future<Output = ()>, Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => match node.reload() {
+                    Ok(()) => tracing::info!("policies, peers and certificates are read again"),
+                    Err(error) => tracing::error!(%error, "nothing was reloaded"),
+                },
+            }
+        }
+    })
+}
+
+fn warn_of_expiry(identity: &CurrentIdentity) {
+    let end = identity.load().not_after();
+    let left = end - OffsetDateTime::now_utc();
+    if left < time::Duration::weeks(4) {
+        tracing::warn!(
+            days = left.whole_days(),
+            "the connector's certificate ends soon"
+        );
+    }
+}
+
+/// What the configuration trusts, checked.
+pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, Failure> {
+    let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
+    if identity.participant() != &config.participant {
+        return Err(format!(
+            "{} is of <{}>, but this connector is <{}>",
+            config.identity.certificate.display(),
+            identity.participant().as_str(),
+            config.participant.as_str()
+        )
+        .into());
+    }
+    let authorities = twinlink_trust::read_file(&config.identity.authority)?;
+    let mut own = TrustedParty::own(&identity, authorities);
+    let lists = config
+        .identity
+        .revocations
+        .iter()
+        .map(|path| twinlink_trust::read_file(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    if !lists.is_empty() {
+        own.revocations_pem = Some(lists.concat());
+    }
+    let peers = peers.into_iter().map(party).collect();
+    Ok(Trusted::new(own, peers)?)
+}
+
+fn party(peer: PeerFile) -> TrustedParty {
+    let nodes = |iris: Vec<String>| iris.into_iter().map(NamedNode::new_unchecked).collect();
+    TrustedParty {
+        participant: peer.participant(),
+        token_keys: peer.token_keys,
+        authorities_pem: peer.authority,
+        revocations_pem: None,
+        roles: Assertable::Only(nodes(peer.roles)),
+        purposes: Assertable::Only(nodes(peer.purposes)),
+    }
+}
+
+/// All published policies, compiled. One that is not understood stops the connector: it might have been a prohibition.
+// INVARIANT(whole-policies): a policy file with an error puts no policy in force, and none out of force.
+pub(crate) fn policies(config: &Config) -> Result<PolicySet, Failure> {
+    let mut all = Vec::new();
+    for path in config.policy_files()? {
+        let text = fs::read_to_string(&path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let parsed = Policy::parse(&text, policy_format(&path), Some(config.dataset.as_str()))
+            .map_err(|errors| in_words(&path, &errors))?;
+        all.extend(parsed);
+    }
+    PolicySet::compile(config.dataset.clone(), all)
+        .map_err(|errors| in_words(&config.policies, &errors))
+}
+
+/// What the organisation's own steward may do with its twin while no connector runs: by the same policies.
+pub(crate) fn steward(config: &Config, action: NamedNodeRef<'_>) -> Result<Permit, Failure> {
+    let ask = Ask {
+        participant: config.participant.clone(),
+        subject: "steward".to_owned(),
+        roles: vec![tl::STEWARD.into_owned()],
+        purpose: None,
+        action: action.into_owned(),
+        now: DateTime::now(),
+    };
+    policies(config)?.decide(&ask).map_err(|denied| {
+        format!(
+            "{denied}, also with role <{}>: see `twinlink policy check`",
+            tl::STEWARD.as_str()
+        )
+        .into()
+    })
+}
+
+/// The syntax of a policy file, by its ending.
+pub(crate) fn policy_format(path: &Path) -> RdfFormat {
+    if path.extension().is_some_and(|ending| ending == "jsonld") {
+        RdfFormat::JsonLd {
+            profile: JsonLdProfileSet::empty(),
+        }
+    } else {
+        RdfFormat::Turtle
+    }
+}
+
+fn in_words(path: &Path, errors: &[PolicyError]) -> Failure {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| format!("{}: {error}", path.display()))
+        .collect();
+    lines.join("\n").into()
+}
+
+/// Enough to go down the largest query that is let in. Reserved, not used, until it is needed.
+const STACK: usize = 16 * 1024 * 1024;
+
+/// The runtime of commands and of the server.
+///
+/// # Errors
+/// The system has no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
+        .enable_all()
+        .build()?)
+}
+
+/// A URL with port 0 names the port that the system gave.
+fn with_port(public_url: &str, address: SocketAddr) -> String {
+    match public_url.strip_suffix(":0") {
+        Some(host) => format!("{host}:{}", address.port()),
+        None => public_url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::init::Blueprint;
+
+    /// A connector's folder as `init` makes it.
+    fn made(folder: &Path) -> Config {
+        let blueprint = Blueprint {
+            participant: NamedNode::new_unchecked("https://city.example/"),
+            dataset: NamedNode::new_unchecked("https://city.example/twin"),
+            listen: "127.0.0.1:0".to_owned(),
+            public_url: "https://localhost:0".to_owned(),
+            hosts: vec!["localhost".to_owned()],
+        };
+        blueprint.write(folder, false).unwrap();
+        Config::load(&folder.join("twinlink.toml")).unwrap()
+    }
+
+    #[test]
+    fn whole_policies_are_in_force_or_stay_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = made(folder.path());
+        let broken = config.policies.join("second.ttl");
+        let runtime = runtime().unwrap();
+        let _inside = runtime.enter();
+        let node = Node::open(config.clone()).unwrap();
+        let before = node.policies.current().version().to_owned();
+        fs::write(&broken, "<urn:p> a <http://www.w3.org/ns/odrl/2/Set> ;").unwrap();
+        let error = node.reload().unwrap_err().to_string();
+        assert!(error.contains("second.ttl"), "{error}");
+        assert_eq!(node.policies.current().version(), before);
+        // From the start on, it stops the connector: what is not understood might have been a prohibition.
+        drop(node);
+        let error = Node::open(config).unwrap_err().to_string();
+        assert!(error.contains("second.ttl"), "{error}");
+    }
+}

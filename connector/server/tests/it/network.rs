@@ -1,0 +1,12 @@
+//! Organisations over real sockets and mutual TLS, with real tokens, stores, policies and federation.
+
+mod broken_peers;
+mod caller;
+mod input;
+mod leaving;
+mod long_texts;
+mod reload;
+mod silence;
+mod three;
+mod town;
+mod updates;

@@ -1,0 +1,198 @@
+//! A change in the making: operations see what those before them did, nobody else sees anything.
+
+use crate::StoreError;
+use crate::run::IdQuad;
+use crate::snapshot::{Snapshot, encode};
+use crate::store::Delta;
+use crate::view::View;
+use oxrdf::{GraphName, GraphNameRef, Quad};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::sync::Arc;
+use twinlink_core::{Budget, Code, Refusal};
+use twinlink_policy::Guard;
+
+/// A change in the making.
+pub(super) struct Draft<'a> {
+    state: Arc<Snapshot>,
+    read: &'a Guard,
+    modify: &'a Guard,
+    /// What each operation did: quads added and removed.
+    steps: Vec<(Vec<IdQuad>, Vec<IdQuad>)>,
+    /// Whether the caller, as far as it can see, asked for a change.
+    touched: bool,
+    /// Quads added, as the caller sees it.
+    pub(super) inserted: u64,
+    /// Quads removed.
+    pub(super) removed: u64,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(snapshot: &Arc<Snapshot>, read: &'a Guard, modify: &'a Guard) -> Self {
+        Self {
+            state: Arc::clone(snapshot),
+            read,
+            modify,
+            steps: Vec::new(),
+            touched: false,
+            inserted: 0,
+            removed: 0,
+        }
+    }
+
+    /// What the caller sees now.
+    pub(super) fn view(&self, budget: &Budget) -> View<'_> {
+        self.state.view(self.read, budget)
+    }
+
+    /// Whether the caller sees anything of the graph.
+    pub(super) fn shows(&self, graph: &GraphName) -> bool {
+        self.state
+            .visible_in_graph(self.read, graph)
+            .next()
+            .is_some()
+    }
+
+    /// What the caller sees of the graph.
+    pub(super) fn graph(&self, graph: &GraphName) -> Vec<Quad> {
+        self.state.quads_of_graph(self.read, graph).collect()
+    }
+
+    /// What the caller sees of some graphs.
+    pub(super) fn all(&self, of: impl Fn(GraphNameRef<'_>) -> bool) -> Vec<Quad> {
+        self.state
+            .quads(self.read)
+            .filter(|quad| of(quad.graph_name.as_ref()))
+            .collect()
+    }
+
+    /// Removes some quads and then adds some.
+    // INVARIANT(nothing-changed-unpermitted): what is added or visibly removed is checked before it becomes the state.
+    pub(super) fn apply(&mut self, remove: &[Quad], add: &[Quad]) -> Result<(), Refusal> {
+        let before = &self.state;
+        let mut growing = before.dictionary.grow();
+        let mut add = add
+            .iter()
+            .map(|quad| encode(&mut growing, quad))
+            .collect::<Result<Vec<_>, StoreError>>()?;
+        add.sort_unstable();
+        add.dedup();
+        // The same state, in which the new terms have ids: guards are compiled to ids.
+        let before = before.next(
+            before.sequence(),
+            before.time(),
+            growing.finish(),
+            before.index.clone(),
+        );
+        let read = before.compile(self.read);
+        let visible = |quad: &IdQuad| before.index.contains(*quad) && read.covers(*quad);
+
+        let mut removed = remove
+            .iter()
+            .filter_map(|quad| before.ids(quad))
+            .collect::<Vec<_>>();
+        removed.sort_unstable();
+        removed.dedup();
+        removed.retain(|quad| visible(quad) && add.binary_search(quad).is_err());
+        add.retain(|quad| !visible(quad));
+        let modify = before.compile(self.modify);
+        if let Some(quad) = removed
+            .iter()
+            .chain(&add)
+            .find(|quad| !modify.covers(**quad))
+        {
+            return Err(forbidden(&before, *quad));
+        }
+
+        let added = add
+            .iter()
+            .filter(|quad| !before.index.contains(**quad))
+            .copied()
+            .collect::<Vec<_>>();
+        let index = before.index.apply(&added, &removed);
+        let after = before.next(
+            before.sequence(),
+            before.time(),
+            before.dictionary.clone(),
+            index,
+        );
+        let modify = after.compile(self.modify);
+        if let Some(quad) = add.iter().find(|quad| !modify.covers(**quad)) {
+            return Err(forbidden(&after, *quad));
+        }
+        let read = after.compile(self.read);
+        self.inserted += add.iter().filter(|quad| read.covers(**quad)).count() as u64;
+        self.removed += removed.len() as u64;
+        self.touched |= !add.is_empty() || !removed.is_empty();
+        if !added.is_empty() || !removed.is_empty() {
+            self.steps.push((added, removed));
+            self.state = Arc::new(after);
+        }
+        Ok(())
+    }
+
+    /// What is to be committed; none where, to the caller, nothing changes.
+    ///
+    /// A change that only inserts what is there but hidden is committed too, empty: else the sequence number would
+    /// tell that it is there.
+    pub(super) fn finish(self) -> Option<Delta> {
+        if !self.touched {
+            return None;
+        }
+        let (added, removed) = match <[_; 1]>::try_from(self.steps) {
+            Ok([only]) => only,
+            Err(steps) => net(steps),
+        };
+        Some(Delta {
+            dictionary: self.state.dictionary.clone(),
+            index: self.state.index.clone(),
+            added,
+            removed,
+        })
+    }
+}
+
+/// What some steps come to: each quad is added and removed in turn.
+fn net(steps: Vec<(Vec<IdQuad>, Vec<IdQuad>)>) -> (Vec<IdQuad>, Vec<IdQuad>) {
+    let mut last = FxHashMap::default();
+    let mut even = FxHashSet::default();
+    for (added, removed) in steps {
+        let changes = removed
+            .into_iter()
+            .map(|quad| (quad, false))
+            .chain(added.into_iter().map(|quad| (quad, true)));
+        for (quad, there) in changes {
+            if !even.remove(&quad) && last.contains_key(&quad) {
+                even.insert(quad);
+            }
+            last.insert(quad, there);
+        }
+    }
+    let mut net = (Vec::new(), Vec::new());
+    for (quad, there) in last {
+        if !even.contains(&quad) {
+            if there {
+                net.0.push(quad)
+            } else {
+                net.1.push(quad)
+            }
+        }
+    }
+    net.0.sort_unstable();
+    net.1.sort_unstable();
+    net
+}
+
+fn forbidden(snapshot: &Snapshot, quad: IdQuad) -> Refusal {
+    match snapshot.decode(quad) {
+        Some(quad) => Refusal::new(
+            Code::Forbidden,
+            "policy.modify",
+            format_args!("the permit does not cover {quad}"),
+        ),
+        None => Refusal::new(
+            Code::Forbidden,
+            "policy.modify",
+            "the permit does not cover a quad",
+        ),
+    }
+}

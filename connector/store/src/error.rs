@@ -1,0 +1,81 @@
+//! What can go wrong in the store.
+
+use std::path::PathBuf;
+use twinlink_core::{Code, Refusal};
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has the store open.
+    #[error("the store {} is open in another process: stop that process, or give this one a store of its own", .0.display())]
+    InUse(PathBuf),
+    /// The file was written by another version of the program.
+    #[error("the store {} has version {found}, this program reads version {known}: use the program that wrote it", .path.display())]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// What the file says.
+        found: u64,
+        /// What this program knows.
+        known: u64,
+    },
+    /// The directory or file cannot be opened, or is not a store.
+    #[error("cannot open the store {}: {reason}", .path.display())]
+    Open {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+    /// The log holds what this program never writes.
+    #[error("the log of changes is damaged at change {sequence}: {reason}")]
+    Damaged {
+        /// The change.
+        sequence: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The log could not be read or written.
+    #[error("the log of changes cannot be read or written: {0}")]
+    Log(String),
+    /// An earlier write failed: what is on disk is not known, so nothing more is written.
+    #[error("an earlier write failed, so no more changes are taken: free the disk and start again")]
+    Stopped,
+    /// The ids for terms have run out.
+    #[error("the twin holds as many terms as it can")]
+    Full,
+    /// The query's time is over.
+    #[error("the deadline passed")]
+    Deadline,
+    /// The query's reader went away.
+    #[error("the request was cancelled")]
+    Cancelled,
+    /// The query made more or longer terms than it may.
+    #[error("the query makes more than {0} bytes of new terms")]
+    Terms(usize),
+    /// The query, or others beside it, took more memory than one may.
+    #[error("memory grew by more than {0} bytes while the query ran")]
+    Memory(usize),
+    /// A term of a query result that the store does not know. A fault of ours.
+    #[error("there is no term {0}")]
+    NoTerm(u32),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Deadline | StoreError::Cancelled => {
+                Self::new(Code::Timeout, "deadline", error)
+            }
+            StoreError::Terms(_) | StoreError::Memory(_) => {
+                Self::new(Code::Exhausted, "limits.memory", error).open()
+            }
+            StoreError::Full => Self::new(Code::Exhausted, "store.terms", error),
+            StoreError::Stopped | StoreError::Log(_) => {
+                Self::new(Code::Unavailable, "store.log", error)
+            }
+            error => Self::new(Code::Internal, "store", error),
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Queries over a guarded view, in pieces into a sink.
+
+use crate::algebra::{ALIVE, Bounded, SHORT};
+use crate::dataset::Choice;
+use crate::spatial::{self, Unevaluable};
+use crate::{Health, Snapshot, StoreError, TwinStore};
+use oxrdf::{Literal, NamedNode, Quad, Term};
+use spareval::{
+    DefaultServiceHandler, QueryEvaluationError, QueryEvaluator, QueryResults, ServiceHandler,
+};
+use spargebra::Query;
+use spargebra::algebra::GraphPattern;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use twinlink_core::{
+    Budget, Code, DatasetChoice, Evaluated, Head, Piece, Refusal, Sink, Solution, Sources, Twin,
+    Workbench,
+};
+use twinlink_policy::{Guard, Permit};
+
+/// Rows in the first piece: the first rows should not wait for many others.
+const FIRST_BATCH: usize = 32;
+/// Rows in every other piece.
+const BATCH: usize = 512;
+
+/// The most bytes of an argument of REPLACE.
+const REPLACED_BYTES: usize = 16 << 10;
+
+/// How queries are evaluated beyond what every store does.
+#[derive(Clone, Default)]
+pub struct EvaluationOptions {
+    evaluator: QueryEvaluator,
+    services: bool,
+}
+
+/// Evaluates over quads that belong to no store. The whole of them is visible.
+#[derive(Debug, Clone, Default)]
+pub struct QuadWorkbench {
+    options: EvaluationOptions,
+}
+
+impl EvaluationOptions {
+    /// Answers `SERVICE <name>` with the handler. Without any handler, queries with `SERVICE` are refused.
+    #[must_use]
+    pub fn with_service_handler(
+        mut self,
+        name: NamedNode,
+        handler: impl ServiceHandler + 'static,
+    ) -> Self {
+        self.evaluator = self.evaluator.with_service_handler(name, handler);
+        self.services = true;
+        self
+    }
+
+    /// Answers every `SERVICE` that has no handler of its own.
+    #[must_use]
+    pub fn with_default_service_handler(
+        mut self,
+        handler: impl DefaultServiceHandler + 'static,
+    ) -> Self {
+        self.evaluator = self.evaluator.with_default_service_handler(handler);
+        self.services = true;
+        self
+    }
+
+    /// The pattern with places to stop. Refuses one with `SERVICE` where there is no handler: nothing of a query may
+    /// leave by this way.
+    pub(crate) fn bound(&self, pattern: &GraphPattern) -> Result<GraphPattern, Refusal> {
+        let bounded = Bounded::new(pattern);
+        if bounded.calls_service && !self.services {
+            return Err(Refusal::about_input(
+                "sparql.service",
+                "SERVICE is not supported: ask for a federated answer instead, which asks the peers by itself",
+            ));
+        }
+        Ok(bounded.pattern)
+    }
+
+    /// An evaluator for one request.
+    pub(crate) fn evaluator(&self, health: Health, unevaluable: &Unevaluable) -> QueryEvaluator {
+        let truth = Term::from(Literal::from(true));
+        let evaluator = self
+            .evaluator
+            .clone()
+            .with_custom_function(ALIVE.into_owned(), move |_| Some(truth.clone()))
+            .with_custom_function(SHORT.into_owned(), move |arguments| match arguments {
+                [Term::Literal(literal)] if literal.value().len() > REPLACED_BYTES => {
+                    health.fail(StoreError::Terms(REPLACED_BYTES));
+                    None
+                }
+                [argument] => Some(argument.clone()),
+                _ => None,
+            });
+        spatial::register(evaluator, unevaluable)
+    }
+}
+
+impl std::fmt::Debug for EvaluationOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EvaluationOptions")
+            .field("services", &self.services)
+            .finish_non_exhaustive()
+    }
+}
+
+impl QuadWorkbench {
+    /// A workbench with these options.
+    pub fn new(options: EvaluationOptions) -> Self {
+        Self { options }
+    }
+}
+
+impl Workbench for QuadWorkbench {
+    fn evaluate_over(
+        &self,
+        quads: Vec<Quad>,
+        query: &Query,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        let snapshot = Snapshot::of(&quads)?;
+        drop(quads);
+        evaluate(
+            &snapshot,
+            query,
+            None,
+            &Guard::everything(),
+            &self.options,
+            budget,
+            sink,
+        )
+    }
+}
+
+impl Workbench for TwinStore {
+    fn evaluate_over(
+        &self,
+        quads: Vec<Quad>,
+        query: &Query,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        QuadWorkbench::new(self.options.clone()).evaluate_over(quads, query, budget, sink)
+    }
+}
+
+impl TwinStore {
+    /// Evaluates a query over what the guard shows of the newest snapshot.
+    ///
+    /// # Errors
+    /// As [`Twin::evaluate`].
+    pub fn query(
+        &self,
+        query: &Query,
+        dataset: Option<&DatasetChoice>,
+        guard: &Guard,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        evaluate(
+            &self.snapshot(),
+            query,
+            dataset,
+            guard,
+            &self.options,
+            budget,
+            sink,
+        )
+    }
+}
+
+impl Twin for TwinStore {
+    fn evaluate(
+        &self,
+        query: &Query,
+        dataset: Option<&DatasetChoice>,
+        permit: &Permit,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        self.query(query, dataset, permit.guard(), budget, sink)
+    }
+
+    fn change(
+        &self,
+        change: &twinlink_core::Change,
+        read: Option<&Permit>,
+        modify: &Permit,
+        budget: &Budget,
+    ) -> Result<twinlink_core::Applied, Refusal> {
+        self.apply(change, read.map(Permit::guard), modify.guard(), budget)
+    }
+}
+
+/// Evaluates a query over what the guard shows of a snapshot.
+fn evaluate(
+    snapshot: &Snapshot,
+    query: &Query,
+    dataset: Option<&DatasetChoice>,
+    guard: &Guard,
+    options: &EvaluationOptions,
+    budget: &Budget,
+    sink: &mut dyn Sink,
+) -> Result<Evaluated, Refusal> {
+    let query = bounded(query, options)?;
+    let choice = Choice::new(dataset, query.dataset());
+    let view = choice.seen_in(snapshot.view(guard, budget)).unwinding();
+    let health = view.health();
+    health.look()?;
+    let unevaluable = Unevaluable::default();
+    let evaluator = options.evaluator(health.clone(), &unevaluable);
+    let rows = stoppable(&health, || {
+        let mut prepared = evaluator.prepare(&query);
+        *prepared.dataset_mut() = choice.specification();
+        let results = prepared
+            .execute(view)
+            .map_err(|error| refusal(&health, error))?;
+        put(results, &health, sink)
+    })?;
+    Ok(Evaluated {
+        rows,
+        not_evaluable: unevaluable.count(),
+        as_of: snapshot.time(),
+    })
+}
+
+/// Catches what unwinds an evaluation that is to stop; other panics go on.
+pub(crate) fn stoppable<T>(
+    health: &Health,
+    evaluation: impl FnOnce() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    catch_unwind(AssertUnwindSafe(evaluation)).unwrap_or_else(|panic| {
+        // Whatever broke while an evaluation was being stopped is no news.
+        health.check()?;
+        resume_unwind(panic)
+    })
+}
+
+fn bounded(query: &Query, options: &EvaluationOptions) -> Result<Query, Refusal> {
+    let mut query = query.clone();
+    match &mut query {
+        Query::Select { pattern, .. }
+        | Query::Construct { pattern, .. }
+        | Query::Describe { pattern, .. }
+        | Query::Ask { pattern, .. } => *pattern = options.bound(pattern)?,
+    }
+    Ok(query)
+}
+
+fn put(results: QueryResults<'_>, health: &Health, sink: &mut dyn Sink) -> Result<u64, Refusal> {
+    match results {
+        QueryResults::Boolean(value) => {
+            health.check()?;
+            sink.put(Piece::Head(Head::Boolean(value)))?;
+            Ok(1)
+        }
+        QueryResults::Solutions(solutions) => {
+            sink.put(Piece::Head(Head::Solutions(solutions.variables().to_vec())))?;
+            let ourselves: Sources = Arc::new([0]);
+            let rows = solutions.map(|row| {
+                row.map(|row| Solution {
+                    values: row.values().to_vec(),
+                    sources: Arc::clone(&ourselves),
+                })
+            });
+            put_all(rows, Piece::Solutions, health, sink)
+        }
+        QueryResults::Graph(triples) => {
+            sink.put(Piece::Head(Head::Graph))?;
+            put_all(triples, Piece::Triples, health, sink)
+        }
+    }
+}
+
+/// Checks the health before every piece: an error inside EXISTS or an expression does not end the evaluation, and
+/// rows that rest on it must not leave.
+fn put_all<T>(
+    items: impl Iterator<Item = Result<T, QueryEvaluationError>>,
+    piece: impl Fn(Vec<T>) -> Piece,
+    health: &Health,
+    sink: &mut dyn Sink,
+) -> Result<u64, Refusal> {
+    let mut rows = 0;
+    let mut batch = Vec::with_capacity(FIRST_BATCH);
+    let mut size = FIRST_BATCH;
+    for item in items {
+        batch.push(item.map_err(|error| refusal(health, error))?);
+        if batch.len() >= size {
+            health.look()?;
+            rows += batch.len() as u64;
+            size = BATCH;
+            sink.put(piece(std::mem::replace(
+                &mut batch,
+                Vec::with_capacity(size),
+            )))?;
+        }
+    }
+    health.check()?;
+    if !batch.is_empty() {
+        rows += batch.len() as u64;
+        sink.put(piece(batch))?;
+    }
+    Ok(rows)
+}
+
+/// What the evaluator's error is to the one who asked.
+pub(crate) fn refusal(health: &Health, error: QueryEvaluationError) -> Refusal {
+    if let Err(error) = health.check() {
+        return error.into();
+    }
+    match error {
+        QueryEvaluationError::Dataset(error) => match error.downcast::<StoreError>() {
+            Ok(error) => (*error).into(),
+            Err(error) => Refusal::new(Code::Internal, "evaluation", error),
+        },
+        QueryEvaluationError::UnsupportedCustomFunction(_)
+        | QueryEvaluationError::UnsupportedCustomFunctionArity { .. } => {
+            Refusal::about_input("sparql.function", error)
+        }
+        QueryEvaluationError::UnboundService
+        | QueryEvaluationError::InvalidServiceName(_)
+        | QueryEvaluationError::UnsupportedService(_) => {
+            Refusal::new(Code::Invalid, "sparql.service", error)
+        }
+        QueryEvaluationError::Service(error) => {
+            Refusal::new(Code::Unavailable, "sparql.service", error)
+        }
+        error => Refusal::new(Code::Internal, "evaluation", error),
+    }
+}

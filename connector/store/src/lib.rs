@@ -1,0 +1,29 @@
+//! The twin: a durable change log, an id index, pinned snapshots and the guarded view.
+//!
+//! Owns: the log of changes, the index, what a guard shows of it, evaluation and updates over that.
+//! Never: sockets, policies' meaning, who asks. Enter at: [`TwinStore::open`] and [`Snapshot::view`].
+
+mod algebra;
+mod change;
+mod dataset;
+mod dictionary;
+mod error;
+mod evaluate;
+mod guard;
+mod index;
+mod log;
+mod run;
+mod snapshot;
+mod spatial;
+mod store;
+mod term;
+mod view;
+mod watch;
+
+pub use change::with_fresh_blank_nodes;
+pub use error::StoreError;
+pub use evaluate::{EvaluationOptions, QuadWorkbench};
+pub use snapshot::{Snapshot, Summary};
+pub use store::{ChangeSet, TwinStore, UseJournal};
+pub use view::View;
+pub use watch::Health;

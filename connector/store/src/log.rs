@@ -1,0 +1,292 @@
+//! The log of changes and the journal of use: append-only, in one file of redb, written by one thread.
+//!
+//! The thread takes all that waits, writes it in one transaction, syncs once and then tells everybody: many small
+//! commits share one fsync. A failed write stops the log for good, because what is on disk is then not known.
+//!
+//! redb keeps both: a pure-Rust B-tree in one file, with checksums, a lock against a second process, and a commit
+//! that is one write and one fsync. Measured beside fjall on a slow disk: 352 to 383 synced commits a second of one
+//! record of 300 bytes, 295 to 291 of 16 records, 134 to 290 of 128; we took the simpler file.
+
+pub(crate) mod part;
+mod writer;
+
+use crate::StoreError;
+use futures::channel::oneshot;
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    TableDefinition, TableError,
+};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use time::OffsetDateTime;
+use writer::{Job, Writer};
+
+/// The version of the tables below and of what is in them.
+const VERSION: u64 = 1;
+const FILE: &str = "twin.redb";
+/// The log is read once, from end to end: a large cache would only cost memory.
+const CACHE_BYTES: usize = 8 << 20;
+/// `version`.
+const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+/// Sequence number to time, in nanoseconds since 1970.
+const COMMITS: TableDefinition<u64, i64> = TableDefinition::new("commits");
+/// Sequence number and part to [`part`].
+const CHANGES: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("changes");
+/// Sequence number to record.
+const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
+
+/// The open log.
+pub(crate) struct Log {
+    database: Arc<Database>,
+    queue: Mutex<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A batch that is to be durable as a whole.
+pub(crate) struct Batch {
+    pub(crate) sequence: u64,
+    pub(crate) time: OffsetDateTime,
+    pub(crate) parts: Vec<Vec<u8>>,
+    /// Called on the log's thread once the batch is durable, in the order of the batches.
+    pub(crate) publish: Box<dyn FnOnce() + Send>,
+}
+
+/// One committed batch, as it is read back.
+pub(crate) struct Committed {
+    pub(crate) sequence: u64,
+    pub(crate) time: OffsetDateTime,
+}
+
+impl Log {
+    /// Opens the log in a directory; makes both if there are none.
+    pub(crate) fn open(directory: &Path) -> Result<Self, StoreError> {
+        let path = directory.join(FILE);
+        let failed = |reason: &dyn std::fmt::Display| StoreError::Open {
+            path: path.clone(),
+            reason: reason.to_string(),
+        };
+        fs::create_dir_all(directory).map_err(|error| failed(&error))?;
+        let is_new = !path.exists();
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create(&path)
+            .map_err(|error| match error {
+                DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
+                error => failed(&error),
+            })?;
+        if is_new {
+            // The file is there after a power loss only if its directory was synced.
+            File::open(directory)
+                .and_then(|file| file.sync_all())
+                .map_err(|error| failed(&error))?;
+        }
+        Self::start(database, &path)
+    }
+
+    /// A log that lives as long as the process.
+    pub(crate) fn in_memory() -> Result<Self, StoreError> {
+        let path = PathBuf::from("in memory");
+        let database = Database::builder()
+            .set_cache_size(CACHE_BYTES)
+            .create_with_backend(redb::backends::InMemoryBackend::new())
+            .map_err(|error| StoreError::Open {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
+        Self::start(database, &path)
+    }
+
+    fn start(database: Database, path: &Path) -> Result<Self, StoreError> {
+        check_version(&database, path)?;
+        let journal = database
+            .begin_read()
+            .map_err(log_error)?
+            .open_table(JOURNAL)
+            .map_err(log_error)?;
+        let last = journal
+            .last()
+            .map_err(log_error)?
+            .map_or(0, |(key, _)| key.value());
+        let database = Arc::new(database);
+        let (queue, jobs) = mpsc::channel();
+        let writer = Writer {
+            database: Arc::clone(&database),
+            last_record: last,
+            stopped: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("twin-log".to_owned())
+            .spawn(move || writer.run(&jobs))
+            .map_err(log_error)?;
+        Ok(Self {
+            database,
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Hands a batch to the writer. The receiver hears of it once it is durable.
+    pub(crate) fn commit(&self, batch: Batch) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Job::Commit(batch, done));
+        receiver
+    }
+
+    /// Hands a record to the writer. The receiver hears its number once it is durable.
+    pub(crate) fn append(&self, record: Vec<u8>) -> oneshot::Receiver<Result<u64, StoreError>> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Job::Append(record, done));
+        receiver
+    }
+
+    /// At most `most` records from number `from` on.
+    pub(crate) fn records(
+        &self,
+        from: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let table = self.read()?.open_table(JOURNAL).map_err(log_error)?;
+        let mut records = Vec::new();
+        for entry in table.range(from..).map_err(log_error)?.take(most) {
+            let (key, record) = entry.map_err(log_error)?;
+            records.push((key.value(), record.value().to_vec()));
+        }
+        Ok(records)
+    }
+
+    /// The batches from number `from` on, at most `most`.
+    pub(crate) fn commits(&self, from: u64, most: usize) -> Result<Vec<Committed>, StoreError> {
+        let table = self.read()?.open_table(COMMITS).map_err(log_error)?;
+        let mut commits = Vec::new();
+        for entry in table.range(from..).map_err(log_error)?.take(most) {
+            let (key, time) = entry.map_err(log_error)?;
+            let sequence = key.value();
+            let time = OffsetDateTime::from_unix_timestamp_nanos(time.value().into())
+                .map_err(|error| damaged(sequence, error))?;
+            commits.push(Committed { sequence, time });
+        }
+        Ok(commits)
+    }
+
+    /// The number of batches.
+    pub(crate) fn len(&self) -> Result<u64, StoreError> {
+        self.read()?
+            .open_table(COMMITS)
+            .map_err(log_error)?
+            .len()
+            .map_err(log_error)
+    }
+
+    /// Calls `each` with the parts of some batches, in order.
+    pub(crate) fn parts(
+        &self,
+        sequences: std::ops::RangeInclusive<u64>,
+        mut each: impl FnMut(u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let table = self.read()?.open_table(CHANGES).map_err(log_error)?;
+        let range = (*sequences.start(), 0)..=(*sequences.end(), u32::MAX);
+        for entry in table.range(range).map_err(log_error)? {
+            let (key, part) = entry.map_err(log_error)?;
+            let (sequence, _) = key.value();
+            each(sequence, part.value())?;
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<redb::ReadTransaction, StoreError> {
+        self.database.begin_read().map_err(log_error)
+    }
+
+    /// If the writer is gone, the job's sender is dropped and its receiver hears that.
+    fn send(&self, job: Job) {
+        if let Some(queue) = &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
+            drop(queue.send(job));
+        }
+    }
+}
+
+/// Waits for the writer, so that the file is closed when the log is gone.
+impl Drop for Log {
+    fn drop(&mut self) {
+        drop(
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            drop(thread.join());
+        }
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log").finish_non_exhaustive()
+    }
+}
+
+/// A file of another version is left as it is.
+fn check_version(database: &Database, path: &Path) -> Result<(), StoreError> {
+    let open = |reason: &str| StoreError::Open {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let transaction = database.begin_read().map_err(log_error)?;
+    match transaction.open_table(META) {
+        Ok(meta) => match meta
+            .get("version")
+            .map_err(log_error)?
+            .map(|version| version.value())
+        {
+            Some(VERSION) => Ok(()),
+            Some(found) => Err(StoreError::Version {
+                path: path.to_owned(),
+                found,
+                known: VERSION,
+            }),
+            None => Err(open("it names no version")),
+        },
+        Err(TableError::TableDoesNotExist(_)) => {
+            let tables = transaction.list_tables().map_err(log_error)?;
+            if tables.count() > 0 {
+                return Err(open("it holds the tables of another program"));
+            }
+            create(database)
+        }
+        Err(error) => Err(open(&error.to_string())),
+    }
+}
+
+fn create(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_write().map_err(log_error)?;
+    {
+        let mut meta = transaction.open_table(META).map_err(log_error)?;
+        meta.insert("version", VERSION).map_err(log_error)?;
+        transaction.open_table(COMMITS).map_err(log_error)?;
+        transaction.open_table(CHANGES).map_err(log_error)?;
+        transaction.open_table(JOURNAL).map_err(log_error)?;
+    }
+    transaction.commit().map_err(log_error)
+}
+
+fn log_error(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Log(error.to_string())
+}
+
+pub(crate) fn damaged(sequence: u64, reason: impl std::fmt::Display) -> StoreError {
+    StoreError::Damaged {
+        sequence,
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,118 @@
+//! The thread that writes the log.
+
+use super::{Batch, CHANGES, COMMITS, JOURNAL, log_error};
+use crate::StoreError;
+use futures::channel::oneshot;
+use redb::{Database, Durability, WriteTransaction};
+use std::sync::{Arc, mpsc};
+
+/// How much one transaction takes together.
+const GROUP: usize = 512;
+const GROUP_BYTES: usize = 32 << 20;
+
+/// What the writer is asked to do.
+pub(super) enum Job {
+    Commit(Batch, oneshot::Sender<Result<(), StoreError>>),
+    Append(Vec<u8>, oneshot::Sender<Result<u64, StoreError>>),
+}
+
+/// Writes what it is sent, a group at a time.
+pub(super) struct Writer {
+    pub(super) database: Arc<Database>,
+    pub(super) last_record: u64,
+    pub(super) stopped: bool,
+}
+
+impl Writer {
+    pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+        while let Ok(first) = jobs.recv() {
+            let mut bytes = first.bytes();
+            let mut group = vec![first];
+            while group.len() < GROUP && bytes < GROUP_BYTES {
+                let Ok(job) = jobs.try_recv() else { break };
+                bytes += job.bytes();
+                group.push(job);
+            }
+            let first_record = self.last_record + 1;
+            let written = if self.stopped {
+                Err(StoreError::Stopped)
+            } else {
+                self.write(&group)
+            };
+            if let Err(error) = &written
+                && !self.stopped
+            {
+                tracing::error!(%error, "the log of changes could not be written: no more changes are taken");
+                self.stopped = true;
+            }
+            answer(group, &written, first_record);
+        }
+    }
+
+    // INVARIANT(acknowledged-means-durable): jobs are answered after this has returned, and redb's commit has synced.
+    fn write(&mut self, group: &[Job]) -> Result<(), StoreError> {
+        let mut transaction = self.database.begin_write().map_err(log_error)?;
+        transaction
+            .set_durability(Durability::Immediate)
+            .map_err(log_error)?;
+        self.fill(&transaction, group)?;
+        transaction.commit().map_err(log_error)
+    }
+
+    fn fill(&mut self, transaction: &WriteTransaction, group: &[Job]) -> Result<(), StoreError> {
+        let mut commits = transaction.open_table(COMMITS).map_err(log_error)?;
+        let mut changes = transaction.open_table(CHANGES).map_err(log_error)?;
+        let mut journal = transaction.open_table(JOURNAL).map_err(log_error)?;
+        for job in group {
+            match job {
+                Job::Commit(batch, _) => {
+                    let nanoseconds =
+                        i64::try_from(batch.time.unix_timestamp_nanos()).map_err(log_error)?;
+                    commits
+                        .insert(batch.sequence, nanoseconds)
+                        .map_err(log_error)?;
+                    for (number, part) in (0_u32..).zip(&batch.parts) {
+                        changes
+                            .insert((batch.sequence, number), part.as_slice())
+                            .map_err(log_error)?;
+                    }
+                }
+                Job::Append(record, _) => {
+                    self.last_record += 1;
+                    journal
+                        .insert(self.last_record, record.as_slice())
+                        .map_err(log_error)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Job {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Commit(batch, _) => batch.parts.iter().map(Vec::len).sum(),
+            Self::Append(record, _) => record.len(),
+        }
+    }
+}
+
+fn answer(group: Vec<Job>, written: &Result<(), StoreError>, first_record: u64) {
+    let mut record = first_record;
+    for job in group {
+        // Whoever asked may have gone away: then nobody needs the answer.
+        match job {
+            Job::Commit(batch, done) => {
+                if written.is_ok() {
+                    (batch.publish)();
+                }
+                drop(done.send(written.clone()));
+            }
+            Job::Append(_, done) => {
+                drop(done.send(written.clone().map(|()| record)));
+                record += 1;
+            }
+        }
+    }
+}

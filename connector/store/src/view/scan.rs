@@ -1,0 +1,238 @@
+//! The matches of one triple pattern, as far as the guard shows them.
+
+use super::{State, View};
+use crate::StoreError;
+use crate::dictionary::{DEFAULT_GRAPH, Id};
+use crate::guard::{Decision, IdGuard, Pattern, Residual};
+use crate::index::Rows;
+use crate::run::{IdQuad, Range};
+use crate::snapshot::Snapshot;
+use rustc_hash::FxHashSet;
+use spareval::InternalQuad;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Below this many rows a pattern is not worth splitting.
+const SPLIT: usize = 64;
+/// A lookup of subject and object reads the subject's rows if they are no more than this.
+const FEW: usize = 16;
+
+/// The visible matches of a pattern.
+pub(super) struct Scan<'a> {
+    rows: Rows<'a>,
+    residual: Option<Residual>,
+    /// Parts of the pattern that are still to be scanned; none for most patterns.
+    parts: Option<Parts<'a>>,
+    state: Rc<State>,
+    stopped: bool,
+}
+
+struct Parts<'a> {
+    snapshot: &'a Snapshot,
+    guard: Arc<IdGuard>,
+    left: Vec<Pattern>,
+    /// For a merge of graphs: the triples that are out.
+    seen: Option<FxHashSet<[Id; 3]>>,
+}
+
+impl<'a> Scan<'a> {
+    /// No matches.
+    pub(super) fn none(view: &View<'a>) -> Self {
+        Self {
+            rows: Rows::none(),
+            residual: None,
+            parts: None,
+            state: Rc::clone(&view.state),
+            stopped: false,
+        }
+    }
+
+    /// The visible matches of a pattern.
+    pub(super) fn new(view: &View<'a>, pattern: Pattern) -> Self {
+        let mut scan = Self::none(view);
+        let mut left = Vec::new();
+        scan.open(view.snapshot, &view.guard, pattern, &mut left);
+        if !left.is_empty() {
+            scan.parts = Some(Parts {
+                snapshot: view.snapshot,
+                guard: Arc::clone(&view.guard),
+                left,
+                seen: None,
+            });
+        }
+        scan
+    }
+
+    /// The visible matches in any of the graphs, every triple once.
+    pub(super) fn merged(view: &View<'a>, pattern: Pattern, graphs: &[Id]) -> Self {
+        Self {
+            parts: Some(Parts {
+                snapshot: view.snapshot,
+                guard: Arc::clone(&view.guard),
+                left: graphs
+                    .iter()
+                    .map(|graph| Pattern {
+                        g: Some(*graph),
+                        ..pattern
+                    })
+                    .collect(),
+                seen: (graphs.len() > 1).then(FxHashSet::default),
+            }),
+            ..Self::none(view)
+        }
+    }
+
+    /// Decides a pattern and begins its scan, or puts its parts to `left`.
+    fn open(
+        &mut self,
+        snapshot: &'a Snapshot,
+        guard: &IdGuard,
+        pattern: Pattern,
+        left: &mut Vec<Pattern>,
+    ) {
+        self.residual = None;
+        match guard.decide(pattern) {
+            Decision::Denied => self.rows = Rows::none(),
+            Decision::Allowed => self.rows = snapshot.index.rows(&range(snapshot, pattern)),
+            Decision::Residual(residual) => {
+                let range = range(snapshot, pattern);
+                if split(snapshot, guard, pattern, &range, left) {
+                    self.rows = Rows::none();
+                } else {
+                    self.rows = snapshot.index.rows(&range);
+                    self.residual = Some(residual);
+                }
+            }
+        }
+    }
+
+    /// Begins the next part; false where there is none.
+    fn advance(&mut self) -> bool {
+        let Some(mut parts) = self.parts.take() else {
+            return false;
+        };
+        let Some(pattern) = parts.left.pop() else {
+            return false;
+        };
+        self.open(parts.snapshot, &parts.guard, pattern, &mut parts.left);
+        self.parts = Some(parts);
+        true
+    }
+
+    fn next_row(&mut self) -> Option<Result<IdQuad, StoreError>> {
+        loop {
+            while let Some(quad) = self.rows.next() {
+                if let Err(error) = self.state.watch.step() {
+                    return Some(Err(error));
+                }
+                if self
+                    .residual
+                    .as_ref()
+                    .is_none_or(|residual| residual.shows(quad))
+                    && self.is_new(quad)
+                {
+                    return Some(Ok(quad));
+                }
+            }
+            if !self.advance() {
+                return None;
+            }
+        }
+    }
+
+    #[inline]
+    fn is_new(&mut self, [_, s, p, o]: IdQuad) -> bool {
+        match &mut self.parts {
+            Some(Parts {
+                seen: Some(seen), ..
+            }) => seen.insert([s, p, o]),
+            _ => true,
+        }
+    }
+}
+
+impl Iterator for Scan<'_> {
+    type Item = Result<InternalQuad<Id>, StoreError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.stopped {
+            return None;
+        }
+        match self.next_row() {
+            Some(Ok([g, s, p, o])) => Some(Ok(InternalQuad {
+                subject: s,
+                predicate: p,
+                object: o,
+                graph_name: (g != DEFAULT_GRAPH).then_some(g),
+            })),
+            Some(Err(error)) => {
+                self.stopped = true;
+                Some(Err(error))
+            }
+            None => {
+                self.stopped = true;
+                // Lookups that find nothing cost time too.
+                self.state.watch.step().err().map(Err)
+            }
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self.parts {
+            Some(_) => (0, None),
+            None => (0, Some(self.rows.most())),
+        }
+    }
+}
+
+fn range(snapshot: &Snapshot, pattern: Pattern) -> Range {
+    let range = match pattern.g {
+        Some(g) => Range::in_graph(g, pattern.s, pattern.p, pattern.o),
+        None => Range::in_named(pattern.s, pattern.p, pattern.o),
+    };
+    if let (Some(s), None, Some(o)) = (pattern.s, pattern.p, pattern.o) {
+        let rows = snapshot.index.size(&range);
+        let other = Range::from_object(pattern.g, s, o);
+        if rows > FEW && snapshot.index.size(&other) < rows {
+            return other;
+        }
+    }
+    range
+}
+
+/// Splits a pattern with many rows by graph, or by predicate: so that what the guard hides is skipped as a whole.
+fn split(
+    snapshot: &Snapshot,
+    guard: &IdGuard,
+    pattern: Pattern,
+    range: &Range,
+    left: &mut Vec<Pattern>,
+) -> bool {
+    if pattern.s.is_some() {
+        return false;
+    }
+    let rows = snapshot.index.size(range);
+    match pattern.g {
+        None => {
+            let graphs = guard.graphs(snapshot);
+            if rows < SPLIT.max(16 * graphs.len()) {
+                return false;
+            }
+            left.extend(graphs.iter().rev().map(|graph| Pattern {
+                g: Some(*graph),
+                ..pattern
+            }));
+            true
+        }
+        Some(g) if pattern.p.is_none() && rows >= SPLIT => {
+            let predicates = snapshot.index.predicates(g, pattern.o);
+            left.extend(predicates.into_iter().rev().map(|p| Pattern {
+                p: Some(p),
+                ..pattern
+            }));
+            true
+        }
+        Some(_) => false,
+    }
+}

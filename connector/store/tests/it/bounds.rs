@@ -1,0 +1,204 @@
+//! No query harms the next one: time, cancellation, and terms made on the way.
+
+use crate::support::{Collected, insert, parse, quad, store};
+use std::time::{Duration, Instant};
+use twinlink_core::policy::Guard;
+use twinlink_core::{Budget, Code, Piece, Refusal, Sink};
+
+fn refused(query: &str, budget: &Budget) -> (Refusal, Duration) {
+    let store = store();
+    insert(&store, (0..3_000).map(quad).collect());
+    let started = Instant::now();
+    let refusal = store
+        .query(
+            &parse(query),
+            None,
+            &Guard::everything(),
+            budget,
+            &mut Collected::default(),
+        )
+        .expect_err(query.get(..200).unwrap_or(query));
+    (refusal, started.elapsed())
+}
+
+fn short() -> Budget {
+    Budget::new(Instant::now() + Duration::from_millis(300), u64::MAX)
+}
+
+#[test]
+fn scans_and_joins_stop_at_the_deadline() {
+    for query in [
+        "SELECT * { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }",
+        "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }",
+        "SELECT * { ?a (:p1|!:p1)* ?b . ?c (:p1|!:p1)* ?d . ?e (:p1|!:p1)* ?f . ?g ?h ?i }",
+        "ASK { ?a ?b ?c FILTER NOT EXISTS { ?d ?e ?f . ?g ?h ?i . ?j ?k ?l FILTER(?d = :nothing) } FILTER(?a = :nothing) }",
+    ] {
+        let (refusal, elapsed) = refused(query, &short());
+        assert_eq!(refusal.code(), Code::Timeout, "{query}");
+        assert!(
+            elapsed < Duration::from_secs(10),
+            "{query} took {elapsed:?}"
+        );
+    }
+}
+
+#[test]
+fn joins_that_read_nothing_stop_at_the_deadline() {
+    let list = "1 ".repeat(2_000);
+    let same = format!("{{ VALUES ?x {{ {list} }} }} ").repeat(5);
+    let crossed = (0..5)
+        .map(|n| format!("VALUES ?x{n} {{ {list} }} "))
+        .collect::<String>();
+    let optional = (0..5)
+        .map(|n| format!("OPTIONAL {{ VALUES ?x{n} {{ {list} }} }} "))
+        .collect::<String>();
+    let inner = (0..5)
+        .map(|n| format!("{{ SELECT (1 AS ?x{n}) {{ VALUES ?y {{ {list} }} }} }} "))
+        .collect::<String>();
+    let mut queries = vec![
+        format!("SELECT * {{ {same} }}"),
+        format!("SELECT (COUNT(*) AS ?n) {{ {same} }}"),
+    ];
+    for pattern in [crossed, optional, inner] {
+        queries.extend([
+            format!("SELECT (COUNT(*) AS ?n) {{ {pattern} }}"),
+            format!("SELECT (COUNT(DISTINCT *) AS ?n) {{ {pattern} }}"),
+            format!("ASK {{ {pattern} FILTER(?x0 + ?x4 = 7) }}"),
+            format!("ASK {{ ?s ?p ?o FILTER NOT EXISTS {{ {pattern} FILTER(?x0 + ?x4 = 7) }} }}"),
+        ]);
+    }
+    for query in queries {
+        let (refusal, elapsed) = refused(&query, &short());
+        let name = query.replace(&list, "..");
+        assert_eq!(refusal.code(), Code::Timeout, "{name}");
+        assert!(elapsed < Duration::from_secs(5), "{name} took {elapsed:?}");
+    }
+}
+
+#[test]
+fn sorting_stops_at_the_deadline() {
+    let list = (0..600)
+        .map(|n| format!("{} ", n * 7 % 600))
+        .collect::<String>();
+    let query = format!(
+        "SELECT * {{ VALUES ?x {{ {list} }} VALUES ?y {{ {list} }} }} ORDER BY (?x * ?y) (?x + ?y) ?x"
+    );
+    let (refusal, elapsed) = refused(&query, &short());
+    assert_eq!(refusal.code(), Code::Timeout);
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+}
+
+#[test]
+fn texts_that_multiply_end_in_a_refusal() {
+    let mut doubled = "SELECT ?x { BIND('0123456789' AS ?v0)".to_owned();
+    for step in 0..14 {
+        doubled += &format!(" BIND(CONCAT(?v{step}, ?v{step}) AS ?v{})", step + 1);
+    }
+    let budget = || Budget::new(Instant::now() + Duration::from_secs(60), 10);
+    let replaced = format!("{doubled} BIND(STRLEN(REPLACE(?v14, '[0-9]', ?v14)) AS ?x) }}");
+    assert_eq!(refused(&replaced, &budget()).0.check(), "limits.memory");
+    let many = "?v14, ".repeat(10_000);
+    let joined = format!("{doubled} BIND(CONCAT({many} 'end') AS ?x) }}");
+    assert_eq!(refused(&joined, &budget()).0.check(), "limits.memory");
+}
+
+#[test]
+fn places_to_stop_change_no_answer() {
+    let store = store();
+    insert(&store, (0..150).map(quad).collect());
+    let count = |pattern: &str| {
+        let query = format!("SELECT (COUNT(*) AS ?n) {{ {pattern} }}");
+        let rows = crate::support::rows(&store, &Guard::everything(), &query);
+        rows[0]
+            .trim_start_matches('"')
+            .split('"')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
+    let (all, one) = (count("?s ?p ?o"), count("?s :p1 ?o"));
+    assert!(all > 20 && one > 2, "{all} {one}");
+    assert_eq!(count("?s ?p ?o . ?t :p1 ?u"), all * one);
+    assert_eq!(
+        count("?s ?p ?o . [] :p1 [] . :s1 ?q ?v"),
+        all * one * count(":s1 ?q ?v")
+    );
+    assert_eq!(count("?s ?p ?o OPTIONAL { VALUES ?x { 1 2 } }"), all * 2);
+    assert_eq!(count("?s ?p ?o OPTIONAL { VALUES ?s { :nobody } }"), all);
+    assert_eq!(count("VALUES ?x { 1 1 UNDEF } VALUES ?x { 1 UNDEF }"), 6);
+    assert_eq!(
+        count("{ SELECT DISTINCT * { VALUES ?x { 1 1 } VALUES ?y { 2 2 } } }"),
+        1
+    );
+    assert_eq!(
+        count("{ VALUES ?x { 1 2 } VALUES ?y { 2 3 } } MINUS { VALUES ?x { 1 } VALUES ?z { 1 } }"),
+        2
+    );
+    assert_eq!(
+        count("?s ?p ?o FILTER(REPLACE('abc', 'b', STR(?p)) != '')"),
+        all
+    );
+    let columns = crate::support::ask(
+        &store,
+        &Guard::everything(),
+        "SELECT * { VALUES ?x { 1 } VALUES ?y { 2 } }",
+    );
+    assert_eq!(
+        columns.unwrap().0.head,
+        Some(twinlink_core::Head::Solutions(
+            ["x", "y"].map(oxrdf::Variable::new_unchecked).to_vec()
+        ))
+    );
+}
+
+#[test]
+fn a_passed_deadline_is_noticed_before_anything_is_read() {
+    let budget = Budget::new(Instant::now(), 10);
+    assert_eq!(
+        refused("SELECT * { ?s ?p ?o }", &budget).0.code(),
+        Code::Timeout
+    );
+    let budget = Budget::new(Instant::now() + Duration::from_secs(60), 10);
+    budget.cancel();
+    assert_eq!(
+        refused("SELECT * { ?s ?p ?o }", &budget).0.code(),
+        Code::Timeout
+    );
+}
+
+#[test]
+fn terms_that_double_end_in_a_refusal() {
+    let mut query = "SELECT (STRLEN(?v40) AS ?n) { BIND('0123456789' AS ?v0)".to_owned();
+    for step in 0..40 {
+        query += &format!(" BIND(CONCAT(?v{step}, ?v{step}) AS ?v{})", step + 1);
+    }
+    query += " }";
+    let budget = Budget::new(Instant::now() + Duration::from_secs(60), 10);
+    let (refusal, _) = refused(&query, &budget);
+    assert_eq!(
+        (refusal.code(), refusal.check()),
+        (Code::Exhausted, "limits.memory")
+    );
+}
+
+#[test]
+fn a_sink_that_refuses_ends_the_evaluation() {
+    struct Full;
+    impl Sink for Full {
+        fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
+            match piece {
+                Piece::Head(_) => Ok(()),
+                _ => Err(Refusal::new(Code::Exhausted, "limits.rows", "full")),
+            }
+        }
+    }
+    let store = store();
+    insert(&store, (0..3_000).map(quad).collect());
+    let budget = Budget::new(Instant::now() + Duration::from_secs(60), 10);
+    let query = parse("SELECT * { ?a ?b ?c . ?d ?e ?f }");
+    let refusal = store
+        .query(&query, None, &Guard::everything(), &budget, &mut Full)
+        .unwrap_err();
+    assert_eq!(refusal.check(), "limits.rows");
+}

@@ -1,0 +1,19 @@
+//! The store from outside: against oxigraph's store, against the model of the guard, and against a kill.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "tests and their helpers fail by panic"
+)]
+
+mod bounds;
+mod changes;
+mod durability;
+mod leaks;
+mod model;
+mod oracle;
+mod queries;
+mod support;

@@ -1,0 +1,219 @@
+//! Compact JWS, read strictly: <https://www.rfc-editor.org/rfc/rfc7515#section-7.1>.
+//!
+//! Of josekit only the signature over bytes is used. What surrounds it (three parts, their alphabet, the header) is
+//! read here: no member that points to a key (`jku x5u jwk x5c`) or changes the reading (`crit b64 zip`) is accepted.
+
+use crate::{PublicKey, SigningKey, TrustError, json};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use twinlink_core::{Code, Refusal};
+
+/// The longest text that [`verify_jws`] looks at, in bytes.
+const LENGTH: usize = 64 * 1024;
+
+/// The only algorithm: <https://www.rfc-editor.org/rfc/rfc7518#section-3.4>.
+const ALGORITHM: &str = "ES256";
+
+/// Why a JWS is not believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Longer than allowed.
+    Length(usize),
+    /// Not three parts of base64url.
+    Form(&'static str),
+    /// A header that is no JSON object, repeats a member or has one that is not allowed.
+    Header(String),
+    /// Made for something else.
+    Type(String),
+    /// Signed in another way.
+    Algorithm(String),
+    /// Names a key that its issuer does not have.
+    Key,
+    /// The signature is not that key's over these bytes.
+    Signature,
+}
+
+/// A JWS that was read, not believed.
+#[derive(Debug)]
+pub(crate) struct Unverified<'a> {
+    header: Header,
+    payload: Vec<u8>,
+    signed: &'a [u8],
+    signature: Vec<u8>,
+}
+
+/// All header members that are allowed.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<String>,
+}
+
+/// Signs the payload; the header holds `alg`, `typ` and the key's id.
+pub(crate) fn sign(payload: &[u8], typ: &str, key: &SigningKey) -> Result<String, TrustError> {
+    let header = Header {
+        alg: ALGORITHM.to_owned(),
+        typ: Some(typ.to_owned()),
+        kid: Some(key.public().id().to_owned()),
+    };
+    let header = serde_json::to_vec(&header)
+        .map_err(|error| TrustError::cryptography("write a header", error))?;
+    let mut text = URL_SAFE_NO_PAD.encode(header);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+    let signature = key.sign(text.as_bytes())?;
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut text);
+    Ok(text)
+}
+
+/// The payload of a compact JWS, at most 64 KiB, that one of the keys signed with ES256.
+///
+/// It may have been made for anything: for what a text counts is asked by [`crate::verify_token`] and
+/// [`crate::verify_receipt`], each for its own `typ`.
+///
+/// # Errors
+/// [`Code::Invalid`], check `jws`: not a compact JWS with `alg`, `typ` and `kid` alone in its header, another
+/// algorithm, or not signed by the key that it names.
+pub fn verify_jws(text: &str, keys: &[PublicKey]) -> Result<Vec<u8>, Refusal> {
+    read_any(text, LENGTH)
+        .and_then(|unverified| unverified.verify(keys))
+        .map_err(|fault| Refusal::new(Code::Invalid, "jws", fault))
+}
+
+/// Reads a JWS of one of these types, at most `limit` bytes long.
+pub(crate) fn read<'a>(
+    text: &'a str,
+    limit: usize,
+    types: &[&str],
+) -> Result<Unverified<'a>, Fault> {
+    let unverified = read_any(text, limit)?;
+    let typ = unverified.header.typ.as_deref().unwrap_or("none");
+    if !types.contains(&typ) {
+        return Err(Fault::Type(json::clip(typ)));
+    }
+    Ok(unverified)
+}
+
+/// Reads a JWS whatever it was made for.
+fn read_any(text: &str, limit: usize) -> Result<Unverified<'_>, Fault> {
+    if text.len() > limit {
+        return Err(Fault::Length(text.len()));
+    }
+    let mut parts = text.split('.');
+    let (Some(header), Some(payload), Some(signature), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Fault::Form("not three parts"));
+    };
+    let signed = text
+        .as_bytes()
+        .get(..header.len() + 1 + payload.len())
+        .ok_or(Fault::Form("not three parts"))?;
+    let header = decode(header)?;
+    let header: Header = json::object(&header).map_err(Fault::Header)?;
+    let payload = decode(payload)?;
+    let signature = decode(signature)?;
+    if header.alg != ALGORITHM {
+        return Err(Fault::Algorithm(json::clip(&header.alg)));
+    }
+    Ok(Unverified {
+        header,
+        payload,
+        signed,
+        signature,
+    })
+}
+
+impl Unverified<'_> {
+    /// The payload, to find out whose keys to verify it with, and for nothing else.
+    pub(crate) fn peek(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The payload, if one of the keys signed it: the one that the header names, or where it names none the only one.
+    pub(crate) fn verify(self, keys: &[PublicKey]) -> Result<Vec<u8>, Fault> {
+        let key = match (&self.header.kid, keys) {
+            (Some(id), keys) => keys.iter().find(|key| key.id() == id),
+            (None, [key]) => Some(key),
+            (None, _) => None,
+        };
+        let key = key.ok_or(Fault::Key)?;
+        if !key.verifies(self.signed, &self.signature) {
+            return Err(Fault::Signature);
+        }
+        Ok(self.payload)
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Length(length) => write!(f, "{length} bytes are too long"),
+            Self::Form(reason) => write!(f, "not a compact JWS: {reason}"),
+            Self::Header(reason) => write!(f, "the header is not accepted: {reason}"),
+            Self::Type(typ) => write!(f, "typ is {typ}: made for something else"),
+            Self::Algorithm(alg) => write!(f, "alg is {alg}, not ES256"),
+            Self::Key => f.write_str("kid names none of the issuer's keys"),
+            Self::Signature => f.write_str("the signature does not fit"),
+        }
+    }
+}
+
+/// No padding, no spaces, no bits left over: one text for one value.
+fn decode(part: &str) -> Result<Vec<u8>, Fault> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| Fault::Form("a part is not base64url"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_text_is_read_and_verified() {
+        let key = SigningKey::generate().unwrap();
+        let text = sign(b"{}", "test+jwt", &key).unwrap();
+        let read = read(&text, 1000, &["test+jwt"]).unwrap();
+        assert_eq!(read.verify(&[key.public().clone()]).unwrap(), b"{}");
+    }
+
+    #[test]
+    fn any_type_is_verified_where_nobody_asks_for_one() {
+        let key = SigningKey::generate().unwrap();
+        let other = SigningKey::generate().unwrap();
+        let text = sign(b"{}", "test+jwt", &key).unwrap();
+        assert_eq!(
+            verify_jws(&text, &[key.public().clone()]).unwrap(),
+            b"{}".to_vec()
+        );
+        let refusal = verify_jws(&text, &[other.public().clone()]).unwrap_err();
+        assert_eq!((refusal.code(), refusal.check()), (Code::Invalid, "jws"));
+        assert!(read(&text, LENGTH, &["other+jwt"]).is_err());
+    }
+
+    #[test]
+    fn every_other_spelling_of_a_signature_is_refused() {
+        let key = SigningKey::generate().unwrap();
+        let text = sign(b"{}", "test+jwt", &key).unwrap();
+        let (rest, last) = text.split_at(text.len() - 1);
+        let mut accepted = 0;
+        for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=? \n\0".chars()
+        {
+            let text = format!("{rest}{c}");
+            if read(&text, 1000, &["test+jwt"])
+                .and_then(|read| read.verify(&[key.public().clone()]))
+                .is_ok()
+            {
+                assert!(last.starts_with(c));
+                accepted += 1;
+            }
+        }
+        assert_eq!(accepted, 1);
+    }
+}

@@ -1,0 +1,35 @@
+//! Who is asking, and what was answered: keys, certificates, tokens, receipts.
+//!
+//! Owns: private keys, certificates and TLS, access tokens, who is trusted for what, the signed log of use.
+//! Never: sockets, an async runtime, policies, a clock of its own. Enter at: [`Trusted`] and [`TokenAuthenticator`].
+
+mod authenticator;
+mod authority;
+mod certificate;
+mod error;
+mod identity;
+mod json;
+mod jws;
+mod key;
+mod pem;
+mod receipt;
+#[cfg(test)]
+mod testing;
+mod tls;
+mod token;
+mod trusted;
+
+pub use authenticator::TokenAuthenticator;
+pub use authority::{Authority, Issued, Subject, request_certificate};
+pub use certificate::{CertificateFacts, thumbprint};
+pub use error::TrustError;
+pub use identity::{CurrentIdentity, Identity};
+pub use jws::verify_jws;
+pub use key::{PublicKey, SigningKey};
+pub use pem::{read_file, write_private, write_public};
+pub use receipt::{
+    Audit, Entry, EntryKind, ReceiptClaims, Receipts, audit, list_entries, verify_receipt,
+};
+pub use tls::{ClientCertificates, Protocol, client_config, server_config};
+pub use token::{TokenIssuer, TokenRequest, VerifiedToken, verify_token};
+pub use trusted::{Assertable, Registry, Trusted, TrustedParty};

@@ -1,0 +1,156 @@
+//! Access tokens: <https://www.rfc-editor.org/rfc/rfc9068>, bound to the client's certificate by RFC 8705.
+
+mod claims;
+mod verify;
+
+use crate::{CurrentIdentity, Identity, TrustError, jws};
+use claims::{Audience, Claims, Confirmation};
+use oxrdf::NamedNode;
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use twinlink_core::{Code, Delegation, Refusal, Secret};
+use uuid::Uuid;
+
+pub use verify::{VerifiedToken, verify_token};
+
+/// <https://www.rfc-editor.org/rfc/rfc9068#section-2.1>
+const TYPE: &str = "at+jwt";
+
+/// The longest a token may live.
+pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
+
+/// How long a token for one sub-request lives: its start is checked, not its end.
+const DELEGATED: Duration = Duration::from_secs(120);
+
+/// Issues tokens in the name of the own organisation.
+#[derive(Debug, Clone)]
+pub struct TokenIssuer {
+    identity: Arc<CurrentIdentity>,
+}
+
+/// What a token shall say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRequest {
+    /// The person or program.
+    pub subject: String,
+    /// The client that will hold the token, such as a participant id or a program's name.
+    pub client_id: String,
+    /// The connector that will be asked, by participant id.
+    pub audience: NamedNode,
+    /// Roles of the subject.
+    pub roles: Vec<NamedNode>,
+    /// The purpose of the use.
+    pub purpose: Option<NamedNode>,
+    /// The `x5t#S256` of the certificate that the client will present: [`crate::thumbprint`].
+    pub thumbprint: String,
+    /// How long it is valid; at most an hour.
+    pub lifetime: Duration,
+    /// The agreement under which it is used.
+    pub agreement: Option<NamedNode>,
+    /// The request it is part of.
+    pub request: Option<Uuid>,
+}
+
+impl TokenIssuer {
+    /// Issues with the identity now in force.
+    pub fn new(identity: Arc<CurrentIdentity>) -> Self {
+        Self { identity }
+    }
+
+    /// Issues a token.
+    ///
+    /// # Errors
+    /// [`TrustError::Issue`] for a lifetime over an hour, or what a verifier of ours would refuse.
+    pub fn issue(&self, request: &TokenRequest, now: OffsetDateTime) -> Result<Secret, TrustError> {
+        let identity = self.identity.load();
+        Self::sign(&identity, request, now)
+    }
+
+    /// Issues a token by which this connector asks a peer on behalf of a user of its own organisation, bound to this
+    /// connector's own certificate.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], check `delegation`, for a user of another organisation: only that organisation may vouch
+    /// for its users, and it did so to us alone.
+    // INVARIANT(own-users-only): a connector asks its peers in the name of its own organisation's users only.
+    pub fn delegate(
+        &self,
+        delegation: &Delegation,
+        audience: &NamedNode,
+        now: OffsetDateTime,
+    ) -> Result<Secret, Refusal> {
+        let identity = self.identity.load();
+        if &delegation.participant != identity.participant() {
+            return Err(Refusal::new(
+                Code::Forbidden,
+                "delegation",
+                "this connector asks its peers for users of its own organisation only",
+            )
+            .open()
+            .at(delegation.participant.as_str()));
+        }
+        let request = TokenRequest {
+            subject: delegation.subject.clone(),
+            client_id: identity.participant().as_str().to_owned(),
+            audience: audience.clone(),
+            roles: delegation.roles.clone(),
+            purpose: delegation.purpose.clone(),
+            thumbprint: identity.thumbprint().to_owned(),
+            lifetime: DELEGATED,
+            agreement: None,
+            request: Some(delegation.request),
+        };
+        Self::sign(&identity, &request, now)
+            .map_err(|error| Refusal::new(Code::Internal, "delegation", error))
+    }
+
+    fn sign(
+        identity: &Identity,
+        request: &TokenRequest,
+        now: OffsetDateTime,
+    ) -> Result<Secret, TrustError> {
+        if request.lifetime > LONGEST || request.lifetime < Duration::from_secs(1) {
+            return Err(TrustError::issue(
+                "a token lives at least a second and at most an hour",
+            ));
+        }
+        let seconds = i64::try_from(request.lifetime.as_secs()).unwrap_or(i64::MAX);
+        let issued = now.unix_timestamp();
+        let claims = Claims {
+            iss: Some(identity.participant().as_str().to_owned()),
+            aud: Some(Audience::One(request.audience.as_str().to_owned())),
+            exp: Some(issued.saturating_add(seconds)),
+            iat: Some(issued),
+            nbf: None,
+            sub: Some(request.subject.clone()),
+            client_id: Some(request.client_id.clone()),
+            jti: Some(Uuid::new_v4().to_string()),
+            cnf: Some(Confirmation {
+                thumbprint: Some(request.thumbprint.clone()),
+            }),
+            roles: strings(&request.roles),
+            purpose: request.purpose.as_ref().map(|p| p.as_str().to_owned()),
+            agreement: request.agreement.as_ref().map(|a| a.as_str().to_owned()),
+            request: request.request.map(|id| id.to_string()),
+        };
+        // What we would not accept we do not issue.
+        claims
+            .check_form()
+            .map_err(|(check, reason)| TrustError::issue(format_args!("{check}: {reason}")))?;
+        let payload = serde_json::to_vec(&claims)
+            .map_err(|error| TrustError::cryptography("write a token", error))?;
+        let token = jws::sign(&payload, TYPE, identity.key())?;
+        if token.len() > verify::LENGTH {
+            return Err(TrustError::issue("the token would be over 8 KiB"));
+        }
+        Ok(Secret::new(token))
+    }
+}
+
+fn strings(terms: &[NamedNode]) -> Vec<String> {
+    terms.iter().map(|term| term.as_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! The claims of a token: <https://www.rfc-editor.org/rfc/rfc9068#section-2.2>.
+
+use serde::{Deserialize, Serialize};
+
+/// The most roles in one token.
+const ROLES: usize = 32;
+
+/// The most recipients of one token.
+const RECIPIENTS: usize = 8;
+
+/// The longest name or IRI, in bytes.
+const NAME_LENGTH: usize = 512;
+
+/// The last second of the year 9999: no honest clock says more.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// Claims as they were signed. All are optional here, so that each missing one is refused under its own name.
+///
+/// Seconds are integers: RFC 7519 allows fractions, and nobody needs them.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Claims {
+    pub(super) iss: Option<String>,
+    pub(super) aud: Option<Audience>,
+    pub(super) exp: Option<i64>,
+    pub(super) iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nbf: Option<i64>,
+    pub(super) sub: Option<String>,
+    pub(super) client_id: Option<String>,
+    pub(super) jti: Option<String>,
+    pub(super) cnf: Option<Confirmation>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) roles: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) purpose: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) agreement: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<String>,
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3>
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc8705#section-3.1>
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Confirmation {
+    #[serde(rename = "x5t#S256")]
+    pub(super) thumbprint: Option<String>,
+}
+
+/// The check that failed, and why.
+pub(super) type Fault = (&'static str, &'static str);
+
+impl Claims {
+    /// What can be said without knowing the time, the caller or the issuer.
+    pub(super) fn check_form(&self) -> Result<(), Fault> {
+        name("token.iss", self.iss.as_deref())?;
+        name("token.sub", self.sub.as_deref())?;
+        name("token.client_id", self.client_id.as_deref())?;
+        name("token.jti", self.jti.as_deref())?;
+        second("token.exp", self.exp)?;
+        second("token.iat", self.iat)?;
+        if self.nbf.is_some() {
+            second("token.nbf", self.nbf)?;
+        }
+        match &self.aud {
+            None => return Err(("token.aud", "is missing")),
+            Some(Audience::One(_)) => {}
+            Some(Audience::Several(all)) if all.len() <= RECIPIENTS => {}
+            Some(Audience::Several(_)) => return Err(("token.aud", "has over 8 recipients")),
+        }
+        if self
+            .cnf
+            .as_ref()
+            .and_then(|cnf| cnf.thumbprint.as_ref())
+            .is_none()
+        {
+            return Err(("token.cnf", "binds the token to no certificate"));
+        }
+        if self.roles.len() > ROLES {
+            return Err(("token.roles", "has over 32 roles"));
+        }
+        self.roles
+            .iter()
+            .try_for_each(|role| name("token.roles", Some(role)))?;
+        optional("token.purpose", self.purpose.as_deref())?;
+        optional("token.agreement", self.agreement.as_deref())?;
+        optional("token.request", self.request.as_deref())
+    }
+}
+
+impl Audience {
+    /// Whether this recipient, letter by letter, is one.
+    pub(super) fn contains(&self, recipient: &str) -> bool {
+        match self {
+            Self::One(one) => one == recipient,
+            Self::Several(all) => all.iter().any(|one| one == recipient),
+        }
+    }
+}
+
+fn name(check: &'static str, value: Option<&str>) -> Result<(), Fault> {
+    match value {
+        None => Err((check, "is missing")),
+        Some("") => Err((check, "is empty")),
+        Some(value) if value.len() > NAME_LENGTH => Err((check, "is over 512 bytes")),
+        Some(value) if value.chars().any(char::is_control) => {
+            Err((check, "has control characters"))
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn optional(check: &'static str, value: Option<&str>) -> Result<(), Fault> {
+    value.map_or(Ok(()), |value| name(check, Some(value)))
+}
+
+fn second(check: &'static str, value: Option<i64>) -> Result<(), Fault> {
+    match value {
+        None => Err((check, "is missing")),
+        Some(0..=LAST_SECOND) => Ok(()),
+        Some(_) => Err((check, "is out of range")),
+    }
+}

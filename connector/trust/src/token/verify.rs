@@ -1,0 +1,214 @@
+//! Whether a token is believed: every check under its own name, in one order.
+
+use super::claims::Claims;
+use super::{LONGEST, TYPE};
+use crate::trusted::Party;
+use crate::{Trusted, json, jws};
+use oxrdf::NamedNode;
+use std::fmt;
+use time::OffsetDateTime;
+use twinlink_core::{Code, Refusal, Secret};
+use uuid::Uuid;
+
+/// The longest token, in bytes.
+pub(super) const LENGTH: usize = 8 * 1024;
+
+/// How far two clocks may be apart, in seconds.
+const LEEWAY: i64 = 60;
+
+/// What a verified token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedToken {
+    /// The organisation that issued it: `iss`.
+    pub issuer: NamedNode,
+    /// The person or program: `sub`.
+    pub subject: String,
+    /// The client that holds it.
+    pub client_id: String,
+    /// Its id: `jti`.
+    pub token_id: String,
+    /// Roles, within what the issuer may assert.
+    pub roles: Vec<NamedNode>,
+    /// The purpose, within what the issuer may assert.
+    pub purpose: Option<NamedNode>,
+    /// The agreement it is used under.
+    pub agreement: Option<NamedNode>,
+    /// The request it is part of.
+    pub request: Option<Uuid>,
+}
+
+/// Verifies a token that a client presented over a connection with the certificate of this thumbprint.
+///
+/// # Errors
+/// [`Code::Unauthenticated`], naming the check (`token.signature`, `token.exp`, ...) and, where it is one we trust,
+/// the issuer.
+// INVARIANT(bound-token): a token is accepted only from the holder of the certificate it is bound to.
+pub fn verify_token(
+    token: &Secret,
+    trusted: &Trusted,
+    thumbprint: &str,
+    now: OffsetDateTime,
+) -> Result<VerifiedToken, Refusal> {
+    let types = [TYPE, "application/at+jwt"];
+    let unverified = jws::read(token.reveal(), LENGTH, &types).map_err(malformed)?;
+    let issuer = claimed_issuer(unverified.peek())?;
+    let party = trusted
+        .party(&issuer)
+        .ok_or_else(|| refuse("token.iss", "the issuer is not trusted here"))?;
+    let believe = || {
+        let payload = unverified.verify(&party.keys).map_err(malformed)?;
+        let claims: Claims =
+            json::object(&payload).map_err(|reason| refuse("token.claims", reason))?;
+        claims
+            .check_form()
+            .map_err(|(check, reason)| refuse(check, reason))?;
+        check_time(&claims, now.unix_timestamp())?;
+        check_recipient(&claims, trusted.own())?;
+        check_binding(&claims, thumbprint)?;
+        accept(claims, &issuer, party)
+    };
+    believe().map_err(|refusal| refusal.at(issuer.as_str()))
+}
+
+/// The issuer that the token claims: looked at before its signature, only to find the keys.
+fn claimed_issuer(payload: &[u8]) -> Result<NamedNode, Refusal> {
+    #[derive(serde::Deserialize)]
+    struct Claimed {
+        iss: Option<String>,
+    }
+    let claimed: Claimed =
+        json::object(payload).map_err(|reason| refuse("token.claims", reason))?;
+    let iss = claimed
+        .iss
+        .ok_or_else(|| refuse("token.iss", "is missing"))?;
+    NamedNode::new(iss).map_err(|_| refuse("token.iss", "is not an absolute IRI"))
+}
+
+/// All sums are of numbers below 2^38: they cannot overflow, since `check_form` came first.
+fn check_time(claims: &Claims, now: i64) -> Result<(), Refusal> {
+    let (exp, iat) = (
+        claims.exp.unwrap_or_default(),
+        claims.iat.unwrap_or(i64::MAX - LEEWAY),
+    );
+    if now >= exp.saturating_add(LEEWAY) {
+        return Err(refuse(
+            "token.exp",
+            format_args!("expired {} s ago", now - exp),
+        ));
+    }
+    if iat > now.saturating_add(LEEWAY) {
+        return Err(refuse(
+            "token.iat",
+            format_args!("issued {} s from now", iat - now),
+        ));
+    }
+    if let Some(nbf) = claims.nbf
+        && nbf > now.saturating_add(LEEWAY)
+    {
+        return Err(refuse(
+            "token.nbf",
+            format_args!("valid {} s from now", nbf - now),
+        ));
+    }
+    let lifetime = exp.saturating_sub(iat);
+    if lifetime <= 0 || lifetime.unsigned_abs() > LONGEST.as_secs() {
+        return Err(refuse(
+            "token.exp",
+            format_args!(
+                "a life of {lifetime} s is not within 1 to {} s",
+                LONGEST.as_secs()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn check_recipient(claims: &Claims, own: &NamedNode) -> Result<(), Refusal> {
+    match &claims.aud {
+        Some(aud) if aud.contains(own.as_str()) => Ok(()),
+        _ => Err(refuse("token.aud", "the token is for another connector")),
+    }
+}
+
+fn check_binding(claims: &Claims, thumbprint: &str) -> Result<(), Refusal> {
+    match claims
+        .cnf
+        .as_ref()
+        .and_then(|cnf| cnf.thumbprint.as_deref())
+    {
+        Some(bound) if same(bound.as_bytes(), thumbprint.as_bytes()) => Ok(()),
+        _ => Err(refuse(
+            "token.cnf",
+            "the token is bound to another certificate than the client presented",
+        )),
+    }
+}
+
+/// Takes as long for a wrong value as for the right one.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let differences = one.iter().zip(other).fold(0, |seen, (a, b)| seen | (a ^ b));
+    one.len() == other.len() && std::hint::black_box(differences) == 0
+}
+
+fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedToken, Refusal> {
+    let roles = claims
+        .roles
+        .into_iter()
+        .map(|role| iri("token.roles", role))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(role) = roles.iter().find(|role| !party.roles.covers(role)) {
+        return Err(refuse(
+            "token.roles",
+            format_args!("the issuer may not assert the role {role}"),
+        ));
+    }
+    let purpose = claims
+        .purpose
+        .map(|purpose| iri("token.purpose", purpose))
+        .transpose()?;
+    if let Some(purpose) = purpose.as_ref().filter(|p| !party.purposes.covers(p)) {
+        return Err(refuse(
+            "token.purpose",
+            format_args!("the issuer may not assert the purpose {purpose}"),
+        ));
+    }
+    let agreement = claims
+        .agreement
+        .map(|agreement| iri("token.agreement", agreement))
+        .transpose()?;
+    let request = claims
+        .request
+        .map(|id| Uuid::parse_str(&id).map_err(|_| refuse("token.request", "is not a UUID")))
+        .transpose()?;
+    Ok(VerifiedToken {
+        issuer: issuer.clone(),
+        subject: claims.sub.unwrap_or_default(),
+        client_id: claims.client_id.unwrap_or_default(),
+        token_id: claims.jti.unwrap_or_default(),
+        roles,
+        purpose,
+        agreement,
+        request,
+    })
+}
+
+fn iri(check: &'static str, text: String) -> Result<NamedNode, Refusal> {
+    NamedNode::new(text).map_err(|_| refuse(check, "is not an absolute IRI"))
+}
+
+fn malformed(fault: jws::Fault) -> Refusal {
+    let check = match &fault {
+        jws::Fault::Length(_) => "token.length",
+        jws::Fault::Form(_) => "token.form",
+        jws::Fault::Header(_) => "token.header",
+        jws::Fault::Type(_) => "token.typ",
+        jws::Fault::Algorithm(_) => "token.alg",
+        jws::Fault::Key => "token.kid",
+        jws::Fault::Signature => "token.signature",
+    };
+    refuse(check, fault)
+}
+
+fn refuse(check: &'static str, detail: impl fmt::Display) -> Refusal {
+    Refusal::new(Code::Unauthenticated, check, detail)
+}

@@ -1,0 +1,268 @@
+//! Who is trusted for what: each participant id with the authority and the token keys that may speak for it.
+
+use crate::{CertificateFacts, Identity, PublicKey, TrustError, pem};
+use arc_swap::ArcSwap;
+use oxrdf::NamedNode;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, crypto};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
+use std::collections::HashMap;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use twinlink_core::{Code, Refusal};
+
+/// Roles or purposes that a participant may assert in its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assertable {
+    /// Whatever it says.
+    Any,
+    /// These.
+    Only(Vec<NamedNode>),
+}
+
+/// A participant as configured.
+#[derive(Debug, Clone)]
+pub struct TrustedParty {
+    /// Its participant id.
+    pub participant: NamedNode,
+    /// The public keys that sign its tokens and receipts: a JWK each, as JSON.
+    pub token_keys: Vec<String>,
+    /// The certificates, in PEM, of the authorities that issue its certificates directly. Put the issuing
+    /// authority itself here, not the root above it.
+    pub authorities_pem: String,
+    /// Revocation lists of these authorities, in PEM. Where there is one, it must be current.
+    pub revocations_pem: Option<String>,
+    /// The roles that it may assert.
+    pub roles: Assertable,
+    /// The purposes that it may assert.
+    pub purposes: Assertable,
+}
+
+/// All that this connector trusts, checked.
+#[derive(Debug)]
+pub struct Trusted {
+    own: NamedNode,
+    parties: HashMap<NamedNode, Party>,
+}
+
+/// What is trusted now. A change takes effect on the next handshake and the next request.
+#[derive(Debug)]
+pub struct Registry(ArcSwap<Trusted>);
+
+/// One participant, with verifiers that know its authorities only.
+#[derive(Debug)]
+pub(crate) struct Party {
+    pub(crate) keys: Vec<PublicKey>,
+    pub(crate) roles: Assertable,
+    pub(crate) purposes: Assertable,
+    clients: Arc<dyn ClientCertVerifier>,
+    servers: Arc<WebPkiServerVerifier>,
+}
+
+impl Trusted {
+    /// Checks and takes in the own organisation and its peers.
+    ///
+    /// # Errors
+    /// [`TrustError::Content`], naming the participant, for a participant or a key that is there twice, and for
+    /// keys, certificates and lists that are not what they should be.
+    pub fn new(own: TrustedParty, peers: Vec<TrustedParty>) -> Result<Self, TrustError> {
+        let own_id = own.participant.clone();
+        let mut parties = HashMap::new();
+        for given in std::iter::once(own).chain(peers) {
+            let party = Party::new(&given)?;
+            // A key that speaks for two would let one speak as the other.
+            let shared = parties
+                .values()
+                .any(|other: &Party| other.keys.iter().any(|key| party.keys.contains(key)));
+            if shared {
+                return Err(TrustError::content(
+                    &given.participant,
+                    "has a token key that another participant has too",
+                ));
+            }
+            if parties.insert(given.participant.clone(), party).is_some() {
+                return Err(TrustError::content(&given.participant, "is there twice"));
+            }
+        }
+        Ok(Self {
+            own: own_id,
+            parties,
+        })
+    }
+
+    /// This connector's own participant id.
+    pub fn own(&self) -> &NamedNode {
+        &self.own
+    }
+
+    /// Whether there is such a participant.
+    pub fn knows(&self, participant: &NamedNode) -> bool {
+        self.parties.contains_key(participant)
+    }
+
+    /// The keys that speak for a participant; none for one that is not trusted.
+    pub fn keys(&self, participant: &NamedNode) -> &[PublicKey] {
+        self.party(participant).map_or(&[], |party| &party.keys)
+    }
+
+    /// Verifies a client's certificate against the authorities pinned to the participant it names.
+    ///
+    /// Done for each request too, not only in the handshake: a connection may outlive its certificate, its
+    /// revocation or its peer's place in the registry.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`], check `certificate` or `certificate.participant`.
+    // INVARIANT(pinned-participant): a certificate counts for a participant id only if that id's own authority issued it.
+    pub fn client(
+        &self,
+        certificate: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<CertificateFacts, Refusal> {
+        let facts = CertificateFacts::read(certificate)
+            .map_err(|reason| refuse("certificate", format_args!("the certificate {reason}")))?;
+        let party = self.party(&facts.participant).ok_or_else(|| {
+            refuse(
+                "certificate.participant",
+                "the certificate's participant is not trusted here",
+            )
+            .at(facts.participant.as_str())
+        })?;
+        let seconds = u64::try_from(now.unix_timestamp()).unwrap_or_default();
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        party
+            .verify_client(&CertificateDer::from(certificate), now)
+            .map_err(|error| refuse("certificate", error).at(facts.participant.as_str()))?;
+        Ok(facts)
+    }
+
+    pub(crate) fn party(&self, participant: &NamedNode) -> Option<&Party> {
+        self.parties.get(participant)
+    }
+}
+
+impl Registry {
+    /// Puts a set in force.
+    pub fn new(trusted: Trusted) -> Arc<Self> {
+        Arc::new(Self(ArcSwap::from_pointee(trusted)))
+    }
+
+    /// The set in force.
+    pub fn current(&self) -> Arc<Trusted> {
+        self.0.load_full()
+    }
+
+    /// Puts another set in force.
+    pub fn replace(&self, trusted: Trusted) {
+        self.0.store(Arc::new(trusted));
+    }
+}
+
+impl TrustedParty {
+    /// The own organisation: its identity's key signs its tokens, and it may assert what it likes.
+    pub fn own(identity: &Identity, authorities_pem: String) -> Self {
+        Self {
+            participant: identity.participant().clone(),
+            token_keys: vec![identity.key().public().to_jwk()],
+            authorities_pem,
+            revocations_pem: None,
+            roles: Assertable::Any,
+            purposes: Assertable::Any,
+        }
+    }
+}
+
+impl Assertable {
+    pub(crate) fn covers(&self, term: &NamedNode) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Only(terms) => terms.contains(term),
+        }
+    }
+}
+
+impl Party {
+    /// The issuing authority itself is pinned, so certificates between it and the leaf are not looked at.
+    pub(crate) fn verify_client(
+        &self,
+        certificate: &CertificateDer<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        self.clients
+            .verify_client_cert(certificate, &[], now)
+            .map(|_| ())
+    }
+
+    pub(crate) fn verify_server(
+        &self,
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), rustls::Error> {
+        self.servers
+            .verify_server_cert(certificate, &[], name, &[], now)
+            .map(|_| ())
+    }
+
+    fn new(given: &TrustedParty) -> Result<Self, TrustError> {
+        let fault =
+            |reason: &dyn std::fmt::Display| TrustError::content(&given.participant, reason);
+        let mut keys: Vec<PublicKey> = Vec::with_capacity(given.token_keys.len());
+        for (number, jwk) in given.token_keys.iter().enumerate() {
+            let place = format!("{} token key {}", given.participant, number + 1);
+            let key = PublicKey::from_jwk(jwk, place)?;
+            if keys.iter().any(|other| other.id() == key.id()) {
+                return Err(fault(&"has two token keys with one kid"));
+            }
+            keys.push(key);
+        }
+        let roots = Arc::new(roots(given)?);
+        let lists: Vec<CertificateRevocationListDer<'static>> = match &given.revocations_pem {
+            Some(text) => pem::objects(text, &given.participant, "X509 CRL")?,
+            None => Vec::new(),
+        };
+        let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
+                .with_crls(lists.clone())
+                .enforce_revocation_expiration()
+                .build()
+                .map_err(|error| fault(&error))?;
+        let servers = WebPkiServerVerifier::builder_with_provider(roots, provider)
+            .with_crls(lists)
+            .enforce_revocation_expiration()
+            .build()
+            .map_err(|error| fault(&error))?;
+        Ok(Self {
+            keys,
+            roles: given.roles.clone(),
+            purposes: given.purposes.clone(),
+            clients,
+            servers,
+        })
+    }
+}
+
+fn roots(given: &TrustedParty) -> Result<RootCertStore, TrustError> {
+    let mut roots = RootCertStore::empty();
+    let certificates: Vec<CertificateDer<'static>> =
+        pem::objects(&given.authorities_pem, &given.participant, "CERTIFICATE")?;
+    for certificate in certificates {
+        roots.add(certificate).map_err(|error| {
+            TrustError::content(
+                &given.participant,
+                format_args!("an authority's certificate cannot be used: {error}"),
+            )
+        })?;
+    }
+    Ok(roots)
+}
+
+fn refuse(check: &'static str, detail: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Code::Unauthenticated, check, detail)
+}
+
+#[cfg(test)]
+mod tests;
