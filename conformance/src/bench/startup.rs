@@ -1,0 +1,87 @@
+//! How long a connector takes to start, and what it costs while nobody asks.
+
+use crate::library::Fault;
+use crate::program::{Program, Running};
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+/// How often each thing is measured.
+const ROUNDS: usize = 10;
+/// How long a connector is left alone before its memory is looked at.
+const IDLE: Duration = Duration::from_millis(500);
+/// Ready within this many milliseconds.
+const READY_MILLIS: f64 = 200.0;
+/// Idle below this many megabytes.
+const IDLE_MEGABYTES: f64 = 40.0;
+
+/// Measures.
+pub(super) fn run() -> Result<Value, Fault> {
+    let program = Program::find()?;
+    let home = program.init()?;
+    let (mut ready, mut bare, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    // The first start makes the files of the twin, and finds no cache warm: it is told, but not in the median.
+    let running = program.serve(&home)?;
+    let first = millis(running.ready_after);
+    running.stop()?;
+    for _ in 0..ROUNDS {
+        bare.push(millis(version(&program)?));
+        let running = program.serve(&home)?;
+        ready.push(millis(running.ready_after));
+        std::thread::sleep(IDLE);
+        memory.push(megabytes(&running)?);
+        running.stop()?;
+    }
+    // Dropped, it is killed: the next start finds a twin that was not closed.
+    drop(program.serve(&home)?);
+    let after_kill = millis(program.serve(&home)?.ready_after);
+    let (ready, bare, memory) = (median(ready), median(bare), median(memory));
+    Ok(json!({
+        "rounds": ROUNDS,
+        "first_start_ms": first,
+        "after_kill_ms": after_kill,
+        "ready_ms": ready,
+        "ready_ms_bound": READY_MILLIS,
+        "version_ms": bare,
+        "ready_to_version_ratio": ready / bare,
+        "idle_mb": memory,
+        "idle_mb_bound": IDLE_MEGABYTES,
+        "ok": ready < READY_MILLIS && memory < IDLE_MEGABYTES,
+    }))
+}
+
+/// How long the program takes to start and end without doing anything.
+fn version(program: &Program) -> Result<Duration, Fault> {
+    let started = Instant::now();
+    let mut command = program.command();
+    let status = command.arg("--version").stdout(Stdio::null()).status();
+    let status = status.map_err(|error| Fault::Measure(error.to_string()))?;
+    if status.success() {
+        Ok(started.elapsed())
+    } else {
+        Err(Fault::Measure(format!("twinlink --version: {status}")))
+    }
+}
+
+/// What the process holds in memory, from <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+fn megabytes(running: &Running) -> Result<f64, Fault> {
+    let path = format!("/proc/{}/status", running.id());
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| Fault::Measure(format!("{path}: {error}")))?;
+    let kilobytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .and_then(|number| number.parse::<f64>().ok());
+    let kilobytes = kilobytes.ok_or_else(|| Fault::Measure(format!("{path}: no VmRSS")))?;
+    Ok(kilobytes / 1024.0)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    values.get(middle).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,294 @@
+//! Queries made to bring a connector down: each ends in time and in memory, and others are answered meanwhile.
+
+mod queries;
+
+use crate::http::Request;
+use crate::library::Fault;
+use crate::report::{Report, Verdict};
+use crate::town::{OFFICER, Organisation, Town};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+use twinlink_client::{Client, Error, QueryOptions};
+use twinlink_vocab::tl;
+
+/// The connector's limit of time for one request.
+const DEADLINE: Duration = Duration::from_secs(1);
+const LIMITS: &str = "[limits]\ndeadline_seconds = 1\n";
+/// How long after it an answer may end.
+const LEEWAY: Duration = Duration::from_millis(200);
+/// When we give a connector up: far beyond its own limit.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The most that the process may grow by, in MiB: what one evaluation may take, and room for the answers.
+const GROWTH: usize = 1024 + 256;
+/// The most that the 95th percentile of the other caller may rise by.
+const SLOWER: usize = 2;
+/// How long the other caller asks alone.
+const ALONE: Duration = Duration::from_secs(2);
+/// Answers that are dropped in a row, and how long each is waited for.
+const CANCELS: usize = 200;
+const GLANCE: Duration = Duration::from_millis(20);
+/// Things of the twin that are loaded by one request: few enough to be done within its deadline.
+const PART: usize = 250;
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Answered,
+    Stopped,
+    Refused,
+}
+
+/// Someone who asks simple questions all the time.
+struct Other {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Vec<Duration>, String>>,
+}
+
+/// Looks at how much memory the process has, all the time.
+struct Scales {
+    stop: Arc<AtomicBool>,
+    peak: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
+    let town = Town::start(LIMITS)?;
+    load(&town)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(fault)?;
+    let client = connect(&town, &town.city, tl::STEWARD.as_str(), &runtime)?;
+    let alone = percentile(Other::ask_for(&town, ALONE)?);
+    let at_rest = resident()?;
+    let scales = Scales::start();
+    let other = Other::start(&town)?;
+    let mut cases = Vec::new();
+    let (mut overrun, mut ends) = (Duration::ZERO, Vec::new());
+    for (what, query) in queries::all() {
+        let started = Instant::now();
+        let end = runtime.block_on(ask(&client, &query));
+        let over = started.elapsed().saturating_sub(DEADLINE);
+        overrun = overrun.max(over);
+        let verdict = match end {
+            Ok(_) if over > LEEWAY => Verdict::Failed(format!("{} ms late", over.as_millis())),
+            Ok(end) => {
+                ends.push(end);
+                Verdict::Passed
+            }
+            Err(error) => Verdict::Failed(error),
+        };
+        cases.push((what.to_owned(), verdict));
+    }
+    let meanwhile = other.stop();
+    cases.push((
+        "simple queries meanwhile".to_owned(),
+        slower(&meanwhile, alone),
+    ));
+    runtime.block_on(cancel(&client));
+    let after = Other::ask_for(&town, ALONE);
+    let after = after.map_err(|fault| fault.to_string());
+    cases.push((
+        format!("simple queries after {CANCELS} cancels"),
+        slower(&after, alone),
+    ));
+    let growth = scales.stop().saturating_sub(at_rest);
+    let verdict = if growth > GROWTH {
+        Verdict::Failed(format!("{growth} MiB, the most is {GROWTH}"))
+    } else {
+        Verdict::Passed
+    };
+    cases.push(("growth of memory".to_owned(), verdict));
+    let count = |end| ends.iter().filter(|its| **its == end).count();
+    let micros = |all: Result<Vec<Duration>, String>| all.map_or(0, |all| whole(percentile(all)));
+    Ok(Report::of(name, cases)
+        .with("answered in time", count(End::Answered))
+        .with("stopped in time", count(End::Stopped))
+        .with("refused in time", count(End::Refused))
+        .with("most late, ms", whole(overrun) / 1000)
+        .with("growth of memory, MiB", growth)
+        .with("p95 of simple queries alone, us", whole(alone))
+        .with("p95 meanwhile, us", micros(meanwhile))
+        .with("p95 after cancels, us", micros(after)))
+}
+
+fn load(town: &Town) -> Result<(), Fault> {
+    let token = town.city.token(&town.city.id, tl::STEWARD.as_str())?;
+    let remote = town.http(&town.city.identity)?;
+    for part in queries::twin(PART) {
+        let path = format!("{}?default", crate::http::DATA);
+        let mut request = Request::with_body("POST", path, "application/n-triples", part);
+        let value = format!("Bearer {}", token.reveal());
+        request.headers.push(("authorization".to_owned(), value));
+        crate::http::succeed(&remote, &request)?;
+    }
+    Ok(())
+}
+
+fn connect(
+    town: &Town,
+    organisation: &Organisation,
+    role: &str,
+    runtime: &Runtime,
+) -> Result<Client, Fault> {
+    let token = organisation.token(&town.city.id, role)?;
+    let config = town.grpc(&organisation.identity, token.reveal())?;
+    runtime.block_on(Client::connect(&config)).map_err(fault)
+}
+
+/// Asks, reads all that comes, and says how it ended.
+async fn ask(client: &Client, query: &str) -> Result<End, String> {
+    let answered = async {
+        let options = QueryOptions::new(query, tokio::time::Instant::now() + PATIENCE);
+        let mut answer = client.query(options).await?;
+        while answer.next().await?.is_some() {}
+        answer.outcome().await
+    };
+    match answered.await {
+        Ok(_) => Ok(End::Answered),
+        Err(Error::TimedOut) => Ok(End::Stopped),
+        Err(Error::Exhausted(_)) => Ok(End::Refused),
+        // For its size. A slip of ours in the query is no attack.
+        Err(Error::Invalid(text)) if text.contains("the limit is") => Ok(End::Refused),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Asks for endless work, and goes away before it is done.
+async fn cancel(client: &Client) {
+    let all = queries::all();
+    for (_, query) in all.iter().cycle().take(CANCELS) {
+        // However it ended: what counts is what others see afterwards.
+        drop(tokio::time::timeout(GLANCE, ask(client, query)).await);
+    }
+}
+
+impl Other {
+    fn start(town: &Town) -> Result<Self, Fault> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(fault)?;
+        let client = connect(town, &town.police, OFFICER, &runtime)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            let query = format!("SELECT ?o {{ <{}n7> <{0}knows> ?o }}", queries::BASE);
+            let mut all = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                let started = Instant::now();
+                match runtime.block_on(ask(&client, &query))? {
+                    End::Answered => all.push(started.elapsed()),
+                    end => return Err(format!("a simple query was not answered: {end:?}")),
+                }
+                // As someone who reads what came before asking on.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Ok(all)
+        });
+        Ok(Self { stop, thread })
+    }
+
+    fn stop(self) -> Result<Vec<Duration>, String> {
+        self.stop.store(true, Ordering::Relaxed);
+        let joined = self.thread.join();
+        joined.unwrap_or_else(|_| Err("the other caller panicked".to_owned()))
+    }
+
+    fn ask_for(town: &Town, time: Duration) -> Result<Vec<Duration>, Fault> {
+        let other = Self::start(town)?;
+        std::thread::sleep(time);
+        other.stop().map_err(Fault::Target)
+    }
+}
+
+impl Scales {
+    fn start() -> Self {
+        let (stop, peak) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (stopped, highest) = (Arc::clone(&stop), Arc::clone(&peak));
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                highest.fetch_max(resident().unwrap_or_default(), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self { stop, peak, thread }
+    }
+
+    fn stop(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        drop(self.thread.join());
+        self.peak.load(Ordering::Relaxed)
+    }
+}
+
+fn slower(all: &Result<Vec<Duration>, String>, alone: Duration) -> Verdict {
+    match all {
+        Err(error) => Verdict::Failed(error.clone()),
+        Ok(all) if all.is_empty() => Verdict::Failed("none was answered".to_owned()),
+        Ok(all) => {
+            let (now, alone) = (whole(percentile(all.clone())), whole(alone).max(1));
+            if now > SLOWER * alone {
+                let percent = now * 100 / alone;
+                Verdict::Failed(format!(
+                    "the 95th percentile is at {percent} % of that alone"
+                ))
+            } else {
+                Verdict::Passed
+            }
+        }
+    }
+}
+
+/// What 95 in 100 do not exceed.
+fn percentile(mut all: Vec<Duration>) -> Duration {
+    all.sort_unstable();
+    let at = (all.len() * 95).div_ceil(100).saturating_sub(1);
+    all.get(at).copied().unwrap_or_default()
+}
+
+fn whole(time: Duration) -> usize {
+    usize::try_from(time.as_micros()).unwrap_or(usize::MAX)
+}
+
+/// What the process has in memory, in MiB: <https://www.kernel.org/doc/html/latest/filesystems/proc.html>.
+fn resident() -> Result<usize, Fault> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(fault)?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    let kibibytes: usize = number.unwrap_or_default().parse().map_err(fault)?;
+    Ok(kibibytes / 1024)
+}
+
+fn fault(error: impl ToString) -> Fault {
+    Fault::Target(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_slowest() {
+        let all: Vec<Duration> = (1..=100).map(Duration::from_millis).rev().collect();
+        assert_eq!(percentile(all), Duration::from_millis(95));
+        assert_eq!(percentile(Vec::new()), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_twin_is_as_large_as_it_says() {
+        let lines: usize = queries::twin(PART)
+            .iter()
+            .map(|part| part.lines().count())
+            .sum();
+        assert_eq!(lines, 50_000);
+        assert!(queries::all().len() >= 30);
+    }
+}

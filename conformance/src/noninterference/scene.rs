@@ -1,0 +1,124 @@
+//! What a case is about, as it was made up: data, policies and a caller. Nothing here was parsed.
+
+use oxrdf::{NamedNode, Quad};
+
+/// The dataset's IRI.
+pub(super) const TWIN: &str = "http://e/twin";
+/// The namespace of everything else that is made up.
+pub(super) const E: &str = "http://e/";
+
+/// Data, policies and a caller.
+#[derive(Debug, Clone)]
+pub(super) struct Scene {
+    pub(super) quads: Vec<Quad>,
+    pub(super) policies: Vec<Policy>,
+    pub(super) caller: Caller,
+}
+
+/// Who asks, for which purpose, and when.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) participant: NamedNode,
+    pub(super) roles: Vec<NamedNode>,
+    pub(super) purpose: Option<NamedNode>,
+    pub(super) now: Moment,
+}
+
+/// An ODRL policy in which prohibitions win.
+#[derive(Debug, Clone)]
+pub(super) struct Policy {
+    pub(super) uid: NamedNode,
+    pub(super) kind: Kind,
+    pub(super) rules: Vec<Rule>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Set,
+    Agreement,
+    Offer,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    pub(super) permits: bool,
+    /// None: everyone.
+    pub(super) assignees: Vec<NamedNode>,
+    pub(super) actions: Vec<Action>,
+    pub(super) targets: Vec<Target>,
+    pub(super) constraints: Vec<Constraint>,
+}
+
+/// Some of ODRL's actions; `Use` includes all but `Transfer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Use,
+    Read,
+    Modify,
+    Distribute,
+    Transfer,
+}
+
+/// Part of the dataset: each list that is not empty must hold the graph, the predicate, a class of the subject.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Target {
+    pub(super) graphs: Vec<Place>,
+    pub(super) properties: Vec<NamedNode>,
+    pub(super) classes: Vec<NamedNode>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Place {
+    Default,
+    Named(NamedNode),
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Constraint {
+    Purpose(Membership, Vec<NamedNode>),
+    Role(Membership, Vec<NamedNode>),
+    DateTime(Comparison, When),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Xone(Vec<Self>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Membership {
+    Eq,
+    Neq,
+    IsAnyOf,
+    IsNoneOf,
+    IsA,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Eq,
+    Neq,
+    Lt,
+    Lteq,
+    Gt,
+    Gteq,
+}
+
+/// A local time in November 2026, and how many minutes it is ahead of UTC, where that is said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) day: i64,
+    pub(super) minute: i64,
+    pub(super) ahead: Option<i64>,
+}
+
+/// The right operand of a comparison of times.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
+    Instant(Moment),
+    /// A whole day; its minute counts for nothing.
+    Day(Moment),
+}
+
+/// A made-up IRI.
+pub(super) fn iri(name: impl std::fmt::Display) -> NamedNode {
+    NamedNode::new_unchecked(format!("{E}{name}"))
+}

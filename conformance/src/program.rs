@@ -1,0 +1,202 @@
+//! The real `twinlink` program, as people run it.
+
+use crate::http::{Remote, RemoteSettings, Request, Target};
+use crate::library::Fault;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// The longest that a connector may take to start.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The program's file.
+#[derive(Debug, Clone)]
+pub(crate) struct Program(PathBuf);
+
+/// A folder that `twinlink init` made.
+#[derive(Debug)]
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+}
+
+/// A connector that runs, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    /// From the start of the program to its first answer.
+    pub(crate) ready_after: Duration,
+}
+
+impl Program {
+    /// The program beside our own; where it is not there, cargo builds it first.
+    pub(crate) fn find() -> Result<Self, Fault> {
+        let ours = std::env::current_exe().map_err(|error| Fault::Measure(error.to_string()))?;
+        let beside = ours.with_file_name(format!("twinlink{}", std::env::consts::EXE_SUFFIX));
+        if !beside.is_file() {
+            build()?;
+        }
+        if beside.is_file() {
+            return Ok(Self(beside));
+        }
+        let place = beside.display();
+        Err(Fault::Measure(format!(
+            "{place} is not there: build it with `cargo build --release -p twinlink`"
+        )))
+    }
+
+    /// A command that runs it.
+    pub(crate) fn command(&self) -> Command {
+        Command::new(&self.0)
+    }
+
+    /// Makes a connector with an empty twin.
+    pub(crate) fn init(&self) -> Result<Home, Fault> {
+        let folder = tempfile::tempdir().map_err(|error| Fault::Measure(error.to_string()))?;
+        let home = Home { folder };
+        let mut init = self.command();
+        init.arg("init").arg(home.path());
+        init.args(["--participant", "https://conformance.example/"]);
+        init.args(["--listen", "127.0.0.1:0"]);
+        let output = init.output();
+        let output = output.map_err(|error| Fault::Measure(error.to_string()))?;
+        if output.status.success() {
+            return Ok(home);
+        }
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Fault::Measure(format!("twinlink init: {error}")))
+    }
+
+    /// Starts a connector and waits for its first answer.
+    pub(crate) fn serve(&self, home: &Home) -> Result<Running, Fault> {
+        let started = Instant::now();
+        let child = self
+            .command()
+            .arg("--config")
+            .arg(home.path().join("twinlink.toml"))
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| Fault::Measure(error.to_string()))?;
+        let mut running = Running {
+            child,
+            ready_after: Duration::ZERO,
+        };
+        let remote = home.remote(running.port()?)?;
+        let answer = remote.send(&Request::get("/ready"))?;
+        running.ready_after = started.elapsed();
+        if answer.is_success() {
+            Ok(running)
+        } else {
+            Err(Fault::Target(format!("not ready: {}", answer.summary())))
+        }
+    }
+}
+
+impl Home {
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A way to ask the connector as its own organisation.
+    fn remote(&self, port: u16) -> Result<Remote, Fault> {
+        let identity = self.path().join("identity");
+        let tls = crate::http::tls(
+            &identity.join("certificate.pem"),
+            &identity.join("key.pem"),
+            &identity.join("authority.pem"),
+        )?;
+        Remote::new(RemoteSettings {
+            url: format!("https://localhost:{port}"),
+            tls: Some(tls),
+            token: None,
+        })
+    }
+}
+
+impl Running {
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The port that the line names with which it says that it is ready.
+    fn port(&mut self) -> Result<u16, Fault> {
+        let out = self.child.stdout.take();
+        let (say, heard) = mpsc::channel();
+        // A thread of its own, because reading a pipe has no end of patience.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            if let Some(out) = out {
+                // What cannot be read is an empty line.
+                drop(BufReader::new(out).read_line(&mut line));
+            }
+            drop(say.send(line));
+        });
+        let line = heard.recv_timeout(PATIENCE).unwrap_or_default();
+        let port = line.trim().rsplit(':').next();
+        port.and_then(|port| port.parse().ok())
+            .ok_or_else(|| Fault::Target(format!("twinlink serve: {}", self.complaint(&line))))
+    }
+
+    /// What it said instead of being ready.
+    fn complaint(&mut self, line: &str) -> String {
+        drop(self.child.kill());
+        let mut said = line.to_owned();
+        if let Some(mut error) = self.child.stderr.take() {
+            drop(error.read_to_string(&mut said));
+        }
+        said
+    }
+}
+
+impl Running {
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<(), Fault> {
+        // The standard library can only kill.
+        let mut signal = Command::new("kill");
+        let asked = signal.args(["-TERM", &self.id().to_string()]).status();
+        asked.map_err(|error| Fault::Measure(format!("kill: {error}")))?;
+        let ended = self.child.wait();
+        let ended = ended.map_err(|error| Fault::Measure(error.to_string()))?;
+        if ended.success() {
+            Ok(())
+        } else {
+            Err(Fault::Target(format!("twinlink serve: {ended}")))
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; nothing hangs on it.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Builds the program with the cargo that runs us, if one does, in the profile that we are in.
+fn build() -> Result<(), Fault> {
+    let Some(cargo) = std::env::var_os("CARGO") else {
+        return Ok(());
+    };
+    let mut build = Command::new(cargo);
+    build.args(["build", "--package", "twinlink", "--bin", "twinlink"]);
+    build.args([
+        "--manifest-path",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"),
+    ]);
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let status = build.status();
+    let status = status.map_err(|error| Fault::Measure(error.to_string()))?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Fault::Measure("twinlink does not build".to_owned()))
+    }
+}

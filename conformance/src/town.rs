@@ -1,0 +1,248 @@
+//! A connector of a city and the organisations around it: real sockets, an authority and keys for each.
+
+use crate::embedded::{Running, files, furnish};
+use crate::http::{Remote, RemoteSettings};
+use crate::library::Fault;
+use oxrdf::NamedNode;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use tokio_rustls::rustls;
+use twinlink_client::{ClientConfig, Token};
+use twinlink_core::Secret;
+use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
+use twinlink_trust::{
+    Authority, CurrentIdentity, Entry, Identity, Protocol, Registry, Subject, TokenIssuer,
+    TokenRequest, Trusted, TrustedParty, client_config, list_entries,
+};
+
+/// The role that the city's peers may assert.
+pub(crate) const OFFICER: &str = "https://roles.example/officer";
+/// The purpose that the city's peers may assert.
+pub(crate) const EMERGENCY: &str = "https://purposes.example/emergency";
+
+const DATASET: &str = "https://city.example/twin";
+/// Longer than any suite takes.
+const LIFETIME: Duration = Duration::from_secs(900);
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// An organisation with an authority of its own and one certificate.
+#[derive(Debug)]
+pub(crate) struct Organisation {
+    pub(crate) id: NamedNode,
+    pub(crate) authority: Authority,
+    pub(crate) identity: Arc<CurrentIdentity>,
+}
+
+/// The city's connector, which trusts the police and the rescue department. Every officer of theirs may read its twin,
+/// and its own stewards may do anything with it.
+#[derive(Debug)]
+pub(crate) struct Town {
+    pub(crate) city: Organisation,
+    pub(crate) police: Organisation,
+    pub(crate) rescue: Organisation,
+    /// Whom the clients expect to meet.
+    registry: Arc<Registry>,
+    running: Running,
+    folder: tempfile::TempDir,
+}
+
+impl Organisation {
+    /// An organisation with a new authority.
+    pub(crate) fn new(id: &str) -> Result<Self, Fault> {
+        let authority = Authority::create(id, OffsetDateTime::now_utc()).map_err(fault)?;
+        let identity = certify(&authority, id, time::Duration::days(1))?;
+        Ok(Self {
+            id: iri(id),
+            authority,
+            identity,
+        })
+    }
+
+    /// A good token for another's connector, bound to this organisation's certificate.
+    pub(crate) fn token(&self, audience: &NamedNode, role: &str) -> Result<Secret, Fault> {
+        self.token_for(audience, role, self.identity.load().thumbprint())
+    }
+
+    /// As [`Self::token`], bound to any certificate.
+    pub(crate) fn token_for(
+        &self,
+        audience: &NamedNode,
+        role: &str,
+        thumbprint: &str,
+    ) -> Result<Secret, Fault> {
+        let request = TokenRequest {
+            subject: "person-7".to_owned(),
+            client_id: self.id.as_str().to_owned(),
+            audience: audience.clone(),
+            roles: vec![iri(role)],
+            purpose: None,
+            thumbprint: thumbprint.to_owned(),
+            lifetime: LIFETIME,
+            agreement: None,
+            request: None,
+        };
+        TokenIssuer::new(Arc::clone(&self.identity))
+            .issue(&request, OffsetDateTime::now_utc())
+            .map_err(fault)
+    }
+
+    /// As a peer's file has it.
+    fn card(&self) -> String {
+        format!(
+            "participant = \"{}\"\ntoken_keys = ['{}']\nroles = [\"{OFFICER}\"]\n\
+             purposes = [\"{EMERGENCY}\"]\nauthority = '''\n{}'''\n",
+            self.id.as_str(),
+            self.identity.load().key().public().to_jwk(),
+            self.authority.certificate_pem()
+        )
+    }
+}
+
+impl Town {
+    /// Starts the city's connector; `more` ends its configuration, within `[identity]`.
+    pub(crate) fn start(more: &str) -> Result<Self, Fault> {
+        Self::start_with(more, |_, _| Ok(()))
+    }
+
+    /// As [`Self::start`], with something more in its folder, made by the city's authority.
+    pub(crate) fn start_with(
+        more: &str,
+        prepare: impl FnOnce(&Path, &Authority) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
+        let folder = tempfile::tempdir().map_err(fault)?;
+        let home = folder.path();
+        let [city, police, rescue] = ["city", "police", "rescue"];
+        let id = |name: &str| format!("https://{name}.example/");
+        let (police, rescue) = (
+            Organisation::new(&id(police))?,
+            Organisation::new(&id(rescue))?,
+        );
+        let authority = Authority::create(city, OffsetDateTime::now_utc()).map_err(fault)?;
+        furnish(home, &iri(&id(city)), &iri(DATASET), &authority, more)?;
+        let [certificate, key, _] = files(home);
+        let identity = Identity::load(&certificate, &key).map_err(fault)?;
+        for (name, peer) in [("police.toml", &police), ("rescue.toml", &rescue)] {
+            fs::write(home.join("peers").join(name), peer.card()).map_err(fault)?;
+        }
+        fs::write(home.join("policies/peers.ttl"), policy(&[&police, &rescue])).map_err(fault)?;
+        prepare(home, &authority)?;
+        let own = TrustedParty::own(&identity, authority.certificate_pem().to_owned());
+        let registry = Registry::new(Trusted::new(own, Vec::new()).map_err(fault)?);
+        Ok(Self {
+            city: Organisation {
+                id: iri(&id(city)),
+                authority,
+                identity: CurrentIdentity::new(identity),
+            },
+            police,
+            rescue,
+            registry,
+            running: Running::start(home)?,
+            folder,
+        })
+    }
+
+    /// A way to the city's HTTP door under a certificate. Sends no token of its own.
+    pub(crate) fn http(&self, identity: &Arc<CurrentIdentity>) -> Result<Remote, Fault> {
+        Remote::new(RemoteSettings {
+            url: self.running.url(),
+            tls: Some(Arc::new(self.tls(identity, Protocol::Http1)?)),
+            token: None,
+        })
+    }
+
+    /// A way to the city's gRPC door under a certificate.
+    pub(crate) fn grpc(
+        &self,
+        identity: &Arc<CurrentIdentity>,
+        token: &str,
+    ) -> Result<ClientConfig, Fault> {
+        Ok(ClientConfig {
+            endpoint: self.running.url().parse().map_err(fault)?,
+            tls: Arc::new(self.tls(identity, Protocol::Http2)?),
+            // The TLS configuration pins the participant already.
+            verify_peer: Arc::new(|_| Ok(())),
+            tokens: Arc::new(Token::new(token)),
+            connect_timeout: CONNECT,
+        })
+    }
+
+    /// Stops the connector, and reads its log of use.
+    pub(crate) fn stop(self) -> Result<Vec<Entry>, Fault> {
+        let Self {
+            running, folder, ..
+        } = self;
+        drop(running);
+        let journal = reopen(&folder.path().join("twin"))?.journal();
+        let entries = list_entries(&journal, 0, usize::MAX).map_err(fault)?;
+        Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    fn tls(
+        &self,
+        identity: &Arc<CurrentIdentity>,
+        protocol: Protocol,
+    ) -> Result<rustls::ClientConfig, Fault> {
+        let (registry, city) = (Arc::clone(&self.registry), self.city.id.clone());
+        client_config(Arc::clone(identity), registry, city, protocol).map_err(fault)
+    }
+}
+
+/// A certificate with a new key; a negative lifetime makes one that has expired.
+pub(crate) fn certify(
+    authority: &Authority,
+    id: &str,
+    lifetime: time::Duration,
+) -> Result<Arc<CurrentIdentity>, Fault> {
+    let subject = Subject {
+        participant: iri(id),
+        hosts: vec!["localhost".to_owned()],
+    };
+    let issued = authority.issue(&subject, lifetime, OffsetDateTime::now_utc());
+    let identity = issued.and_then(|issued| issued.identity()).map_err(fault)?;
+    Ok(CurrentIdentity::new(identity))
+}
+
+/// Opens a store whose connector has stopped. Threads that wrote for it may let go of it a moment later.
+fn reopen(folder: &Path) -> Result<TwinStore, Fault> {
+    let started = Instant::now();
+    loop {
+        match TwinStore::open(folder, EvaluationOptions::default()) {
+            Err(StoreError::InUse { .. }) if started.elapsed() < CONNECT => {
+                std::thread::yield_now();
+            }
+            opened => return opened.map_err(fault),
+        }
+    }
+}
+
+/// Officers of these may read all.
+fn policy(peers: &[&Organisation]) -> String {
+    let permission = |peer: &&Organisation| {
+        format!(
+            "odrl:permission [ odrl:target <{DATASET}> ; odrl:assignee <{}> ; odrl:action odrl:read ;\n\
+             odrl:constraint [ odrl:leftOperand tl:role ; odrl:operator odrl:eq ; odrl:rightOperand <{OFFICER}> ] ]",
+            peer.id.as_str()
+        )
+    };
+    let permissions: Vec<String> = peers.iter().map(permission).collect();
+    format!(
+        "@prefix odrl: <{}> .\n@prefix tl: <{}> .\n<{DATASET}#peers> a odrl:Set ; odrl:profile {} ;\n{} .\n",
+        twinlink_vocab::odrl::NAMESPACE,
+        twinlink_vocab::tl::NAMESPACE,
+        twinlink_vocab::tl::PROFILE,
+        permissions.join(" ;\n")
+    )
+}
+
+fn iri(text: &str) -> NamedNode {
+    NamedNode::new_unchecked(text)
+}
+
+fn fault(error: impl ToString) -> Fault {
+    Fault::Target(error.to_string())
+}
