@@ -17,17 +17,22 @@ mod purpose;
 pub mod report;
 mod stock;
 mod truth;
+mod world;
 
 pub use check::{Finding, check};
 pub use decide::{Explanation, PolicySet, RuleExplanation};
 pub use error::{Place, PolicyError};
-pub use guard::{GraphNameKey, Guard, Selector};
+pub use guard::{
+    End, Function, GraphNameKey, Guard, Measure, MeasureKind, Named, NodePattern, Part, Recorded,
+    Selector, Statistic, Step, TimeUnit, Transformed,
+};
 pub use model::{Policy, PolicyKind, Rule, RuleKind};
 pub use oxrdfio::RdfFormat;
 pub use permit::{Ask, Denied, Permit};
 pub use purpose::PurposeHierarchy;
 pub use stock::owner_policy;
 pub use truth::Truth;
+pub use world::{Counter, Incident, NewWorld, Usage, World};
 
 /// The ODRL profile that declares what policies here use beyond ODRL, as Turtle.
 pub const PROFILE_TURTLE: &str = include_str!("../profiles/twinlink.ttl");

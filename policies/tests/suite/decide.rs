@@ -12,6 +12,7 @@ fn selector(graph: Option<&str>, property: Option<&str>, class: Option<&str>) ->
         }),
         property: property.map(ex),
         class: class.map(ex),
+        ..Selector::default()
     }
 }
 

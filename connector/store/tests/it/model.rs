@@ -25,6 +25,7 @@ fn selector() -> impl Strategy<Value = Selector> {
         graph,
         property,
         class,
+        ..Selector::default()
     })
 }
 

@@ -239,6 +239,7 @@ impl Part {
             graph,
             property: optional(&self.property)?,
             class: optional(&self.class)?,
+            ..Selector::default()
         })
     }
 }
