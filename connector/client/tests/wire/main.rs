@@ -158,7 +158,7 @@ async fn lies_are_told_apart_from_failures() {
 async fn the_deadline_holds_to_the_end_of_the_answer() {
     let server = Server::start(Script::answering(vec![Ok(variables(&["a"]))]).then_silent()).await;
     let client = Client::connect(&config(&server)).await.unwrap();
-    let deadline = Instant::now() + Duration::from_millis(300);
+    let deadline = Instant::now() + Duration::from_secs(2);
     let answer = client
         .query(QueryOptions::new("ASK {}", deadline))
         .await

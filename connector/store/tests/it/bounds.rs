@@ -36,7 +36,7 @@ fn scans_and_joins_stop_at_the_deadline() {
         let (refusal, elapsed) = refused(query, &short());
         assert_eq!(refusal.code(), Code::Timeout, "{query}");
         assert!(
-            elapsed < Duration::from_secs(10),
+            elapsed < Duration::from_secs(20),
             "{query} took {elapsed:?}"
         );
     }
@@ -71,7 +71,7 @@ fn joins_that_read_nothing_stop_at_the_deadline() {
         let (refusal, elapsed) = refused(&query, &short());
         let name = query.replace(&list, "..");
         assert_eq!(refusal.code(), Code::Timeout, "{name}");
-        assert!(elapsed < Duration::from_secs(5), "{name} took {elapsed:?}");
+        assert!(elapsed < Duration::from_secs(20), "{name} took {elapsed:?}");
     }
 }
 
@@ -85,7 +85,7 @@ fn sorting_stops_at_the_deadline() {
     );
     let (refusal, elapsed) = refused(&query, &short());
     assert_eq!(refusal.code(), Code::Timeout);
-    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
 }
 
 #[test]
