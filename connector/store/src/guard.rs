@@ -63,15 +63,21 @@ enum Covers {
 impl IdGuard {
     pub(crate) fn new(guard: &Guard, snapshot: &Snapshot) -> Self {
         let mut classes = FxHashMap::default();
-        let mut compile = |selectors: &[Selector]| {
+        let mut compile = |selectors: &[&Selector]| {
             selectors
                 .iter()
                 .filter_map(|selector| IdSelector::new(selector, snapshot, &mut classes))
                 .collect()
         };
+        // What is not evaluated yet falls to the safe side: no permit has it, and a prohibition goes without it.
+        let whole = |selector: &&Selector| {
+            selector.nodes.is_none() && selector.named.is_none() && selector.recorded.is_none()
+        };
+        let permits = guard.permits().iter().filter(whole).collect::<Vec<_>>();
+        let prohibitions = guard.prohibitions().iter().collect::<Vec<_>>();
         Self {
-            permits: compile(guard.permits()),
-            prohibitions: compile(guard.prohibitions()),
+            permits: compile(&permits),
+            prohibitions: compile(&prohibitions),
             graphs: OnceLock::new(),
         }
     }
