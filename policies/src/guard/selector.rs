@@ -49,7 +49,9 @@ pub struct NodePattern {
 /// Relation direction: quads whose subject (or object) the question names.
 ///
 /// The names of a question are the different IRIs and literals that stand as subject or object in its triple patterns
-/// or property paths, or in its VALUES. A question with more than [`Named::MOST`] of them names none.
+/// or property paths, or in its VALUES, wherever in its WHERE part. A question with more than [`Named::MOST`] of them
+/// names none, and so does what is no question: a summary, an export, data to insert or delete. In an update each operation
+/// is a question of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Named {
     /// Which end of the quad.
@@ -67,8 +69,8 @@ pub enum End {
     Object,
 }
 
-/// Quads whose subject has a value of `property`, in any graph, and all such values are times at or before `until`.
-/// Times without zone, and what is no time, are not before anything.
+/// Quads whose subject has a value of `property`, in any graph, visible or not, and all such values are times at or
+/// before `until`. Times are of type `xsd:dateTime`; without a zone, and what is no time, are not before anything.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Recorded {
     /// What says when, such as `sosa:resultTime`.

@@ -36,7 +36,8 @@ pub enum Part {
     Nodes(NodePattern),
 }
 
-/// What becomes of a term. A value that the function is not defined for is not shown: the quad is dropped.
+/// What becomes of a term. A value that the function is not defined for is not shown: the quad is dropped. So is a quad
+/// whose subject would become a literal. Graph names and predicates stay as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Function {
     /// The string literal of this text, for every value.
@@ -51,17 +52,21 @@ pub enum Function {
         /// For what.
         purpose: Option<NamedNode>,
     },
-    /// The nearest multiple, halves away from zero. For numeric literals, which keep their data type where it can hold
-    /// the result, and become `xsd:decimal` where not.
+    /// The nearest multiple, halves away from zero, calculated as a decimal. For numeric literals (those of
+    /// `xsd:integer` and the types derived from it, `xsd:decimal`, `xsd:float` and `xsd:double`) that a decimal can hold.
+    /// They keep their data type where it can hold the result, and become `xsd:decimal` where not; in canonical form.
     Round(Decimal),
-    /// The beginning of the unit. For `xsd:dateTime`, `xsd:date`.
+    /// The beginning of the unit, in the value's own zone if it has one. For `xsd:dateTime`, `xsd:date`.
     Truncate(TimeUnit),
-    /// The centre of the grid cell that holds the centre of the geometry's envelope, as a WKT point. The cells have sides
-    /// of this many units of the geometry's coordinate system. For `geo:wktLiteral`.
+    /// The centre of the grid cell that holds the centre of the geometry's envelope, as a WKT point: `POINT(x y)`, both as
+    /// decimals in canonical form, after the name of the coordinate system in angle brackets and a space where the
+    /// value has one. The cells have sides of this many units of the geometry's coordinate system; one has a corner at its
+    /// origin, and a cell holds its lower and left edges. For `geo:wktLiteral` that is not empty.
     Generalise(Decimal),
     /// Drops the quad.
     Suppress,
-    /// Drops the quad where fewer than this many different subjects of the selected quads share its predicate and object.
+    /// Drops the quad where fewer than this many different subjects of the selected quads share its predicate and object,
+    /// all as the steps before left them.
     SuppressBelow(u32),
 }
 
@@ -82,7 +87,11 @@ pub enum TimeUnit {
 /// observation in the [RDF Data Cube vocabulary](https://www.w3.org/TR/vocab-data-cube/), in the default graph.
 ///
 /// A unit is a subject of the selected quads that no prohibition selects. It belongs to the group of its values of the
-/// dimensions; a unit with no value or more than one for a dimension belongs to none.
+/// dimensions; a unit with no value or more than one for a dimension belongs to none. Values are those of the same quads,
+/// and one that stands in several graphs is one.
+///
+/// An observation is of type `qb:Observation`, has its `qb:dataSet`, the dimensions with the group's values, and what is
+/// told.
 ///
 /// Against differencing: groups of fewer than `minimum` units are not shown; as long as the units of all groups not
 /// shown together are some, but fewer than `minimum`, or are of one group only, the smallest shown group (first by the
@@ -106,7 +115,8 @@ pub struct Statistic {
 /// A number about a group: told by `tl:sum` or `tl:average` (`xsd:decimal`), with `tl:measured` naming the property.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Measure {
-    /// The property whose numeric values count. A group with a value that is no number tells none.
+    /// The property whose numeric values count. A group tells none if one of its values is no number that a decimal can
+    /// hold, or if fewer than [`Statistic::minimum`] of its units have a value: what few have is not told as of many.
     pub property: NamedNode,
     /// How they are put together.
     pub kind: MeasureKind,
