@@ -1,9 +1,13 @@
 //! Which purpose is a narrower one of which.
 
 use crate::truth::Truth;
-use oxrdf::NamedNode;
+use oxrdf::{NamedNode, NamedOrBlankNode, Term};
+use oxrdfio::{RdfFormat, RdfParser};
 use std::collections::{BTreeMap, BTreeSet};
-use twinlink_vocab::tl;
+use std::sync::LazyLock;
+use twinlink_vocab::{DUTCH_PROFILE, skos, tl};
+
+static STANDARD: LazyLock<PurposeHierarchy> = LazyLock::new(PurposeHierarchy::read);
 
 /// Purposes and what is broader than each, for the operator `odrl:isA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,13 +16,38 @@ pub struct PurposeHierarchy {
 }
 
 impl PurposeHierarchy {
-    /// The purposes of Twinlink's application profile and those of the Data Privacy Vocabulary above them.
+    /// The purposes of Twinlink's application profile, all concepts of its Dutch profile ([`DUTCH_PROFILE`]), and the
+    /// concepts of the Data Privacy Vocabulary above them.
     pub fn standard() -> Self {
+        STANDARD.clone()
+    }
+
+    fn read() -> Self {
         let mut hierarchy = Self {
             broader: BTreeMap::new(),
         };
         for (narrow, broad) in tl::PURPOSE_BROADER {
             hierarchy.add(narrow.into_owned(), broad.into_owned());
+        }
+        // A statement that is not read makes a comparison unknown, which grants nothing. A test reads them all.
+        let quads = DUTCH_PROFILE
+            .iter()
+            .flat_map(|text| RdfParser::from_format(RdfFormat::Turtle).for_slice(text))
+            .flatten();
+        for quad in quads {
+            let (NamedOrBlankNode::NamedNode(concept), Term::NamedNode(other)) =
+                (quad.subject, quad.object)
+            else {
+                continue;
+            };
+            match quad.predicate.as_ref() {
+                skos::BROADER | skos::BROAD_MATCH => hierarchy.add(concept, other),
+                skos::EXACT_MATCH => {
+                    hierarchy.add(concept.clone(), other.clone());
+                    hierarchy.add(other, concept);
+                }
+                _ => {}
+            }
         }
         hierarchy
     }

@@ -110,8 +110,10 @@ pub mod skos {
     super::terms! {
         "http://www.w3.org/2004/02/skos/core#";
         BROADER = "broader",
+        BROAD_MATCH = "broadMatch",
         CLOSE_MATCH = "closeMatch",
         CONCEPT = "Concept",
+        EXACT_MATCH = "exactMatch",
         PREF_LABEL = "prefLabel",
     }
 }

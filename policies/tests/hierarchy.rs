@@ -1,0 +1,81 @@
+//! What `odrl:isA` holds of the concepts of the Dutch profile.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that fails here fails rightly"
+)]
+
+use oxrdf::NamedNode;
+use twinlink_policy::{Ask, Policy, PolicySet, RdfFormat};
+
+const NL: &str = "https://w3id.org/twinlink/nl#";
+const TL: &str = "https://w3id.org/twinlink/ns#";
+const DPV: &str = "https://w3id.org/dpv#";
+const LAW: &str = "https://w3id.org/dpv/sector/law#";
+const INFRA: &str = "https://w3id.org/dpv/sector/infra#";
+
+/// Whether a policy for the one purpose lets a caller with the other in.
+fn is_a(purpose: (&str, &str), kind: (&str, &str)) -> bool {
+    let node = |(namespace, name): (&str, &str)| NamedNode::new(format!("{namespace}{name}"));
+    let text = format!(
+        "@prefix odrl: <http://www.w3.org/ns/odrl/2/> .
+         <urn:p> a odrl:Set ; odrl:permission [ odrl:target <urn:twin> ; odrl:action odrl:read ;
+           odrl:constraint [ odrl:leftOperand odrl:purpose ; odrl:operator odrl:isA ; odrl:rightOperand {} ] ] .",
+        node(kind).unwrap()
+    );
+    let policies = Policy::parse(&text, RdfFormat::Turtle, None).unwrap();
+    let set = PolicySet::compile(NamedNode::new("urn:twin").unwrap(), policies).unwrap();
+    let ask = Ask {
+        participant: NamedNode::new("urn:fire").unwrap(),
+        subject: "officer 1".to_owned(),
+        roles: Vec::new(),
+        purpose: Some(node(purpose).unwrap()),
+        action: NamedNode::new("http://www.w3.org/ns/odrl/2/read").unwrap(),
+        now: "2026-11-20T12:00:00Z".parse().unwrap(),
+    };
+    set.decide(&ask).is_ok()
+}
+
+#[test]
+fn a_narrower_purpose_is_let_in_and_a_broader_one_is_not() {
+    for (narrow, broad) in [
+        ((NL, "Evacuation"), (TL, "EmergencyResponse")),
+        ((NL, "Evacuation"), (NL, "EffectControl")),
+        (
+            (NL, "Alerting"),
+            (INFRA, "CriticalEmergencyResponseDispatchManagement"),
+        ),
+        ((NL, "TrafficRegulation"), (INFRA, "TransportManagement")),
+        ((NL, "PublicOrder"), (DPV, "PublicBenefit")),
+        ((NL, "CriminalInvestigation"), (LAW, "LawEnforcement")),
+        ((NL, "Exercise"), (DPV, "Purpose")),
+    ] {
+        assert!(is_a(narrow, broad), "{narrow:?} {broad:?}");
+        assert!(!is_a(broad, narrow), "{broad:?} {narrow:?}");
+    }
+}
+
+#[test]
+fn an_exact_match_is_the_same_purpose() {
+    let (ours, theirs) = ((NL, "CriminalInvestigation"), (LAW, "CrimeInvestigation"));
+    assert!(is_a(ours, theirs) && is_a(theirs, ours));
+}
+
+#[test]
+fn helping_planning_and_investigating_are_no_kinds_of_each_other() {
+    let apart = [
+        (NL, "Evacuation"),
+        (NL, "CriminalInvestigation"),
+        (NL, "PublicOrder"),
+        (NL, "IncidentReview"),
+        (NL, "Preparedness"),
+        (TL, "UrbanPlanning"),
+        (NL, "OfficialStatistics"),
+    ];
+    for one in apart {
+        for other in apart {
+            assert_eq!(is_a(one, other), one == other, "{one:?} {other:?}");
+        }
+    }
+}
