@@ -12,6 +12,7 @@ mod refusal;
 mod request;
 mod solution;
 mod syntax;
+mod world;
 
 pub use answer::{Connector, Reply, admit_change, answer, change, offload};
 pub use caller::{Caller, Credentials, Secret};
@@ -25,5 +26,8 @@ pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request};
 pub use solution::{Head, Piece, Sink, Solution, Sources};
 pub use syntax::{parse_query, parse_update};
+pub use world::{
+    Beginning, Begun, Obligation, ObligationKind, ObligationState, Seen, StateOfWorld, Turn,
+};
 
 pub use twinlink_policy as policy;

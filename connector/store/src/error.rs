@@ -39,6 +39,9 @@ pub enum StoreError {
     /// The log could not be read or written.
     #[error("the log of changes cannot be read or written: {0}")]
     Log(String),
+    /// The ledger could not be read or written, or holds what this program never writes.
+    #[error("the ledger of use cannot be read or written: {0}")]
+    Ledger(String),
     /// An earlier write failed: what is on disk is not known, so nothing more is written.
     #[error("an earlier write failed, so no more changes are taken: free the disk and start again")]
     Stopped,
@@ -75,6 +78,7 @@ impl From<StoreError> for Refusal {
             StoreError::Stopped | StoreError::Log(_) => {
                 Self::new(Code::Unavailable, "store.log", error)
             }
+            StoreError::Ledger(_) => Self::new(Code::Unavailable, "ledger", error),
             error => Self::new(Code::Internal, "store", error),
         }
     }
