@@ -44,8 +44,8 @@ pub enum Function {
     Mask(String),
     /// A name that stands for the term towards one recipient and one purpose, and towards no other:
     /// `urn:pseudonym:` and the lower-case hex of the first 16 bytes of HMAC-SHA-256 by the connector's key over
-    /// recipient, purpose and term (each in N-Triples form, ended by a line feed). A literal becomes a string literal of
-    /// those hex digits.
+    /// recipient, purpose and term (each in N-Triples form, ended by a line feed; no purpose is an empty line). A literal
+    /// becomes a string literal of those hex digits.
     Pseudonymise {
         /// The organisation that is shown it.
         recipient: NamedNode,
