@@ -224,7 +224,7 @@ fn each(
     let evaluator = QueryEvaluator::new();
     let results = evaluator
         .prepare(query)
-        .execute(snapshot.view(guard, &budget))
+        .execute(snapshot.view(guard, &budget).map_err(fault)?)
         .map_err(fault)?;
     if let QueryResults::Solutions(solutions) = results {
         for solution in solutions {

@@ -163,11 +163,11 @@ impl Subject for Mutant {
     ) -> Result<Answer, String> {
         let query = parse(question)?;
         let guard = self.guard(permit);
-        let quads: Vec<_> = twin.snapshot().quads(&Guard::everything()).collect();
+        let quads: Vec<_> = quads_of(twin, &Guard::everything())?;
         let instances: fn(&Quad) -> Option<(NamedOrBlankNode, Term)> = match self.0 {
             Some(Fault::ClassesFromTheVisible) => {
                 // Those that the right view shows.
-                let visible: HashSet<_> = twin.snapshot().quads(&guard).collect();
+                let visible: HashSet<_> = quads_of(twin, &guard)?.into_iter().collect();
                 let shown = by_class(&quads, &guard, |quad| {
                     visible.contains(quad).then(|| subject_of(quad)).flatten()
                 });
@@ -182,7 +182,7 @@ impl Subject for Mutant {
             // Both ways around the engine must be right where nothing is made wrong in them.
             None if question.body.len().is_multiple_of(2) => subject_of,
             Some(Fault::FilteredAfterwards) => {
-                let visible: Vec<_> = twin.snapshot().quads(&guard).collect();
+                let visible: Vec<_> = quads_of(twin, &guard)?.into_iter().collect();
                 let mut answer = answered(twin, &Guard::everything(), &query, question)?;
                 filter(&mut answer, &quads, &visible);
                 return Ok(answer);
@@ -338,4 +338,10 @@ fn filter(answer: &mut Answer, all: &[Quad], visible: &[Quad]) {
     if let Answer::Table(Table { rows, .. }) = answer {
         rows.retain(|row| !row.iter().flatten().any(|term| hidden.contains(term)));
     }
+}
+
+fn quads_of(twin: &TwinStore, guard: &Guard) -> Result<Vec<Quad>, String> {
+    let snapshot = twin.snapshot();
+    let quads = snapshot.quads(guard, &budget());
+    Ok(quads.map_err(|error| error.to_string())?.collect())
 }

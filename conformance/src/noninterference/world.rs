@@ -99,7 +99,11 @@ impl<'a> World<'a> {
                 let Some(permit) = &self.read else {
                     return Ok(seen);
                 };
-                let actual = self.twin.snapshot().summary(&subject.guard(permit));
+                let actual = self
+                    .twin
+                    .snapshot()
+                    .summary(&subject.guard(permit), &budget())
+                    .map_err(|error| error.to_string())?;
                 let expected = summary(&self.visible);
                 seen.answered = true;
                 if actual != expected {
@@ -228,8 +232,11 @@ fn load(quads: &[Quad]) -> Result<TwinStore, String> {
     Ok(twin)
 }
 
+/// None where the guard cannot be evaluated.
 fn quads(twin: &TwinStore, guard: &Guard) -> Vec<Quad> {
-    twin.snapshot().quads(guard).collect()
+    let snapshot = twin.snapshot();
+    let quads = snapshot.quads(guard, &budget());
+    quads.into_iter().flatten().collect()
 }
 
 fn code(refused: Refused) -> Code {

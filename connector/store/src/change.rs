@@ -6,14 +6,17 @@
 //! - A quad that is added must be one that `modify` covers on the state before its operation *and* on the state
 //!   after. So nobody may give a subject a class and with it the right to write about it, in one stroke or in two.
 //! - A quad that is removed must be one that `modify` covers on the state before its operation.
+//! - A quad that the caller sees only because a policy shows another one transformed cannot be removed, and to insert it
+//!   does nothing.
 //! - The twin does not record empty graphs: `CREATE` makes nothing, `DROP` is `CLEAR`, and neither misses a graph.
 
 mod draft;
 
 use crate::dataset::Choice;
 use crate::evaluate::{refusal, stoppable};
+use crate::guard::Names;
 use crate::spatial::Unevaluable;
-use crate::{Health, TwinStore};
+use crate::{Health, StoreError, TwinStore};
 use draft::Draft;
 use oxrdf::{BlankNode, GraphName, NamedOrBlankNode, Quad, Term};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -46,7 +49,7 @@ impl TwinStore {
     ) -> Result<Applied, Refusal> {
         let nothing = Guard::nothing();
         let turn = self.turn(budget)?;
-        let mut draft = Draft::new(&turn.snapshot, read.unwrap_or(&nothing), modify);
+        let mut draft = Draft::new(&turn.snapshot, read.unwrap_or(&nothing), modify, budget);
         let mut created = false;
         match change {
             Change::Update {
@@ -61,8 +64,11 @@ impl TwinStore {
                     .iter()
                     .map(|quad| &quad.graph_name)
                     .collect::<FxHashSet<_>>();
-                created = !quads.is_empty() && graphs.iter().all(|graph| !draft.shows(graph));
-                draft.apply(&[], quads)?;
+                created = !quads.is_empty();
+                for graph in graphs {
+                    created &= !draft.shows(graph)?;
+                }
+                draft.apply(&[], quads, &Names::default())?;
             }
             Change::Replace(graph, quads) => {
                 if let Some(stray) = quads.iter().find(|quad| quad.graph_name != *graph) {
@@ -71,13 +77,13 @@ impl TwinStore {
                         format_args!("a quad of {} cannot be put into {graph}", stray.graph_name),
                     ));
                 }
-                created = !draft.shows(graph);
-                let old = draft.graph(graph);
-                draft.apply(&old, quads)?;
+                created = !draft.shows(graph)?;
+                let old = draft.graph(graph)?;
+                draft.apply(&old, quads, &Names::default())?;
             }
             Change::Clear(graph) => {
-                let old = draft.graph(graph);
-                draft.apply(&old, &[])?;
+                let old = draft.graph(graph)?;
+                draft.apply(&old, &[], &Names::default())?;
             }
         }
         check(budget)?;
@@ -121,10 +127,12 @@ impl TwinStore {
                     draft.apply(
                         &[],
                         &with_fresh_blank_nodes(data.iter().map(data_quad)).collect::<Vec<_>>(),
+                        &Names::default(),
                     )?;
                 }
                 GraphUpdateOperation::DeleteData { data } => {
-                    draft.apply(&data.iter().map(ground_quad).collect::<Vec<_>>(), &[])?;
+                    let quads = data.iter().map(ground_quad).collect::<Vec<_>>();
+                    draft.apply(&quads, &[], &Names::default())?;
                 }
                 GraphUpdateOperation::DeleteInsert {
                     delete,
@@ -132,9 +140,10 @@ impl TwinStore {
                     using: own,
                     pattern,
                 } => {
+                    let names = Names::of_pattern(pattern);
                     let pattern = self.options.bound(pattern)?;
                     let choice = Choice::new(using, own.as_ref());
-                    let view = choice.seen_in(draft.view(budget)).unwinding();
+                    let view = choice.seen_in(draft.view(&names)?).unwinding();
                     let health = view.health();
                     health.look()?;
                     let evaluator = self
@@ -151,15 +160,15 @@ impl TwinStore {
                     *prepared.dataset_mut() = choice.specification();
                     let (removed, added) =
                         stoppable(&health, || collect(prepared.execute(view), &health, budget))?;
-                    draft.apply(&removed, &added)?;
+                    draft.apply(&removed, &added, &names)?;
                 }
                 GraphUpdateOperation::Clear { graph, .. }
                 | GraphUpdateOperation::Drop { graph, .. } => {
-                    let old = target(draft, graph);
-                    draft.apply(&old, &[])?;
+                    let old = target(draft, graph)?;
+                    draft.apply(&old, &[], &Names::default())?;
                 }
                 GraphUpdateOperation::Create { silent, graph } => {
-                    if !silent && draft.shows(&graph.clone().into()) {
+                    if !silent && draft.shows(&graph.clone().into())? {
                         return Err(Refusal::new(
                             Code::Conflict,
                             "sparql.create",
@@ -202,7 +211,7 @@ fn collect(
     Ok((removed, added))
 }
 
-fn target(draft: &Draft<'_>, graph: &GraphTarget) -> Vec<Quad> {
+fn target(draft: &Draft<'_>, graph: &GraphTarget) -> Result<Vec<Quad>, StoreError> {
     match graph {
         GraphTarget::NamedNode(graph) => draft.graph(&graph.clone().into()),
         GraphTarget::DefaultGraph => draft.graph(&GraphName::DefaultGraph),

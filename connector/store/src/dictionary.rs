@@ -146,6 +146,15 @@ impl Growing {
         self.new.texts.len() + 16 * self.new.ends.len()
     }
 
+    /// The finished dictionary, with the new terms in a segment of their own: for one that does not last.
+    pub(crate) fn finish_apart(self) -> Dictionary {
+        let mut segments = self.base.segments;
+        if !self.new.ends.is_empty() {
+            segments.push(Arc::new(self.new));
+        }
+        Dictionary { segments }
+    }
+
     /// The finished dictionary.
     pub(crate) fn finish(self) -> Dictionary {
         let mut segments = self.base.segments;

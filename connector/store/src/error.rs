@@ -60,6 +60,15 @@ pub enum StoreError {
     /// The query, or others beside it, took more memory than one may.
     #[error("memory grew by more than {0} bytes while the query ran")]
     Memory(usize),
+    /// A pattern that says what a policy is about cannot be evaluated.
+    #[error("a pattern of the policy cannot be evaluated: {0}")]
+    Pattern(String),
+    /// A policy shows pseudonyms, and there is no secret to make them with.
+    #[error("the policy shows pseudonyms, but no secret for them is configured")]
+    NoKey,
+    /// A policy shows more transformed quads than it may.
+    #[error("the policy changes more than {0} quads before it shows them")]
+    Overlay(usize),
     /// A term of a query result that the store does not know. A fault of ours.
     #[error("there is no term {0}")]
     NoTerm(u32),
@@ -74,6 +83,9 @@ impl From<StoreError> for Refusal {
             StoreError::Terms(_) | StoreError::Memory(_) => {
                 Self::new(Code::Exhausted, "limits.memory", error).open()
             }
+            StoreError::Pattern(_) => Self::new(Code::Internal, "policy.pattern", error),
+            StoreError::NoKey => Self::new(Code::Internal, "policy.pseudonym", error),
+            StoreError::Overlay(_) => Self::new(Code::Exhausted, "limits.transformed", error),
             StoreError::Full => Self::new(Code::Exhausted, "store.terms", error),
             StoreError::Stopped | StoreError::Log(_) => {
                 Self::new(Code::Unavailable, "store.log", error)

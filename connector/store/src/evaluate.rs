@@ -2,6 +2,7 @@
 
 use crate::algebra::{ALIVE, Bounded, SHORT};
 use crate::dataset::Choice;
+use crate::guard::{GuardOptions, Names, PseudonymKey};
 use crate::spatial::{self, Unevaluable};
 use crate::{Health, Snapshot, StoreError, TwinStore};
 use oxrdf::{Literal, NamedNode, Quad, Term};
@@ -31,6 +32,7 @@ const REPLACED_BYTES: usize = 16 << 10;
 pub struct EvaluationOptions {
     evaluator: QueryEvaluator,
     services: bool,
+    pub(crate) guard: Arc<GuardOptions>,
 }
 
 /// Evaluates over quads that belong to no store. The whole of them is visible.
@@ -60,6 +62,29 @@ impl EvaluationOptions {
     ) -> Self {
         self.evaluator = self.evaluator.with_default_service_handler(handler);
         self.services = true;
+        self
+    }
+
+    /// Makes the pseudonyms that policies ask for with this secret. Without one, such policies show nothing.
+    ///
+    /// Who has the secret can find out by trying who is meant, so keep it as safe as a signing key; with another secret
+    /// everybody has other pseudonyms.
+    #[must_use]
+    pub fn with_pseudonym_key(mut self, secret: &[u8; 32]) -> Self {
+        self.guard = Arc::new(GuardOptions {
+            key: Some(PseudonymKey::new(secret)),
+            overlay_quads: self.guard.overlay_quads,
+        });
+        self
+    }
+
+    /// Refuses policies that change more quads than this before they show them: they are kept in memory. Else 5 million.
+    #[must_use]
+    pub fn with_most_transformed(mut self, quads: usize) -> Self {
+        self.guard = Arc::new(GuardOptions {
+            key: self.guard.key.clone(),
+            overlay_quads: quads,
+        });
         self
     }
 
@@ -202,9 +227,11 @@ fn evaluate(
     budget: &Budget,
     sink: &mut dyn Sink,
 ) -> Result<Evaluated, Refusal> {
+    let names = Names::of_query(query);
     let query = bounded(query, options)?;
     let choice = Choice::new(dataset, query.dataset());
-    let view = choice.seen_in(snapshot.view(guard, budget)).unwinding();
+    let view = snapshot.view_for(guard, &names, budget)?;
+    let view = choice.seen_in(view).unwinding();
     let health = view.health();
     health.look()?;
     let unevaluable = Unevaluable::default();
@@ -225,10 +252,10 @@ fn evaluate(
 }
 
 /// Catches what unwinds an evaluation that is to stop; other panics go on.
-pub(crate) fn stoppable<T>(
+pub(crate) fn stoppable<T, E: From<StoreError>>(
     health: &Health,
-    evaluation: impl FnOnce() -> Result<T, Refusal>,
-) -> Result<T, Refusal> {
+    evaluation: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(evaluation)).unwrap_or_else(|panic| {
         // Whatever broke while an evaluation was being stopped is no news.
         health.check()?;
@@ -236,7 +263,7 @@ pub(crate) fn stoppable<T>(
     })
 }
 
-fn bounded(query: &Query, options: &EvaluationOptions) -> Result<Query, Refusal> {
+pub(crate) fn bounded(query: &Query, options: &EvaluationOptions) -> Result<Query, Refusal> {
     let mut query = query.clone();
     match &mut query {
         Query::Select { pattern, .. }

@@ -1,27 +1,48 @@
 //! A guard as ids of one snapshot: decides a pattern before it is scanned.
 
-use crate::dictionary::{DEFAULT_GRAPH, Id};
+mod function;
+mod names;
+mod overlay;
+mod pseudonym;
+mod selector;
+mod sets;
+mod statistic;
+
+pub(crate) use names::Names;
+pub(crate) use overlay::OverlayRows;
+pub(crate) use pseudonym::PseudonymKey;
+pub(crate) use sets::Sets;
+
+use crate::StoreError;
+use crate::dictionary::{DEFAULT_GRAPH, Dictionary, Id};
+use crate::id_set::IdSet;
 use crate::index::Rows;
 use crate::run::{IdQuad, Range};
 use crate::snapshot::Snapshot;
-use rustc_hash::{FxHashMap, FxHashSet};
+use overlay::Overlay;
+use selector::IdSelector;
 use std::sync::{Arc, OnceLock};
+use twinlink_core::Budget;
 use twinlink_policy::{Guard, Selector};
 
 /// A guard as ids of one snapshot.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct IdGuard {
     permits: Vec<IdSelector>,
     prohibitions: Vec<IdSelector>,
+    /// What is shown beside quads of the snapshot.
+    overlay: Option<Overlay>,
     /// The named graphs that show at least one quad, ascending; found when first asked for.
     graphs: OnceLock<Vec<Id>>,
 }
 
-#[derive(Debug, Clone)]
-struct IdSelector {
-    graph: Option<Id>,
-    property: Option<Id>,
-    class: Option<Arc<FxHashSet<Id>>>,
+/// What a store has for all its guards.
+#[derive(Debug)]
+pub(crate) struct GuardOptions {
+    /// Makes pseudonyms. A guard that needs one is refused without.
+    pub(crate) key: Option<PseudonymKey>,
+    /// The most quads that one guard may show beside those of the snapshot.
+    pub(crate) overlay_quads: usize,
 }
 
 /// A pattern: none stands for a variable. A graph of none is any named graph.
@@ -47,10 +68,17 @@ pub(crate) enum Decision {
 /// The part of a guard that a pattern leaves open.
 #[derive(Debug, Clone)]
 pub(crate) struct Residual {
+    guard: Arc<IdGuard>,
     /// None where a permit covers all matches.
-    permits: Option<Vec<IdSelector>>,
-    prohibitions: Vec<IdSelector>,
+    permits: Option<Places>,
+    prohibitions: Places,
 }
+
+/// Places in a list, one bit each; the last bit stands for all from there on.
+///
+/// To look at a selector that the pattern has decided already is needless, not wrong.
+#[derive(Debug, Clone, Copy, Default)]
+struct Places(u64);
 
 /// Whether a selector covers the matches of a pattern.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,52 +88,88 @@ enum Covers {
     Some,
 }
 
+impl Default for GuardOptions {
+    fn default() -> Self {
+        Self {
+            key: None,
+            overlay_quads: 5_000_000,
+        }
+    }
+}
+
 impl IdGuard {
-    pub(crate) fn new(guard: &Guard, snapshot: &Snapshot) -> Self {
-        let mut classes = FxHashMap::default();
-        let mut compile = |selectors: &[&Selector]| {
+    /// The guard for a question that names these terms.
+    ///
+    /// # Errors
+    /// [`StoreError::Pattern`] and others where a part of it cannot be evaluated: nothing is shown then.
+    pub(crate) fn new(
+        guard: &Guard,
+        snapshot: &Snapshot,
+        names: &Names,
+        budget: &Budget,
+    ) -> Result<Self, StoreError> {
+        let compile = |selectors: &[Selector]| {
             selectors
                 .iter()
-                .filter_map(|selector| IdSelector::new(selector, snapshot, &mut classes))
-                .collect()
+                .filter_map(|selector| {
+                    IdSelector::new(selector, snapshot, names, budget).transpose()
+                })
+                .collect::<Result<Vec<_>, _>>()
         };
-        // What is not evaluated yet falls to the safe side: no permit has it, and a prohibition goes without it.
-        let whole = |selector: &&Selector| {
-            selector.nodes.is_none() && selector.named.is_none() && selector.recorded.is_none()
+        let mut compiled = Self {
+            permits: compile(guard.permits())?,
+            prohibitions: compile(guard.prohibitions())?,
+            ..Self::default()
         };
-        let permits = guard.permits().iter().filter(whole).collect::<Vec<_>>();
-        let prohibitions = guard.prohibitions().iter().collect::<Vec<_>>();
+        if !guard.transformed().is_empty() || !guard.statistics().is_empty() {
+            compiled.overlay = Some(Overlay::new(guard, &compiled, snapshot, names, budget)?);
+        }
+        Ok(compiled)
+    }
+
+    /// Shows every quad.
+    pub(crate) fn everything() -> Self {
         Self {
-            permits: compile(&permits),
-            prohibitions: compile(&prohibitions),
-            graphs: OnceLock::new(),
+            permits: vec![IdSelector::default()],
+            ..Self::default()
         }
     }
 
-    /// Decides a pattern without looking at any row.
-    pub(crate) fn decide(&self, pattern: Pattern) -> Decision {
-        let mut prohibitions = Vec::new();
-        for selector in &self.prohibitions {
+    /// The terms that what it shows is made of, and more.
+    pub(crate) fn dictionary<'a>(&'a self, snapshot: &'a Snapshot) -> &'a Dictionary {
+        match &self.overlay {
+            Some(overlay) => &overlay.dictionary,
+            None => &snapshot.dictionary,
+        }
+    }
+
+    /// Bytes in memory beside the snapshot's, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.overlay.as_ref().map_or(0, Overlay::bytes)
+    }
+
+    /// Decides a pattern without looking at any row of the snapshot.
+    pub(crate) fn decide(self: &Arc<Self>, pattern: Pattern) -> Decision {
+        let mut prohibitions = Places::default();
+        for (place, selector) in self.prohibitions.iter().enumerate() {
             match selector.covers(pattern) {
                 Covers::All => return Decision::Denied,
-                Covers::Some => prohibitions.push(selector.clone()),
+                Covers::Some => prohibitions.add(place),
                 Covers::None => {}
             }
         }
-        let mut permits = Vec::new();
-        for selector in &self.permits {
+        let mut permits = Places::default();
+        for (place, selector) in self.permits.iter().enumerate() {
             match selector.covers(pattern) {
+                Covers::All if prohibitions.is_empty() => return Decision::Allowed,
                 Covers::All => {
-                    return if prohibitions.is_empty() {
-                        Decision::Allowed
-                    } else {
-                        Decision::Residual(Residual {
-                            permits: None,
-                            prohibitions,
-                        })
-                    };
+                    return Decision::Residual(Residual {
+                        guard: Arc::clone(self),
+                        permits: None,
+                        prohibitions,
+                    });
                 }
-                Covers::Some => permits.push(selector.clone()),
+                Covers::Some => permits.add(place),
                 Covers::None => {}
             }
         }
@@ -113,70 +177,73 @@ impl IdGuard {
             Decision::Denied
         } else {
             Decision::Residual(Residual {
+                guard: Arc::clone(self),
                 permits: Some(permits),
                 prohibitions,
             })
         }
     }
 
-    /// Whether the quad is visible, should it be there.
+    /// Whether the quad is visible as it is, should it be there.
     pub(crate) fn covers(&self, quad: IdQuad) -> bool {
-        self.permits.iter().any(|selector| selector.holds(quad))
-            && !self
-                .prohibitions
-                .iter()
-                .any(|selector| selector.holds(quad))
+        self.permits.iter().any(|selector| selector.holds(quad)) && !self.withholds(quad)
+    }
+
+    /// Whether a prohibition selects the quad.
+    fn withholds(&self, quad: IdQuad) -> bool {
+        self.prohibitions
+            .iter()
+            .any(|selector| selector.holds(quad))
+    }
+
+    /// Whether the quad, of ids of [`IdGuard::dictionary`], is shown though it is not there as such.
+    pub(crate) fn adds(&self, quad: IdQuad) -> bool {
+        self.overlay
+            .as_ref()
+            .is_some_and(|overlay| overlay.contains(quad))
     }
 
     /// The named graphs that show at least one quad, ascending.
     ///
     /// A graph that is wholly denied is not looked into, one that is wholly allowed only for its first quad.
-    pub(crate) fn graphs(&self, snapshot: &Snapshot) -> &[Id] {
+    pub(crate) fn graphs(self: &Arc<Self>, snapshot: &Snapshot) -> &[Id] {
         self.graphs.get_or_init(|| {
             let mut graphs = snapshot.index.named_graphs();
-            graphs.retain(|graph| self.shows(snapshot, *graph));
+            graphs.retain(|graph| self.shows_some(snapshot, *graph));
+            if let Some(overlay) = &self.overlay {
+                graphs.extend(overlay.named_graphs());
+                graphs.sort_unstable();
+                graphs.dedup();
+            }
             graphs
         })
     }
 
     /// Whether the graph shows at least one quad.
-    pub(crate) fn shows(&self, snapshot: &Snapshot, graph: Id) -> bool {
+    pub(crate) fn shows(self: &Arc<Self>, snapshot: &Snapshot, graph: Id) -> bool {
         match self.graphs.get() {
             Some(graphs) => graphs.binary_search(&graph).is_ok(),
-            None => self.quads_of_graph(snapshot, graph).next().is_some(),
+            None => {
+                self.shows_some(snapshot, graph)
+                    || self.added(graph_of(graph, None)).next().is_some()
+            }
         }
     }
 
-    /// The visible quads of a graph.
-    pub(crate) fn quads_of_graph<'a>(
-        &self,
-        snapshot: &'a Snapshot,
-        graph: Id,
-    ) -> impl Iterator<Item = IdQuad> + use<'a> {
-        self.quads_of(snapshot, graph, None)
+    /// Whether at least one of the graph's quads is shown as it is.
+    fn shows_some(self: &Arc<Self>, snapshot: &Snapshot, graph: Id) -> bool {
+        self.shown(snapshot, graph_of(graph, None)).next().is_some()
     }
 
     /// The visible quads of a graph, with a predicate if one is given.
     pub(crate) fn quads_of<'a>(
-        &self,
+        self: &Arc<Self>,
         snapshot: &'a Snapshot,
         graph: Id,
         predicate: Option<Id>,
     ) -> impl Iterator<Item = IdQuad> + use<'a> {
-        let pattern = Pattern {
-            g: Some(graph),
-            s: None,
-            p: predicate,
-            o: None,
-        };
-        let decision = self.decide(pattern);
-        let rows = match decision {
-            Decision::Denied => Rows::none(),
-            _ => snapshot
-                .index
-                .rows(&Range::in_graph(graph, None, predicate, None)),
-        };
-        rows.filter(move |quad| decision.shows(*quad))
+        let pattern = graph_of(graph, predicate);
+        self.shown(snapshot, pattern).chain(self.added(pattern))
     }
 
     /// All visible quads.
@@ -185,8 +252,64 @@ impl IdGuard {
         snapshot: &'a Snapshot,
     ) -> impl Iterator<Item = IdQuad> + use<'a> {
         let guard = Arc::clone(self);
-        let graphs = std::iter::once(DEFAULT_GRAPH).chain(snapshot.index.named_graphs());
-        graphs.flat_map(move |graph| guard.quads_of_graph(snapshot, graph))
+        let mut graphs = vec![DEFAULT_GRAPH];
+        graphs.extend(snapshot.index.named_graphs());
+        let added = self.overlay.iter().flat_map(Overlay::named_graphs);
+        graphs.extend(added);
+        graphs.sort_unstable();
+        graphs.dedup();
+        graphs
+            .into_iter()
+            .flat_map(move |graph| guard.quads_of(snapshot, graph, None))
+    }
+
+    /// The predicates that may be visible in a graph.
+    pub(crate) fn predicates(&self, snapshot: &Snapshot, graph: Id) -> Vec<Id> {
+        let mut predicates = snapshot.index.predicates(graph, None);
+        if let Some(overlay) = &self.overlay {
+            predicates.extend(overlay.predicates(graph));
+            predicates.sort_unstable();
+            predicates.dedup();
+        }
+        predicates
+    }
+
+    /// The quads of one graph that are shown as they are.
+    fn shown<'a>(
+        self: &Arc<Self>,
+        snapshot: &'a Snapshot,
+        pattern: Pattern,
+    ) -> impl Iterator<Item = IdQuad> + use<'a> {
+        let decision = self.decide(pattern);
+        let rows = match decision {
+            Decision::Denied => Rows::none(),
+            _ => snapshot.index.rows(&pattern.range()),
+        };
+        rows.filter(move |quad| decision.shows(*quad))
+    }
+
+    /// The matches of a pattern that are shown though they are not there as such.
+    pub(crate) fn added(self: &Arc<Self>, pattern: Pattern) -> OverlayRows {
+        OverlayRows::new(self, &pattern.range())
+    }
+}
+
+fn graph_of(graph: Id, predicate: Option<Id>) -> Pattern {
+    Pattern {
+        g: Some(graph),
+        s: None,
+        p: predicate,
+        o: None,
+    }
+}
+
+impl Pattern {
+    /// Where its matches are.
+    pub(crate) fn range(&self) -> Range {
+        match self.g {
+            Some(g) => Range::in_graph(g, self.s, self.p, self.o),
+            None => Range::in_named(self.s, self.p, self.o),
+        }
     }
 }
 
@@ -204,83 +327,44 @@ impl Residual {
     /// Whether a row of the pattern is visible.
     #[inline]
     pub(crate) fn shows(&self, quad: IdQuad) -> bool {
-        !self
-            .prohibitions
-            .iter()
-            .any(|selector| selector.holds(quad))
+        !self.prohibitions.hold(&self.guard.prohibitions, quad)
             && self
                 .permits
-                .as_ref()
-                .is_none_or(|permits| permits.iter().any(|selector| selector.holds(quad)))
+                .is_none_or(|permits| permits.hold(&self.guard.permits, quad))
     }
 }
 
-impl IdSelector {
-    /// None where the selector names a term that the snapshot does not have: it covers nothing there.
-    fn new(
-        selector: &Selector,
-        snapshot: &Snapshot,
-        classes: &mut FxHashMap<Id, Arc<FxHashSet<Id>>>,
-    ) -> Option<Self> {
-        let graph = match &selector.graph {
-            Some(graph) => Some(snapshot.graph(&graph.to_graph_name())?),
-            None => None,
-        };
-        let property = match &selector.property {
-            Some(property) => Some(snapshot.dictionary.id(property.as_ref().into())?),
-            None => None,
-        };
-        let class = match &selector.class {
-            Some(class) => {
-                let id = snapshot.dictionary.id(class.as_ref().into())?;
-                Some(Arc::clone(
-                    classes
-                        .entry(id)
-                        .or_insert_with(|| Arc::new(instances(snapshot, id))),
-                ))
-            }
-            None => None,
-        };
-        Some(Self {
-            graph,
-            property,
-            class,
-        })
+impl Places {
+    const LAST: usize = 63;
+
+    fn add(&mut self, place: usize) {
+        self.0 |= 1 << place.min(Self::LAST);
     }
 
-    fn covers(&self, pattern: Pattern) -> Covers {
-        let graph = match (self.graph, pattern.g) {
-            (None, _) => Covers::All,
-            (Some(DEFAULT_GRAPH), None) => Covers::None,
-            (Some(_), None) => Covers::Some,
-            (Some(wanted), Some(bound)) => Covers::all_or_none(wanted == bound),
-        };
-        let property = match (self.property, pattern.p) {
-            (None, _) => Covers::All,
-            (Some(_), None) => Covers::Some,
-            (Some(wanted), Some(bound)) => Covers::all_or_none(wanted == bound),
-        };
-        let class = match (&self.class, pattern.s) {
-            (None, _) => Covers::All,
-            (Some(class), None) if class.is_empty() => Covers::None,
-            (Some(_), None) => Covers::Some,
-            (Some(class), Some(bound)) => Covers::all_or_none(class.contains(&bound)),
-        };
-        let all = [graph, property, class];
-        if all.contains(&Covers::None) {
-            Covers::None
-        } else if all.contains(&Covers::Some) {
-            Covers::Some
-        } else {
-            Covers::All
-        }
+    fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
+    /// Whether one of the selectors at these places selects the quad.
     #[inline]
-    fn holds(&self, [g, s, p, _]: IdQuad) -> bool {
-        self.property.is_none_or(|property| property == p)
-            && self.graph.is_none_or(|graph| graph == g)
-            && self.class.as_ref().is_none_or(|class| class.contains(&s))
+    fn hold(self, selectors: &[IdSelector], quad: IdQuad) -> bool {
+        let mut left = self.0;
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            left &= left - 1;
+            let holds = if place == Self::LAST {
+                let rest = selectors.get(place..).unwrap_or_default();
+                rest.iter().any(|selector| selector.holds(quad))
+            } else {
+                selectors
+                    .get(place)
+                    .is_some_and(|selector| selector.holds(quad))
+            };
+            if holds {
+                return true;
+            }
+        }
+        false
     }
 }
 
@@ -288,20 +372,12 @@ impl Covers {
     fn all_or_none(all: bool) -> Self {
         if all { Self::All } else { Self::None }
     }
-}
 
-/// The subjects of `rdf:type class` in any graph, visible or not.
-fn instances(snapshot: &Snapshot, class: Id) -> FxHashSet<Id> {
-    let Some(rdf_type) = snapshot.dictionary.id(oxrdf::vocab::rdf::TYPE.into()) else {
-        return FxHashSet::default();
-    };
-    let ranges = [
-        Range::in_graph(DEFAULT_GRAPH, None, Some(rdf_type), Some(class)),
-        Range::in_named(None, Some(rdf_type), Some(class)),
-    ];
-    ranges
-        .iter()
-        .flat_map(|range| snapshot.index.rows(range))
-        .map(|[_, s, ..]| s)
-        .collect()
+    fn of_set(set: &IdSet, bound: Option<Id>) -> Self {
+        match bound {
+            None if set.is_empty() => Self::None,
+            None => Self::Some,
+            Some(bound) => Self::all_or_none(set.contains(bound)),
+        }
+    }
 }

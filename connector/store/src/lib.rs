@@ -10,9 +10,11 @@ mod dictionary;
 mod error;
 mod evaluate;
 mod guard;
+mod id_set;
 mod index;
 mod ledger;
 mod log;
+mod once;
 mod run;
 mod snapshot;
 mod spatial;
@@ -29,3 +31,9 @@ pub use snapshot::{Snapshot, Summary};
 pub use store::{ChangeSet, TwinStore, UseJournal};
 pub use view::View;
 pub use watch::Health;
+
+/// Reads a part of the change log, whatever it is: for the fuzz target.
+#[cfg(fuzzing)]
+pub fn read_part(bytes: &[u8]) {
+    drop(log::part::read(1, bytes));
+}

@@ -265,22 +265,42 @@ impl Level {
     /// Whether the quad was added here.
     pub(crate) fn contains(&self, quad: IdQuad) -> bool {
         let row = Order::Gspo.pack(quad);
-        !self.orders[0].range(row, row).is_empty()
+        !self.orders[0].places(row, row).is_empty()
     }
 
     /// The rows from `low` to `high`, both included.
     #[inline]
     pub(crate) fn range(&self, order: Order, low: Row, high: Row) -> &[Row] {
+        let sorted = self.sorted(order);
+        sorted
+            .rows
+            .get(sorted.places(low, high))
+            .unwrap_or_default()
+    }
+
+    /// Where in an order the rows from `low` to `high` are.
+    #[inline]
+    pub(crate) fn places(&self, order: Order, low: Row, high: Row) -> std::ops::Range<usize> {
+        self.sorted(order).places(low, high)
+    }
+
+    /// The rows at some places of an order.
+    #[inline]
+    pub(crate) fn rows_at(&self, order: Order, places: std::ops::Range<usize>) -> &[Row] {
+        self.sorted(order).rows.get(places).unwrap_or_default()
+    }
+
+    #[inline]
+    fn sorted(&self, order: Order) -> &Sorted {
         let [gspo, gpso, gops, spog, psog, opsg] = &self.orders;
-        let sorted = match order {
+        match order {
             Order::Gspo => gspo,
             Order::Gpso => gpso,
             Order::Gops => gops,
             Order::Spog => spog,
             Order::Psog => psog,
             Order::Opsg => opsg,
-        };
-        sorted.range(low, high)
+        }
     }
 
     /// The first row from `low` on.
@@ -308,9 +328,9 @@ impl Sorted {
     }
 
     #[inline]
-    fn range(&self, low: Row, high: Row) -> &[Row] {
+    fn places(&self, low: Row, high: Row) -> std::ops::Range<usize> {
         if self.rows.is_empty() {
-            return &[];
+            return 0..0;
         }
         let start = self.seek(low, 0);
         let rest = self.rows.get(start..).unwrap_or_default();
@@ -321,7 +341,7 @@ impl Sorted {
         } else {
             near.partition_point(|row| *row <= high)
         };
-        rest.get(..length).unwrap_or_default()
+        start..start + length
     }
 
     /// The place of the first row that is not less than `low`, from a block on.

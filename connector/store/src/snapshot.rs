@@ -2,8 +2,10 @@
 
 use crate::StoreError;
 use crate::dictionary::{DEFAULT_GRAPH, Dictionary, Growing, Id};
-use crate::guard::IdGuard;
+use crate::evaluate::EvaluationOptions;
+use crate::guard::{GuardOptions, IdGuard, Names, Sets};
 use crate::index::Index;
+use crate::once::Once;
 use crate::run::IdQuad;
 use crate::term;
 use crate::view::View;
@@ -17,6 +19,8 @@ use twinlink_policy::Guard;
 
 /// How many compiled guards a snapshot keeps: a caller's guard is compiled once per snapshot, not once per query.
 const GUARDS: usize = 64;
+/// The most bytes of transformed quads that a snapshot keeps. One guard may take more while it is the only one kept.
+const GUARD_BYTES: usize = 256 << 20;
 
 /// The twin at one moment.
 #[derive(Debug, Default)]
@@ -25,8 +29,13 @@ pub struct Snapshot {
     time: Option<OffsetDateTime>,
     pub(crate) dictionary: Dictionary,
     pub(crate) index: Index,
-    guards: Mutex<FxHashMap<Guard, Arc<IdGuard>>>,
+    pub(crate) sets: Sets,
+    pub(crate) options: Arc<GuardOptions>,
+    guards: Mutex<Guards>,
 }
+
+/// Compiled guards, by what they are compiled from. Whoever needs one first compiles it for all.
+type Guards = FxHashMap<(Guard, Names), Arc<Once<Arc<IdGuard>>>>;
 
 /// What a caller may know of the twin's shape.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +70,15 @@ impl Snapshot {
         })
     }
 
+    /// The same quads, shown by these options.
+    #[must_use]
+    pub fn with_options(self, options: &EvaluationOptions) -> Self {
+        Self {
+            options: Arc::clone(&options.guard),
+            ..self
+        }
+    }
+
     /// The number of the last change in it; 0 before the first.
     pub fn sequence(&self) -> u64 {
         self.sequence
@@ -86,36 +104,72 @@ impl Snapshot {
         self.dictionary.bytes() + self.index.bytes()
     }
 
-    /// What the guard shows, for one evaluation within the budget.
-    pub fn view(&self, guard: &Guard, budget: &Budget) -> View<'_> {
-        View::new(self, self.compile(guard), budget)
+    /// What the guard shows, for one evaluation within the budget. No term counts as named by a question.
+    ///
+    /// # Errors
+    /// [`StoreError::Pattern`], [`StoreError::NoKey`], [`StoreError::Overlay`], [`StoreError::Deadline`] and others where
+    /// the guard cannot be evaluated: nothing is shown then.
+    pub fn view(&self, guard: &Guard, budget: &Budget) -> Result<View<'_>, StoreError> {
+        self.view_for(guard, &Names::default(), budget)
+    }
+
+    pub(crate) fn view_for(
+        &self,
+        guard: &Guard,
+        names: &Names,
+        budget: &Budget,
+    ) -> Result<View<'_>, StoreError> {
+        let guard = self.compile(guard, names, budget)?;
+        Ok(View::new(self, guard, budget))
     }
 
     /// The quads that the guard shows, in no particular order.
-    pub fn quads(&self, guard: &Guard) -> impl Iterator<Item = Quad> + '_ {
-        self.visible(guard).filter_map(|quad| self.decode(quad))
+    ///
+    /// # Errors
+    /// As [`Snapshot::view`].
+    pub fn quads(
+        &self,
+        guard: &Guard,
+        budget: &Budget,
+    ) -> Result<impl Iterator<Item = Quad> + '_, StoreError> {
+        let guard = self.compile(guard, &Names::default(), budget)?;
+        let quads = guard.quads(self);
+        Ok(quads.filter_map(move |quad| decode(guard.dictionary(self), quad)))
     }
 
     /// The visible quads of one graph.
+    ///
+    /// # Errors
+    /// As [`Snapshot::view`].
     pub fn quads_of_graph(
         &self,
         guard: &Guard,
         graph: &GraphName,
-    ) -> impl Iterator<Item = Quad> + '_ {
-        self.visible_in_graph(guard, graph)
-            .filter_map(|quad| self.decode(quad))
+        budget: &Budget,
+    ) -> Result<impl Iterator<Item = Quad> + '_, StoreError> {
+        let guard = self.compile(guard, &Names::default(), budget)?;
+        // Only terms of the snapshot name graphs.
+        let quads = self.graph(graph).map(|id| guard.quads_of(self, id, None));
+        Ok(quads
+            .into_iter()
+            .flatten()
+            .filter_map(move |quad| decode(guard.dictionary(self), quad)))
     }
 
     /// The visible graphs, classes and properties.
-    pub fn summary(&self, guard: &Guard) -> Summary {
-        let guard = self.compile(guard);
-        let rdf_type = self.dictionary.id(oxrdf::vocab::rdf::TYPE.into());
-        let mut graphs = Vec::new();
+    ///
+    /// # Errors
+    /// As [`Snapshot::view`].
+    pub fn summary(&self, guard: &Guard, budget: &Budget) -> Result<Summary, StoreError> {
+        let guard = self.compile(guard, &Names::default(), budget)?;
+        let dictionary = guard.dictionary(self);
+        let rdf_type = dictionary.id(oxrdf::vocab::rdf::TYPE.into());
+        let mut shown = Vec::new();
         let mut classes = FxHashSet::default();
         let mut properties = FxHashSet::default();
-        for graph in std::iter::once(DEFAULT_GRAPH).chain(self.index.named_graphs()) {
+        for graph in std::iter::once(DEFAULT_GRAPH).chain(guard.graphs(self).to_vec()) {
             let mut shows = false;
-            for property in self.index.predicates(graph, None) {
+            for property in guard.predicates(self, graph) {
                 let mut quads = guard.quads_of(self, graph, Some(property));
                 if Some(property) == rdf_type {
                     let of_graph = quads.map(|[.., class]| class).collect::<FxHashSet<_>>();
@@ -127,20 +181,30 @@ impl Snapshot {
                     properties.insert(property);
                 }
             }
-            graphs.extend(Some(graph).filter(|_| shows));
+            shown.extend(Some(graph).filter(|_| shows));
         }
-        let default_graph = graphs.first() == Some(&DEFAULT_GRAPH);
-        let mut graphs = graphs
+        let term = |id: Id| dictionary.text(id).map(term::decode);
+        let named_nodes = |ids: FxHashSet<Id>| {
+            let nodes = ids.into_iter().filter_map(|id| match term(id)? {
+                Term::NamedNode(node) => Some(node),
+                _ => None,
+            });
+            let mut nodes = nodes.collect::<Vec<_>>();
+            nodes.sort();
+            nodes
+        };
+        let default_graph = shown.first() == Some(&DEFAULT_GRAPH);
+        let mut graphs = shown
             .into_iter()
-            .filter_map(|id| term::node(self.term(id)?))
+            .filter_map(|id| term::node(term(id)?))
             .collect::<Vec<_>>();
         graphs.sort_by_key(ToString::to_string);
-        Summary {
+        Ok(Summary {
             default_graph,
             graphs,
-            classes: self.named_nodes(classes),
-            properties: self.named_nodes(properties),
-        }
+            classes: named_nodes(classes),
+            properties: named_nodes(properties),
+        })
     }
 
     pub(crate) fn next(
@@ -155,44 +219,44 @@ impl Snapshot {
             time,
             dictionary,
             index,
+            options: Arc::clone(&self.options),
+            sets: Sets::default(),
             guards: Mutex::default(),
         }
     }
 
-    /// The guard as ids of this snapshot.
-    pub(crate) fn compile(&self, guard: &Guard) -> Arc<IdGuard> {
-        // A poisoned cache is still a right cache: entries are whole before they go in.
-        if let Some(known) = self
-            .guards
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(guard)
-        {
-            return Arc::clone(known);
-        }
-        let compiled = Arc::new(IdGuard::new(guard, self));
-        let mut guards = self.guards.lock().unwrap_or_else(PoisonError::into_inner);
-        if guards.len() >= GUARDS {
-            guards.clear();
-        }
-        guards.insert(guard.clone(), Arc::clone(&compiled));
-        compiled
-    }
-
-    pub(crate) fn visible(&self, guard: &Guard) -> impl Iterator<Item = IdQuad> + '_ {
-        self.compile(guard).quads(self)
-    }
-
-    pub(crate) fn visible_in_graph(
+    /// The guard as ids of this snapshot, for a question that names these terms.
+    pub(crate) fn compile(
         &self,
         guard: &Guard,
-        graph: &GraphName,
-    ) -> impl Iterator<Item = IdQuad> + '_ {
-        let id = self.graph(graph);
-        let guard = self.compile(guard);
-        id.map(|id| guard.quads_of_graph(self, id))
-            .into_iter()
-            .flatten()
+        names: &Names,
+        budget: &Budget,
+    ) -> Result<Arc<IdGuard>, StoreError> {
+        let is_directed = guard.selectors().any(|selector| selector.named.is_some());
+        let names = Some(names).filter(|_| is_directed).cloned();
+        let key = (guard.clone(), names.unwrap_or_default());
+        let once = {
+            let mut guards = self.guards();
+            if guards.len() >= GUARDS && !guards.contains_key(&key) {
+                guards.clear();
+            }
+            Arc::clone(guards.entry(key.clone()).or_default())
+        };
+        if let Some(known) = once.get() {
+            return Ok(known);
+        }
+        let compiled = once.get_or_make(budget, || {
+            IdGuard::new(guard, self, &key.1, budget).map(Arc::new)
+        })?;
+        if compiled.bytes() > 0 {
+            shrink(&mut self.guards(), &compiled);
+        }
+        Ok(compiled)
+    }
+
+    fn guards(&self) -> std::sync::MutexGuard<'_, Guards> {
+        // A poisoned cache is still a right cache: entries are whole before they go in.
+        self.guards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The id of a graph's name.
@@ -204,13 +268,14 @@ impl Snapshot {
         }
     }
 
-    /// The quad's ids, if all its terms have some.
-    pub(crate) fn ids(&self, quad: &Quad) -> Option<IdQuad> {
+    /// The quad's ids in what a guard shows, if all its terms have some.
+    pub(crate) fn ids(&self, guard: &IdGuard, quad: &Quad) -> Option<IdQuad> {
+        let dictionary = guard.dictionary(self);
         Some([
             self.graph(&quad.graph_name)?,
-            self.dictionary.id(TermRef::from(quad.subject.as_ref()))?,
-            self.dictionary.id(quad.predicate.as_ref().into())?,
-            self.dictionary.id(quad.object.as_ref())?,
+            dictionary.id(TermRef::from(quad.subject.as_ref()))?,
+            dictionary.id(quad.predicate.as_ref().into())?,
+            dictionary.id(quad.object.as_ref())?,
         ])
     }
 
@@ -221,16 +286,22 @@ impl Snapshot {
     pub(crate) fn decode(&self, [g, s, p, o]: IdQuad) -> Option<Quad> {
         decode(&self.dictionary, [g, s, p, o])
     }
+}
 
-    fn named_nodes(&self, ids: FxHashSet<Id>) -> Vec<NamedNode> {
-        let nodes = ids.into_iter().filter_map(|id| match self.term(id)? {
-            Term::NamedNode(node) => Some(node),
-            _ => None,
-        });
-        let mut nodes = nodes.collect::<Vec<_>>();
-        nodes.sort();
-        nodes
-    }
+/// Forgets guards, though not this one, until what they keep is little enough.
+fn shrink(guards: &mut Guards, newest: &Arc<IdGuard>) {
+    let mut left = GUARD_BYTES.saturating_sub(newest.bytes());
+    guards.retain(|_, guard| {
+        let Some(guard) = guard.get() else {
+            return true;
+        };
+        let bytes = guard.bytes();
+        let keep = Arc::ptr_eq(&guard, newest) || bytes <= left;
+        if keep && !Arc::ptr_eq(&guard, newest) {
+            left -= bytes;
+        }
+        keep
+    });
 }
 
 /// The quad's ids; terms without one get one.

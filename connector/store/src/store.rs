@@ -148,7 +148,7 @@ impl TwinStore {
     }
 
     fn load(log: Log, options: EvaluationOptions) -> Result<Self, StoreError> {
-        let snapshot = Arc::new(replay(&log)?);
+        let snapshot = Arc::new(replay(&log)?.with_options(&options));
         Ok(Self {
             log: Arc::new(log),
             published: Arc::new(ArcSwap::new(Arc::clone(&snapshot))),

@@ -139,6 +139,12 @@ pub(crate) fn boolean(text: &str) -> Option<Option<bool>> {
     }
 }
 
+/// The time of a text of an `xsd:dateTime` that has a zone.
+pub(crate) fn zoned_time(text: &str) -> Option<DateTime> {
+    let time = DateTime::from_str(text.strip_prefix('t')?).ok()?;
+    time.timezone_offset().map(|_| time)
+}
+
 /// The term as a subject or graph name; none for a literal.
 pub(crate) fn node(term: Term) -> Option<NamedOrBlankNode> {
     match term {

@@ -8,7 +8,7 @@
 mod scan;
 
 use crate::StoreError;
-use crate::dictionary::{DEFAULT_GRAPH, Growing, Id};
+use crate::dictionary::{DEFAULT_GRAPH, Dictionary, Growing, Id};
 use crate::guard::{IdGuard, Pattern};
 use crate::snapshot::Snapshot;
 use crate::term;
@@ -34,15 +34,25 @@ pub struct View<'a> {
     guard: Arc<IdGuard>,
     state: Rc<State>,
     /// Graphs that are merged into one default graph, which is then asked for as "any named graph".
-    merged: Option<Rc<[Id]>>,
+    merged: Option<Merged>,
+}
+
+/// The graphs of which the default graph is the RDF merge.
+#[derive(Debug, Clone)]
+enum Merged {
+    These(Rc<[Id]>),
+    /// The dataset's default graph and all named graphs.
+    All,
 }
 
 /// What all parts of one evaluation share.
 #[derive(Debug)]
 struct State {
-    /// The snapshot's dictionary and the terms that the query makes.
+    /// The terms of the snapshot and those that the guard made.
+    dictionary: Dictionary,
+    /// The same, and the terms that the query makes.
     terms: RefCell<Growing>,
-    /// Terms of the snapshot are below.
+    /// Terms that the query makes begin here.
     first_made: Id,
     watch: Arc<Watch>,
     /// Whether somebody catches [`crate::watch::Stopped`].
@@ -51,12 +61,14 @@ struct State {
 
 impl<'a> View<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot, guard: Arc<IdGuard>, budget: &Budget) -> Self {
+        let dictionary = guard.dictionary(snapshot).clone();
         Self {
             snapshot,
             guard,
             state: Rc::new(State {
-                terms: RefCell::new(snapshot.dictionary.grow()),
-                first_made: snapshot.dictionary.next(),
+                terms: RefCell::new(dictionary.grow()),
+                first_made: dictionary.next(),
+                dictionary,
                 watch: Arc::new(Watch::new(budget)),
                 unwinds: Cell::new(false),
             }),
@@ -76,7 +88,13 @@ impl<'a> View<'a> {
             .collect::<Vec<_>>();
         ids.sort_unstable();
         ids.dedup();
-        self.merged = Some(ids.into());
+        self.merged = Some(Merged::These(ids.into()));
+        self
+    }
+
+    /// As [`View::merging`], with all graphs, the default graph among them.
+    pub(crate) fn merging_all(mut self) -> Self {
+        self.merged = Some(Merged::All);
         self
     }
 
@@ -91,14 +109,14 @@ impl<'a> View<'a> {
         self
     }
 
-    /// The term's id, where it is one of the snapshot's.
+    /// Whether the id is that of a term of the snapshot or of the guard.
     fn known(&self, id: Id) -> bool {
         id != DEFAULT_GRAPH && id < self.state.first_made
     }
 
     fn with_text<T>(&self, id: Id, read: impl FnOnce(&str) -> T) -> Result<T, StoreError> {
         let found = if self.known(id) {
-            self.snapshot.dictionary.text(id).map(read)
+            self.state.dictionary.text(id).map(read)
         } else {
             self.state.terms.borrow().text(id).map(read)
         };
@@ -149,7 +167,8 @@ impl<'a> QueryableDataset<'a> for View<'a> {
             return Scan::none(self);
         }
         match (&self.merged, graph_name) {
-            (Some(graphs), None) => Scan::merged(self, pattern, graphs),
+            (Some(Merged::These(graphs)), None) => Scan::merged(self, pattern, graphs),
+            (Some(Merged::All), None) => Scan::merged_all(self, pattern),
             _ => Scan::new(self, pattern),
         }
     }

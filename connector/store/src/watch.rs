@@ -109,8 +109,9 @@ impl Watch {
         error
     }
 
+    /// Looks at the clock and at memory now.
     #[cold]
-    fn look(&self) -> Result<(), StoreError> {
+    pub(crate) fn look(&self) -> Result<(), StoreError> {
         let now = Instant::now();
         let mut slow = self.slow();
         if slow.failed.is_none() {

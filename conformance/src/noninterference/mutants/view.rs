@@ -38,8 +38,12 @@ pub(super) fn answer(
 ) -> Result<Answer, String> {
     let snapshot = twin.snapshot();
     let (mut guarded, mut open) = (
-        snapshot.view(guard, &budget()),
-        snapshot.view(&Guard::everything(), &budget()),
+        snapshot
+            .view(guard, &budget())
+            .map_err(|error| error.to_string())?,
+        snapshot
+            .view(&Guard::everything(), &budget())
+            .map_err(|error| error.to_string())?,
     );
     let mut specification = QueryDatasetSpecification::new();
     if let Some(Dataset { default, named, .. }) = &question.dataset {

@@ -220,7 +220,8 @@ pub(super) fn export(file: &Path, given: &ExportArguments) -> Result<ExitCode, F
     };
     let mut writer = Writer::new(BufWriter::new(out), &options)?;
     let snapshot = store.snapshot();
-    for quad in snapshot.quads(permit.guard()) {
+    let budget = Budget::new(std::time::Instant::now() + PATIENCE, u64::MAX);
+    for quad in snapshot.quads(permit.guard(), &budget)? {
         if let Some(graph) = &graph {
             if &quad.graph_name == graph {
                 // A single graph goes out as triples: the file's reader says where they belong.

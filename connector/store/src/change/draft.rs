@@ -1,6 +1,7 @@
 //! A change in the making: operations see what those before them did, nobody else sees anything.
 
 use crate::StoreError;
+use crate::guard::{IdGuard, Names};
 use crate::run::IdQuad;
 use crate::snapshot::{Snapshot, encode};
 use crate::store::Delta;
@@ -15,7 +16,9 @@ use twinlink_policy::Guard;
 pub(super) struct Draft<'a> {
     state: Arc<Snapshot>,
     read: &'a Guard,
-    modify: &'a Guard,
+    /// The quads that may be changed are those it shows as they are: a transformed quad is nowhere to be changed.
+    modify: Guard,
+    budget: &'a Budget,
     /// What each operation did: quads added and removed.
     steps: Vec<(Vec<IdQuad>, Vec<IdQuad>)>,
     /// Whether the caller, as far as it can see, asked for a change.
@@ -27,11 +30,17 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(snapshot: &Arc<Snapshot>, read: &'a Guard, modify: &'a Guard) -> Self {
+    pub(super) fn new(
+        snapshot: &Arc<Snapshot>,
+        read: &'a Guard,
+        modify: &Guard,
+        budget: &'a Budget,
+    ) -> Self {
         Self {
             state: Arc::clone(snapshot),
             read,
-            modify,
+            modify: Guard::new(modify.permits().to_vec(), modify.prohibitions().to_vec()),
+            budget,
             steps: Vec::new(),
             touched: false,
             inserted: 0,
@@ -39,35 +48,40 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What the caller sees now.
-    pub(super) fn view(&self, budget: &Budget) -> View<'_> {
-        self.state.view(self.read, budget)
+    /// What the caller sees now, in an operation that names these terms.
+    pub(super) fn view(&self, names: &Names) -> Result<View<'_>, StoreError> {
+        self.state.view_for(self.read, names, self.budget)
     }
 
     /// Whether the caller sees anything of the graph.
-    pub(super) fn shows(&self, graph: &GraphName) -> bool {
-        self.state
-            .visible_in_graph(self.read, graph)
-            .next()
-            .is_some()
+    pub(super) fn shows(&self, graph: &GraphName) -> Result<bool, StoreError> {
+        let mut quads = self.state.quads_of_graph(self.read, graph, self.budget)?;
+        Ok(quads.next().is_some())
     }
 
     /// What the caller sees of the graph.
-    pub(super) fn graph(&self, graph: &GraphName) -> Vec<Quad> {
-        self.state.quads_of_graph(self.read, graph).collect()
+    pub(super) fn graph(&self, graph: &GraphName) -> Result<Vec<Quad>, StoreError> {
+        let quads = self.state.quads_of_graph(self.read, graph, self.budget)?;
+        Ok(quads.collect())
     }
 
     /// What the caller sees of some graphs.
-    pub(super) fn all(&self, of: impl Fn(GraphNameRef<'_>) -> bool) -> Vec<Quad> {
-        self.state
-            .quads(self.read)
-            .filter(|quad| of(quad.graph_name.as_ref()))
-            .collect()
+    pub(super) fn all(
+        &self,
+        of: impl Fn(GraphNameRef<'_>) -> bool,
+    ) -> Result<Vec<Quad>, StoreError> {
+        let quads = self.state.quads(self.read, self.budget)?;
+        Ok(quads.filter(|quad| of(quad.graph_name.as_ref())).collect())
     }
 
-    /// Removes some quads and then adds some.
+    /// Removes some quads and then adds some, in an operation that names these terms.
     // INVARIANT(nothing-changed-unpermitted): what is added or visibly removed is checked before it becomes the state.
-    pub(super) fn apply(&mut self, remove: &[Quad], add: &[Quad]) -> Result<(), Refusal> {
+    pub(super) fn apply(
+        &mut self,
+        remove: &[Quad],
+        add: &[Quad],
+        names: &Names,
+    ) -> Result<(), Refusal> {
         let before = &self.state;
         let mut growing = before.dictionary.grow();
         let mut add = add
@@ -83,18 +97,25 @@ impl<'a> Draft<'a> {
             growing.finish(),
             before.index.clone(),
         );
-        let read = before.compile(self.read);
-        let visible = |quad: &IdQuad| before.index.contains(*quad) && read.covers(*quad);
+        let read = before.compile(self.read, names, self.budget)?;
 
         let mut removed = remove
             .iter()
-            .filter_map(|quad| before.ids(quad))
+            .filter_map(|quad| before.ids(&read, quad))
             .collect::<Vec<_>>();
         removed.sort_unstable();
         removed.dedup();
-        removed.retain(|quad| visible(quad) && add.binary_search(quad).is_err());
-        add.retain(|quad| !visible(quad));
-        let modify = before.compile(self.modify);
+        removed.retain(|quad| visible(&before, &read, *quad) && add.binary_search(quad).is_err());
+        // To say so tells nothing: the caller sees the quad, and by its policy that it is not the truth.
+        if removed.iter().any(|quad| read.adds(*quad)) {
+            return Err(Refusal::new(
+                Code::Forbidden,
+                "policy.transformed",
+                "what a policy shows transformed, or in numbers only, cannot be changed",
+            ));
+        }
+        add.retain(|quad| !visible(&before, &read, *quad));
+        let modify = before.compile(&self.modify, names, self.budget)?;
         if let Some(quad) = removed
             .iter()
             .chain(&add)
@@ -115,12 +136,15 @@ impl<'a> Draft<'a> {
             before.dictionary.clone(),
             index,
         );
-        let modify = after.compile(self.modify);
+        let modify = after.compile(&self.modify, names, self.budget)?;
         if let Some(quad) = add.iter().find(|quad| !modify.covers(**quad)) {
             return Err(forbidden(&after, *quad));
         }
-        let read = after.compile(self.read);
-        self.inserted += add.iter().filter(|quad| read.covers(**quad)).count() as u64;
+        if !add.is_empty() {
+            let read = after.compile(self.read, names, self.budget)?;
+            let seen = add.iter().filter(|quad| visible(&after, &read, **quad));
+            self.inserted += seen.count() as u64;
+        }
         self.removed += removed.len() as u64;
         self.touched |= !add.is_empty() || !removed.is_empty();
         if !added.is_empty() || !removed.is_empty() {
@@ -149,6 +173,11 @@ impl<'a> Draft<'a> {
             removed,
         })
     }
+}
+
+/// Whether a guard shows the quad, as it is or as what another one was made into.
+fn visible(snapshot: &Snapshot, guard: &IdGuard, quad: IdQuad) -> bool {
+    guard.covers(quad) && snapshot.index.contains(quad) || guard.adds(quad)
 }
 
 /// What some steps come to: each quad is added and removed in turn.

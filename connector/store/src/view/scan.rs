@@ -3,7 +3,7 @@
 use super::{State, View};
 use crate::StoreError;
 use crate::dictionary::{DEFAULT_GRAPH, Id};
-use crate::guard::{Decision, IdGuard, Pattern, Residual};
+use crate::guard::{Decision, IdGuard, OverlayRows, Pattern, Residual};
 use crate::index::Rows;
 use crate::run::{IdQuad, Range};
 use crate::snapshot::Snapshot;
@@ -21,6 +21,8 @@ const FEW: usize = 16;
 pub(super) struct Scan<'a> {
     rows: Rows<'a>,
     residual: Option<Residual>,
+    /// What the guard shows beside them.
+    added: OverlayRows,
     /// Parts of the pattern that are still to be scanned; none for most patterns.
     parts: Option<Parts<'a>>,
     state: Rc<State>,
@@ -30,9 +32,18 @@ pub(super) struct Scan<'a> {
 struct Parts<'a> {
     snapshot: &'a Snapshot,
     guard: Arc<IdGuard>,
-    left: Vec<Pattern>,
+    left: Vec<Part>,
     /// For a merge of graphs: the triples that are out.
     seen: Option<FxHashSet<[Id; 3]>>,
+}
+
+/// A part of a pattern.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    /// Quads of the snapshot as they are.
+    Shown(Pattern),
+    /// These and what the guard shows beside them.
+    Whole(Pattern),
 }
 
 impl<'a> Scan<'a> {
@@ -41,6 +52,7 @@ impl<'a> Scan<'a> {
         Self {
             rows: Rows::none(),
             residual: None,
+            added: OverlayRows::none(),
             parts: None,
             state: Rc::clone(&view.state),
             stopped: false,
@@ -51,6 +63,7 @@ impl<'a> Scan<'a> {
     pub(super) fn new(view: &View<'a>, pattern: Pattern) -> Self {
         let mut scan = Self::none(view);
         let mut left = Vec::new();
+        scan.added = view.guard.added(pattern);
         scan.open(view.snapshot, &view.guard, pattern, &mut left);
         if !left.is_empty() {
             scan.parts = Some(Parts {
@@ -65,18 +78,40 @@ impl<'a> Scan<'a> {
 
     /// The visible matches in any of the graphs, every triple once.
     pub(super) fn merged(view: &View<'a>, pattern: Pattern, graphs: &[Id]) -> Self {
+        let in_graph = |graph: &Id| {
+            Part::Whole(Pattern {
+                g: Some(*graph),
+                ..pattern
+            })
+        };
+        let left = graphs.iter().map(in_graph).collect();
+        Self::of_parts(view, left, graphs.len() > 1)
+    }
+
+    /// The visible matches in the default graph and all named graphs, every triple once.
+    pub(super) fn merged_all(view: &View<'a>, pattern: Pattern) -> Self {
+        let default = Pattern {
+            g: Some(DEFAULT_GRAPH),
+            ..pattern
+        };
+        let named = Pattern { g: None, ..pattern };
+        // Where no named graph has a match, no triple comes twice.
+        let is_mixed =
+            view.snapshot.index.size(&named.range()) > 0 || view.guard.added(named).most() > 0;
+        Self::of_parts(
+            view,
+            vec![Part::Whole(named), Part::Whole(default)],
+            is_mixed,
+        )
+    }
+
+    fn of_parts(view: &View<'a>, left: Vec<Part>, repeats: bool) -> Self {
         Self {
             parts: Some(Parts {
                 snapshot: view.snapshot,
                 guard: Arc::clone(&view.guard),
-                left: graphs
-                    .iter()
-                    .map(|graph| Pattern {
-                        g: Some(*graph),
-                        ..pattern
-                    })
-                    .collect(),
-                seen: (graphs.len() > 1).then(FxHashSet::default),
+                left,
+                seen: repeats.then(FxHashSet::default),
             }),
             ..Self::none(view)
         }
@@ -86,9 +121,9 @@ impl<'a> Scan<'a> {
     fn open(
         &mut self,
         snapshot: &'a Snapshot,
-        guard: &IdGuard,
+        guard: &Arc<IdGuard>,
         pattern: Pattern,
-        left: &mut Vec<Pattern>,
+        left: &mut Vec<Part>,
     ) {
         self.residual = None;
         match guard.decide(pattern) {
@@ -111,8 +146,13 @@ impl<'a> Scan<'a> {
         let Some(mut parts) = self.parts.take() else {
             return false;
         };
-        let Some(pattern) = parts.left.pop() else {
-            return false;
+        let pattern = match parts.left.pop() {
+            Some(Part::Shown(pattern)) => pattern,
+            Some(Part::Whole(pattern)) => {
+                self.added = parts.guard.added(pattern);
+                pattern
+            }
+            None => return false,
         };
         self.open(parts.snapshot, &parts.guard, pattern, &mut parts.left);
         self.parts = Some(parts);
@@ -132,6 +172,18 @@ impl<'a> Scan<'a> {
                     && self.is_new(quad)
                 {
                     return Some(Ok(quad));
+                }
+            }
+            // What a split leaves comes before what is added to the whole.
+            let is_split = matches!(&self.parts, Some(parts) if matches!(parts.left.last(), Some(Part::Shown(_))));
+            if !is_split {
+                while let Some(quad) = self.added.next() {
+                    if let Err(error) = self.state.watch.step() {
+                        return Some(Err(error));
+                    }
+                    if self.is_new(quad) {
+                        return Some(Ok(quad));
+                    }
                 }
             }
             if !self.advance() {
@@ -181,16 +233,13 @@ impl Iterator for Scan<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         match self.parts {
             Some(_) => (0, None),
-            None => (0, Some(self.rows.most())),
+            None => (0, Some(self.rows.most() + self.added.most())),
         }
     }
 }
 
 fn range(snapshot: &Snapshot, pattern: Pattern) -> Range {
-    let range = match pattern.g {
-        Some(g) => Range::in_graph(g, pattern.s, pattern.p, pattern.o),
-        None => Range::in_named(pattern.s, pattern.p, pattern.o),
-    };
+    let range = pattern.range();
     if let (Some(s), None, Some(o)) = (pattern.s, pattern.p, pattern.o) {
         let rows = snapshot.index.size(&range);
         let other = Range::from_object(pattern.g, s, o);
@@ -204,10 +253,10 @@ fn range(snapshot: &Snapshot, pattern: Pattern) -> Range {
 /// Splits a pattern with many rows by graph, or by predicate: so that what the guard hides is skipped as a whole.
 fn split(
     snapshot: &Snapshot,
-    guard: &IdGuard,
+    guard: &Arc<IdGuard>,
     pattern: Pattern,
     range: &Range,
-    left: &mut Vec<Pattern>,
+    left: &mut Vec<Part>,
 ) -> bool {
     if pattern.s.is_some() {
         return false;
@@ -219,17 +268,21 @@ fn split(
             if rows < SPLIT.max(16 * graphs.len()) {
                 return false;
             }
-            left.extend(graphs.iter().rev().map(|graph| Pattern {
-                g: Some(*graph),
-                ..pattern
+            left.extend(graphs.iter().rev().map(|graph| {
+                Part::Shown(Pattern {
+                    g: Some(*graph),
+                    ..pattern
+                })
             }));
             true
         }
         Some(g) if pattern.p.is_none() && rows >= SPLIT => {
             let predicates = snapshot.index.predicates(g, pattern.o);
-            left.extend(predicates.into_iter().rev().map(|p| Pattern {
-                p: Some(p),
-                ..pattern
+            left.extend(predicates.into_iter().rev().map(|p| {
+                Part::Shown(Pattern {
+                    p: Some(p),
+                    ..pattern
+                })
             }));
             true
         }

@@ -277,7 +277,11 @@ fn acknowledged_means_durable() {
         );
         let store = open(directory.path()).unwrap();
         let mut counts = std::collections::HashMap::new();
-        for quad in store.snapshot().quads(&Guard::everything()) {
+        for quad in store
+            .snapshot()
+            .quads(&Guard::everything(), &crate::support::budget())
+            .unwrap()
+        {
             *counts.entry(quad.subject.to_string()).or_insert(0_usize) += 1;
         }
         for (sequence, subject, count) in &acknowledged {

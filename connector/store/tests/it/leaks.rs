@@ -99,7 +99,13 @@ fn hidden_graphs_are_as_graphs_that_are_not_there() {
     // Of a graph that only hidden quads are in, not even the name is seen: there are no empty graphs.
     let twin = holding("GRAPH :g { :a :secret 1 }");
     assert!(rows(&twin, &guard(), "SELECT ?g { GRAPH ?g { } }").is_empty());
-    assert!(twin.snapshot().summary(&guard()).graphs.is_empty());
+    assert!(
+        twin.snapshot()
+            .summary(&guard(), &budget())
+            .unwrap()
+            .graphs
+            .is_empty()
+    );
 }
 
 #[test]
@@ -279,12 +285,12 @@ fn statistics_are_of_the_visible() {
     let copy = holding(OPEN);
     let everything = Guard::everything();
     assert_eq!(
-        twin.snapshot().summary(&guard()),
-        copy.snapshot().summary(&everything)
+        twin.snapshot().summary(&guard(), &budget()).unwrap(),
+        copy.snapshot().summary(&everything, &budget()).unwrap()
     );
     assert_ne!(
-        twin.snapshot().summary(&everything),
-        copy.snapshot().summary(&everything)
+        twin.snapshot().summary(&everything, &budget()).unwrap(),
+        copy.snapshot().summary(&everything, &budget()).unwrap()
     );
     assert_eq!(visible(&twin, &guard()), all(&copy));
 }

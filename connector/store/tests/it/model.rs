@@ -1,7 +1,7 @@
 //! The model: an answer over the guarded view equals the answer over a copy without what the guard withholds.
 
 use crate::support::{
-    SHAPES, class, graph, insert, iri, materialise, property, quad, rows, store, visible,
+    SHAPES, budget, class, graph, insert, iri, materialise, property, quad, rows, store, visible,
 };
 use proptest::prelude::*;
 use twinlink_core::policy::{GraphNameKey, Guard, Selector};
@@ -58,7 +58,7 @@ proptest! {
         let copy = store();
         insert(&copy, materialise(&quads, &guard));
         prop_assert_eq!(visible(&guarded, &guard), visible(&copy, &Guard::everything()));
-        prop_assert_eq!(guarded.snapshot().summary(&guard), copy.snapshot().summary(&Guard::everything()));
+        prop_assert_eq!(guarded.snapshot().summary(&guard, &budget()).unwrap(), copy.snapshot().summary(&Guard::everything(), &budget()).unwrap());
         for shape in SHAPES {
             prop_assert_eq!(
                 rows(&guarded, &guard, shape),

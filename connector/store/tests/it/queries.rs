@@ -132,7 +132,8 @@ fn a_reader_keeps_its_snapshot() {
     update(&store, "DELETE DATA { :a :p 1 } ; INSERT DATA { :b :p 2 }").unwrap();
     let quads = |snapshot: &twinlink_store::Snapshot| {
         snapshot
-            .quads(&Guard::everything())
+            .quads(&Guard::everything(), &budget())
+            .unwrap()
             .map(|quad| quad.subject.to_string())
             .collect::<Vec<_>>()
     };

@@ -115,7 +115,8 @@ pub(crate) fn all(store: &TwinStore) -> Vec<String> {
 pub(crate) fn visible(store: &TwinStore, guard: &Guard) -> Vec<String> {
     let mut quads = store
         .snapshot()
-        .quads(guard)
+        .quads(guard, &budget())
+        .unwrap()
         .map(|quad| quad.to_string())
         .collect::<Vec<_>>();
     quads.sort();

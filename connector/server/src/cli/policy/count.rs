@@ -36,11 +36,14 @@ pub(super) fn count(
     // What a steward may not read is not counted as withheld either.
     let steward = wire::steward(config, odrl::READ)?;
     let snapshot = store.snapshot();
-    let statements = |guard: &Guard| snapshot.quads(guard).count() as u64;
+    let statements = |guard: &Guard| -> Result<u64, Failure> {
+        let budget = Budget::new(Instant::now() + PATIENCE, u64::MAX);
+        Ok(snapshot.quads(guard, &budget)?.count() as u64)
+    };
     let mut counts = vec![Count {
         what: "statements",
-        shown: statements(guard),
-        all: statements(steward.guard()),
+        shown: statements(guard)?,
+        all: statements(steward.guard())?,
     }];
     if let Some(text) = query {
         let query =

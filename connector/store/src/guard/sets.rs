@@ -1,0 +1,173 @@
+//! The sets of nodes that selectors speak of: found once per snapshot, shared by all guards, whoever asks first.
+
+use super::IdGuard;
+use crate::StoreError;
+use crate::dictionary::{DEFAULT_GRAPH, Id};
+use crate::evaluate::{self, EvaluationOptions};
+use crate::id_set::IdSet;
+use crate::once::Once;
+use crate::run::{IdQuad, Range};
+use crate::snapshot::Snapshot;
+use crate::spatial::Unevaluable;
+use crate::term;
+use crate::view::View;
+use crate::watch::Watch;
+use oxrdf::NamedOrBlankNode;
+use oxsdatatypes::DateTime;
+use rustc_hash::{FxHashMap, FxHashSet};
+use spareval::{QueryDatasetSpecification, QueryEvaluationError, QueryResults};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use twinlink_core::Budget;
+use twinlink_policy::NodePattern;
+
+/// The most sets of a kind that a snapshot keeps.
+const SETS: usize = 256;
+
+/// The sets of one snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Sets {
+    classes: Cache<Id, IdSet>,
+    patterns: Cache<NodePattern, IdSet>,
+    times: Cache<Id, Times>,
+}
+
+/// For each subject that has a value of some property: the latest, none if one of the values is no time with a zone.
+pub(crate) type Times = FxHashMap<Id, Option<DateTime>>;
+
+#[derive(Debug)]
+struct Cache<K, T>(Mutex<FxHashMap<K, Arc<Once<Arc<T>>>>>);
+
+impl<K, T> Default for Cache<K, T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone, T> Cache<K, T> {
+    fn get_or_make(
+        &self,
+        key: &K,
+        budget: &Budget,
+        make: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<Arc<T>, StoreError> {
+        let once = {
+            // A poisoned cache is still a right cache: entries are whole before they go in.
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() >= SETS && !known.contains_key(key) {
+                known.clear();
+            }
+            Arc::clone(known.entry(key.clone()).or_default())
+        };
+        once.get_or_make(budget, || make().map(Arc::new))
+    }
+}
+
+impl Snapshot {
+    /// The subjects of `rdf:type class` in any graph, visible or not.
+    pub(super) fn instances(&self, class: Id, budget: &Budget) -> Result<Arc<IdSet>, StoreError> {
+        self.sets.classes.get_or_make(&class, budget, || {
+            let Some(rdf_type) = self.dictionary.id(oxrdf::vocab::rdf::TYPE.into()) else {
+                return Ok(IdSet::new(FxHashSet::default()));
+            };
+            let mut ids = FxHashSet::default();
+            self.each(Some(rdf_type), Some(class), budget, |[_, s, ..]| {
+                ids.insert(s);
+            })?;
+            Ok(IdSet::new(ids))
+        })
+    }
+
+    /// The nodes of a pattern that are terms of the snapshot.
+    pub(super) fn nodes(
+        &self,
+        pattern: &NodePattern,
+        budget: &Budget,
+    ) -> Result<Arc<IdSet>, StoreError> {
+        self.sets.patterns.get_or_make(pattern, budget, || {
+            let nodes = nodes(self, pattern, budget)?;
+            tracing::debug!(nodes = nodes.len(), "evaluated a pattern of a policy");
+            Ok(nodes)
+        })
+    }
+
+    /// When the subjects that have a value of the property were recorded.
+    pub(super) fn times(&self, property: Id, budget: &Budget) -> Result<Arc<Times>, StoreError> {
+        self.sets.times.get_or_make(&property, budget, || {
+            let mut times = Times::default();
+            self.each(Some(property), None, budget, |[_, s, _, o]| {
+                let time = self.dictionary.text(o).and_then(term::zoned_time);
+                times
+                    .entry(s)
+                    .and_modify(|latest| {
+                        *latest = latest.zip(time).map(|(a, b)| if a >= b { a } else { b });
+                    })
+                    .or_insert(time);
+            })?;
+            Ok(times)
+        })
+    }
+
+    /// Calls `each` with the quads of a predicate and object in any graph, visible or not.
+    fn each(
+        &self,
+        predicate: Option<Id>,
+        object: Option<Id>,
+        budget: &Budget,
+        mut each: impl FnMut(IdQuad),
+    ) -> Result<(), StoreError> {
+        let watch = Watch::new(budget);
+        let ranges = [
+            Range::in_graph(DEFAULT_GRAPH, None, predicate, object),
+            Range::in_named(None, predicate, object),
+        ];
+        for quad in ranges.iter().flat_map(|range| self.index.rows(range)) {
+            watch.step()?;
+            each(quad);
+        }
+        Ok(())
+    }
+}
+
+// INVARIANT(patterns-fail-closed): a pattern whose evaluation errs, or is cut short, gives an error and never a part.
+fn nodes(snapshot: &Snapshot, pattern: &NodePattern, budget: &Budget) -> Result<IdSet, StoreError> {
+    // A pattern of a policy calls nobody: these options have no handler of SERVICE.
+    let options = EvaluationOptions::default();
+    let query = evaluate::bounded(pattern.query(), &options)
+        .map_err(|refusal| StoreError::Pattern(refusal.to_string()))?;
+    let view = View::new(snapshot, Arc::new(IdGuard::everything()), budget)
+        .merging_all()
+        .unwinding();
+    let health = view.health();
+    health.look()?;
+    let mut specification = QueryDatasetSpecification::new();
+    specification.set_default_graph_as_union();
+    let graphs = snapshot.index.named_graphs().into_iter();
+    specification.set_available_named_graphs(
+        graphs
+            .filter_map(|graph| term::node(snapshot.term(graph)?))
+            .collect::<Vec<NamedOrBlankNode>>(),
+    );
+    let evaluator = options.evaluator(health.clone(), &Unevaluable::default());
+    let fault = |error: QueryEvaluationError| match health.check() {
+        Err(error) => error,
+        Ok(()) => StoreError::Pattern(error.to_string()),
+    };
+    let ids = evaluate::stoppable(&health, || {
+        let mut prepared = evaluator.prepare(&query);
+        *prepared.dataset_mut() = specification;
+        let QueryResults::Solutions(solutions) = prepared.execute(view).map_err(fault)? else {
+            return Err(StoreError::Pattern("it is no SELECT".to_owned()));
+        };
+        let mut ids = FxHashSet::default();
+        for solution in solutions {
+            let solution = solution.map_err(fault)?;
+            if let Some(node) = solution.get("this") {
+                ids.extend(snapshot.dictionary.id(node.as_ref()));
+            }
+        }
+        Ok(ids)
+    })?;
+    health.check()?;
+    Ok(IdSet::new(ids))
+}
