@@ -67,17 +67,23 @@ impl PurposeHierarchy {
         if !self.broader.contains_key(purpose) || !self.broader.contains_key(kind) {
             return Truth::Unknown;
         }
-        let mut seen = BTreeSet::new();
-        let mut open = vec![purpose];
+        self.reached(purpose).contains(kind).into()
+    }
+
+    /// The concept and all that are broader, sorted: what an incident of this kind, or a caller with this role, is too.
+    pub fn kinds(&self, concept: &NamedNode) -> Vec<NamedNode> {
+        self.reached(concept).into_iter().cloned().collect()
+    }
+
+    fn reached<'a>(&'a self, start: &'a NamedNode) -> BTreeSet<&'a NamedNode> {
+        let mut reached = BTreeSet::new();
+        let mut open = vec![start];
         while let Some(next) = open.pop() {
-            if next == kind {
-                return Truth::True;
-            }
-            if seen.insert(next) {
+            if reached.insert(next) {
                 open.extend(self.broader.get(next).into_iter().flatten());
             }
         }
-        Truth::False
+        reached
     }
 
     /// Every statement, in a fixed order.

@@ -7,7 +7,7 @@
 )]
 
 use oxrdf::NamedNode;
-use twinlink_policy::{Ask, Policy, PolicySet, RdfFormat};
+use twinlink_policy::{Ask, Policy, PolicySet, PurposeHierarchy, RdfFormat};
 
 const NL: &str = "https://w3id.org/twinlink/nl#";
 const TL: &str = "https://w3id.org/twinlink/ns#";
@@ -76,6 +76,50 @@ fn helping_planning_and_investigating_are_no_kinds_of_each_other() {
     for one in apart {
         for other in apart {
             assert_eq!(is_a(one, other), one == other, "{one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn an_incident_of_a_level_is_one_of_each_level_below() {
+    let nl = |name: &str| NamedNode::new(format!("{NL}{name}")).unwrap();
+    let hierarchy = PurposeHierarchy::standard();
+    let expected = ["GRIP1", "GRIP2", "GRIP3", "Incident"].map(nl);
+    assert_eq!(hierarchy.kinds(&nl("GRIP3")), expected);
+    // What nobody knows is only itself, and circles end.
+    assert_eq!(hierarchy.kinds(&nl("Unknown")), [nl("Unknown")]);
+    assert!(
+        hierarchy
+            .kinds(&nl("CriminalInvestigation"))
+            .contains(&nl("CriminalInvestigation"))
+    );
+}
+
+#[test]
+fn who_is_cleared_for_a_level_is_cleared_for_those_below() {
+    let nl = |name: &str| NamedNode::new(format!("{NL}{name}")).unwrap();
+    let hierarchy = PurposeHierarchy::standard();
+    for levels in [
+        &[
+            "TLP-CLEAR",
+            "TLP-GREEN",
+            "TLP-AMBER",
+            "TLP-AMBER-STRICT",
+            "TLP-RED",
+        ][..],
+        &["BBN1", "BBN2", "BBN2plus", "BBN3"],
+        &["Ongerubriceerd", "DepV", "StgC", "StgG", "StgZG"],
+        &["V0", "V1", "V2", "V3"],
+    ] {
+        for (number, level) in levels.iter().enumerate() {
+            let cleared = hierarchy.kinds(&nl(level));
+            assert_eq!(cleared.len(), number + 1, "{level}");
+            assert!(
+                levels
+                    .iter()
+                    .take(number)
+                    .all(|low| cleared.contains(&nl(low)))
+            );
         }
     }
 }
