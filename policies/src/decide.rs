@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod explain;
+mod shown;
 mod simplify;
 
 pub use explain::{Explanation, RuleExplanation};
@@ -11,6 +12,7 @@ use crate::model::{Policy, PolicyKind, Rule, RuleKind};
 use crate::parse::hash::digest;
 use crate::{Ask, Denied, Permit, PurposeHierarchy, Truth};
 use oxrdf::NamedNode;
+use shown::Shown;
 use std::collections::BTreeSet;
 
 /// All published policies of one connector, compiled. Empty, it denies everything.
@@ -76,24 +78,19 @@ impl PolicySet {
     /// # Errors
     /// [`Denied`] where nothing is left.
     pub fn decide(&self, ask: &Ask) -> Result<Permit, Denied> {
-        let (mut permits, mut prohibitions) = (Vec::new(), Vec::new());
+        let mut shown = Shown::new(ask);
         let (mut deciding, mut against) = (BTreeSet::new(), BTreeSet::new());
         for (policy, rule) in self.rules() {
             if !self.is_active(rule, ask) {
                 continue;
             }
             deciding.insert(&policy.uid);
-            let selected = match rule.kind {
-                RuleKind::Permission => &mut permits,
-                RuleKind::Prohibition => {
-                    against.insert(&policy.uid);
-                    &mut prohibitions
-                }
-            };
-            let targets = rule.targets.iter();
-            selected.extend(targets.flat_map(|target| target.selectors.iter().cloned()));
+            if rule.kind == RuleKind::Prohibition {
+                against.insert(&policy.uid);
+            }
+            shown.add(policy, rule);
         }
-        let guard = simplify::simplify(permits, prohibitions);
+        let guard = shown.guard();
         if guard.is_nothing() {
             return Err(Denied {
                 participant: ask.participant.clone(),

@@ -1,11 +1,13 @@
 //! A policy that the engine understands to the last statement.
 
 pub(crate) mod sentence;
+pub(crate) mod treatment;
 
 use crate::guard::Selector;
 use oxrdf::NamedNode;
 use oxsdatatypes::{Date, DateTime};
 use std::fmt;
+use treatment::{Figures, Treatment};
 
 /// A published ODRL policy, understood whole: made by [`Policy::parse`] and nowhere else.
 ///
@@ -51,6 +53,8 @@ pub struct Rule {
     pub(crate) targets: Vec<Target>,
     /// All must hold.
     pub(crate) constraints: Vec<Constraint>,
+    /// How a permission shows what it selects.
+    pub(crate) treatment: Treatment,
 }
 
 /// A dataset, or a part of it.
@@ -58,6 +62,8 @@ pub struct Rule {
 pub(crate) struct Target {
     pub(crate) dataset: NamedNode,
     pub(crate) selectors: Vec<Selector>,
+    /// What is told in numbers of that part, instead of the part itself.
+    pub(crate) figures: Option<Figures>,
 }
 
 /// A condition on a request.
@@ -135,6 +141,11 @@ impl Rule {
     /// Its number among the rules of its kind in its policy, from 1.
     pub fn number(&self) -> usize {
         self.number
+    }
+
+    /// Whether it tells of something in numbers only.
+    pub(crate) fn has_figures(&self) -> bool {
+        self.targets.iter().any(|target| target.figures.is_some())
     }
 }
 

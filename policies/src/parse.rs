@@ -10,6 +10,7 @@ mod overlap;
 pub(crate) mod reader;
 mod rule;
 mod target;
+mod transform;
 
 use crate::error::{Place, PolicyError};
 use crate::model::{Policy, PolicyKind, RuleKind};

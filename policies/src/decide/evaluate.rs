@@ -1,5 +1,6 @@
 //! Evaluates one rule for one request.
 
+use super::shown;
 use crate::model::{Comparison, Constraint, Membership, Moment, Rule, RuleKind};
 use crate::{Ask, PurposeHierarchy, Truth, action, compare};
 use oxrdf::NamedNode;
@@ -13,6 +14,7 @@ pub(super) fn concerns(rule: &Rule, ask: &Ask) -> bool {
         RuleKind::Permission => action::includes(action, &ask.action),
         RuleKind::Prohibition => action::overlap(action, &ask.action),
     });
+    let about_action = about_action || shown::concerns_statistics(rule, ask);
     about_action && (rule.assignees.is_empty() || rule.assignees.contains(&ask.participant))
 }
 

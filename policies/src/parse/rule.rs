@@ -1,8 +1,8 @@
 //! Reads permissions and prohibitions: <https://www.w3.org/TR/odrl-model/#rule>.
 
-use super::{constraint, reader::Reader, target};
+use super::{constraint, reader::Reader, target, transform};
 use crate::action;
-use crate::model::{Rule, RuleKind, Target};
+use crate::model::{Rule, RuleKind};
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
 use twinlink_vocab::odrl;
@@ -12,7 +12,8 @@ pub(super) struct Shared {
     assigners: Vec<NamedNode>,
     assignees: Vec<NamedNode>,
     actions: Vec<NamedNode>,
-    targets: Vec<Target>,
+    /// As written: what they select depends on the kind of the rule.
+    targets: Vec<Term>,
 }
 
 impl Shared {
@@ -21,7 +22,7 @@ impl Shared {
             assigners: parties(reader, policy, odrl::ASSIGNER),
             assignees: parties(reader, policy, odrl::ASSIGNEE),
             actions: actions(reader, policy),
-            targets: targets(reader, policy),
+            targets: reader.values_or_list(policy, odrl::TARGET),
         }
     }
 
@@ -76,6 +77,7 @@ pub(super) fn rule(
             odrl::ASSIGNER,
             odrl::ASSIGNEE,
             odrl::CONSTRAINT,
+            odrl::DUTY,
         ],
     );
     let class = match kind {
@@ -89,8 +91,12 @@ pub(super) fn rule(
     let assignees = one_place(reader, odrl::ASSIGNEE, assignees, &shared.assignees);
     let actions = actions(reader, &node);
     let actions = one_place(reader, odrl::ACTION, actions, &shared.actions);
-    let targets = targets(reader, &node);
+    let targets = reader.values_or_list(&node, odrl::TARGET);
     let targets = one_place(reader, odrl::TARGET, targets, &shared.targets);
+    let targets: Vec<_> = targets
+        .iter()
+        .filter_map(|term| target::target(reader, term, kind))
+        .collect();
     if actions.is_empty() {
         reader.malformed("the rule has no odrl:action");
     }
@@ -102,6 +108,13 @@ pub(super) fn rule(
         .iter()
         .filter_map(|term| constraint::constraint(reader, term, &mut Vec::new()))
         .collect();
+    let treatment = transform::treatment(reader, &node, kind, &actions, &targets);
+    for duty in reader.values(&node, odrl::DUTY) {
+        if !transform::is_transform(reader, duty) {
+            let advice = "of duties, only the transforms of the profile are enforced";
+            reader.unsupported(&odrl::DUTY.into_owned(), advice);
+        }
+    }
     Some(Rule {
         kind,
         number,
@@ -109,6 +122,7 @@ pub(super) fn rule(
         actions,
         targets,
         constraints,
+        treatment,
     })
 }
 
@@ -150,12 +164,4 @@ fn actions(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Vec<NamedNode> {
         );
     }
     actions
-}
-
-fn targets(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Vec<Target> {
-    let terms = reader.values_or_list(node, odrl::TARGET);
-    terms
-        .iter()
-        .filter_map(|term| target::target(reader, term))
-        .collect()
 }

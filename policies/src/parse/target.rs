@@ -2,14 +2,14 @@
 
 use super::{MOST_SELECTORS, reader::Reader};
 use crate::guard::{GraphNameKey, Selector};
-use crate::model::Target;
+use crate::model::{RuleKind, Target};
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedOrBlankNode, Term};
 use twinlink_vocab::{odrl, tl};
 
 /// A dataset's IRI, or a node with `odrl:source` and refinements, all of which must hold:
 /// <https://www.w3.org/TR/odrl-model/#constraint-refinement>.
-pub(super) fn target(reader: &mut Reader<'_>, term: &Term) -> Option<Target> {
+pub(super) fn target(reader: &mut Reader<'_>, term: &Term, _kind: RuleKind) -> Option<Target> {
     let node = reader.node(term, "odrl:target")?;
     let is_collection = !reader.values(&node, odrl::SOURCE).is_empty()
         || !reader.values(&node, odrl::REFINEMENT).is_empty();
@@ -17,6 +17,7 @@ pub(super) fn target(reader: &mut Reader<'_>, term: &Term) -> Option<Target> {
         NamedOrBlankNode::NamedNode(dataset) if !is_collection => Some(Target {
             dataset,
             selectors: vec![Selector::default()],
+            figures: None,
         }),
         collection => refined(reader, &collection),
     }
@@ -51,7 +52,11 @@ fn refined(reader: &mut Reader<'_>, collection: &NamedOrBlankNode) -> Option<Tar
     }
     selectors.sort();
     selectors.dedup();
-    Some(Target { dataset, selectors })
+    Some(Target {
+        dataset,
+        selectors,
+        figures: None,
+    })
 }
 
 #[derive(Clone, Copy)]
