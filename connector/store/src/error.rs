@@ -45,6 +45,19 @@ pub enum StoreError {
     /// An earlier write failed: what is on disk is not known, so nothing more is written.
     #[error("an earlier write failed, so no more changes are taken: free the disk and start again")]
     Stopped,
+    /// The disk has too little room for another write.
+    #[error(
+        "the disk is full: {free} bytes are free, {needed} are needed; free some, and changes and answers go on by themselves"
+    )]
+    DiskFull {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that must be.
+        needed: u64,
+    },
+    /// The change builds on one that was refused.
+    #[error("a change before this one could not be made durable: try again")]
+    Orphan,
     /// The ids for terms have run out.
     #[error("the twin holds as many terms as it can")]
     Full,
@@ -87,9 +100,10 @@ impl From<StoreError> for Refusal {
             StoreError::NoKey => Self::new(Code::Internal, "policy.pseudonym", error),
             StoreError::Overlay(_) => Self::new(Code::Exhausted, "limits.transformed", error),
             StoreError::Full => Self::new(Code::Exhausted, "store.terms", error),
-            StoreError::Stopped | StoreError::Log(_) => {
+            StoreError::Stopped | StoreError::Log(_) | StoreError::Orphan => {
                 Self::new(Code::Unavailable, "store.log", error)
             }
+            StoreError::DiskFull { .. } => Self::new(Code::Unavailable, "store.disk", error),
             StoreError::Ledger(_) => Self::new(Code::Unavailable, "ledger", error),
             error => Self::new(Code::Internal, "store", error),
         }

@@ -2,7 +2,7 @@
 
 use crate::dictionary::DEFAULT_GRAPH;
 use crate::evaluate::EvaluationOptions;
-use crate::log::{Batch, Log, damaged, part};
+use crate::log::{Batch, Log, damaged, part, room};
 use crate::run::IdQuad;
 use crate::snapshot::{self, Snapshot};
 use crate::{StoreError, dictionary::Dictionary, index::Index};
@@ -12,6 +12,7 @@ use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use oxrdf::Quad;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 use time::OffsetDateTime;
@@ -27,6 +28,8 @@ const REPLAY: usize = 1 << 21;
 pub struct TwinStore {
     log: Arc<Log>,
     published: Arc<ArcSwap<Snapshot>>,
+    /// The batch that made the published snapshot.
+    durable: Arc<AtomicU64>,
     head: Mutex<Head>,
     freed: Condvar,
     pub(crate) options: EvaluationOptions,
@@ -55,6 +58,10 @@ pub struct ChangeSet {
 #[derive(Debug)]
 struct Head {
     snapshot: Arc<Snapshot>,
+    /// The batch that made it: [`Batch::serial`].
+    batch: u64,
+    /// The number of batches made so far, durable or not.
+    batches: u64,
     taken: bool,
 }
 
@@ -62,6 +69,8 @@ struct Head {
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     store: &'a TwinStore,
+    /// The batch that made the snapshot.
+    batch: u64,
     pub(crate) snapshot: Arc<Snapshot>,
 }
 
@@ -80,7 +89,16 @@ impl TwinStore {
     /// [`StoreError::InUse`] where another process has it open, [`StoreError::Version`] where another version of
     /// the program wrote it, [`StoreError::Open`] and [`StoreError::Damaged`] where it cannot be read.
     pub fn open(directory: &Path, options: EvaluationOptions) -> Result<Self, StoreError> {
-        Self::load(Log::open(directory)?, options)
+        Self::open_on(directory, room::free, options)
+    }
+
+    /// As [`TwinStore::open`], on a disk that tells its free bytes.
+    pub(crate) fn open_on(
+        directory: &Path,
+        free: room::Free,
+        options: EvaluationOptions,
+    ) -> Result<Self, StoreError> {
+        Self::load(Log::open(directory, free)?, options)
     }
 
     /// A store that lives as long as the process.
@@ -152,8 +170,11 @@ impl TwinStore {
         Ok(Self {
             log: Arc::new(log),
             published: Arc::new(ArcSwap::new(Arc::clone(&snapshot))),
+            durable: Arc::default(),
             head: Mutex::new(Head {
                 snapshot,
+                batch: 0,
+                batches: 0,
                 taken: false,
             }),
             freed: Condvar::new(),
@@ -181,14 +202,27 @@ impl TwinStore {
         head.taken = true;
         Ok(Turn {
             store: self,
+            batch: head.batch,
             snapshot: Arc::clone(&head.snapshot),
         })
+    }
+
+    /// Goes back to what is durable, where a batch that was refused is the last that was made. Where it is not, those
+    /// made from it are refused too, and the last of them does it.
+    fn forget(&self, batch: u64) {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        if head.batch == batch {
+            head.snapshot = self.published.load_full();
+            head.batch = self.durable.load(Ordering::SeqCst);
+        }
     }
 }
 
 impl Turn<'_> {
     /// Makes the change durable and then visible; returns its sequence number. The next writer may begin as soon as
     /// the change is in the log's queue: what it builds on becomes durable before its own change does.
+    ///
+    /// A change whose predecessor is refused by the log is refused too.
     pub(crate) fn commit(self, delta: Delta) -> Result<u64, StoreError> {
         let sequence = self.snapshot.sequence() + 1;
         let now = OffsetDateTime::now_utc();
@@ -201,20 +235,32 @@ impl Turn<'_> {
             );
         let published = Arc::clone(&self.store.published);
         let visible = Arc::clone(&next);
-        let done = self.store.log.commit(Batch {
+        let (store, parent) = (self.store, self.batch);
+        let serial = {
+            let mut head = store.head.lock().unwrap_or_else(PoisonError::into_inner);
+            head.batches += 1;
+            head.batch = head.batches;
+            head.snapshot = Arc::clone(&next);
+            head.batch
+        };
+        let durable = Arc::clone(&store.durable);
+        let done = store.log.commit(Batch {
+            serial,
+            parent,
             sequence,
             time,
             parts,
-            publish: Box::new(move || published.store(visible)),
+            publish: Box::new(move || {
+                durable.store(serial, Ordering::SeqCst);
+                published.store(visible);
+            }),
         });
-        self.store
-            .head
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .snapshot = next;
         drop(self);
-        wait(done)?;
-        Ok(sequence)
+        let written = wait(done);
+        if written.is_err() {
+            store.forget(serial);
+        }
+        written.map(|()| sequence)
     }
 }
 

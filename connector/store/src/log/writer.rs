@@ -1,5 +1,6 @@
 //! The thread that writes the log.
 
+use super::room::Room;
 use super::{Batch, CHANGES, COMMITS, JOURNAL, log_error};
 use crate::StoreError;
 use futures::channel::oneshot;
@@ -20,6 +21,9 @@ pub(super) enum Job {
 pub(super) struct Writer {
     pub(super) database: Arc<Database>,
     pub(super) last_record: u64,
+    /// The [`Batch::serial`] of the last batch that is durable.
+    pub(super) last_batch: u64,
+    pub(super) room: Room,
     pub(super) stopped: bool,
 }
 
@@ -33,24 +37,54 @@ impl Writer {
                 bytes += job.bytes();
                 group.push(job);
             }
+            let group = self.refuse_orphans(group);
             let first_record = self.last_record + 1;
-            let written = if self.stopped {
-                Err(StoreError::Stopped)
-            } else {
-                self.write(&group)
-            };
-            if let Err(error) = &written
-                && !self.stopped
-            {
-                tracing::error!(%error, "the log of changes could not be written: no more changes are taken");
-                self.stopped = true;
-            }
+            let written = self.room.check(bytes).and_then(|()| self.write(&group));
             answer(group, &written, first_record);
         }
     }
 
-    // INVARIANT(acknowledged-means-durable): jobs are answered after this has returned, and redb's commit has synced.
+    /// Answers changes that build on one that was refused, and leaves the others.
+    // INVARIANT(no-change-on-a-refused-one): a batch is written only if the batch it was made from is.
+    fn refuse_orphans(&self, group: Vec<Job>) -> Vec<Job> {
+        let mut last = self.last_batch;
+        let mut left = Vec::with_capacity(group.len());
+        for job in group {
+            match job {
+                Job::Commit(batch, done) if batch.parent != last => {
+                    drop(done.send(Err(StoreError::Orphan)));
+                }
+                Job::Commit(batch, done) => {
+                    last = batch.serial;
+                    left.push(Job::Commit(batch, done));
+                }
+                append @ Job::Append(..) => left.push(append),
+            }
+        }
+        left
+    }
+
+    /// Writes a group, unless an earlier write failed.
     fn write(&mut self, group: &[Job]) -> Result<(), StoreError> {
+        if self.stopped {
+            return Err(StoreError::Stopped);
+        }
+        let written = self.write_through(group);
+        if let Err(error) = &written {
+            tracing::error!(%error, "the log of changes could not be written: no more changes are taken");
+            self.stopped = true;
+            return written;
+        }
+        let batches = group.iter().filter_map(|job| match job {
+            Job::Commit(batch, _) => Some(batch.serial),
+            Job::Append(..) => None,
+        });
+        self.last_batch = batches.last().unwrap_or(self.last_batch);
+        written
+    }
+
+    // INVARIANT(acknowledged-means-durable): jobs are answered after this has returned, and redb's commit has synced.
+    fn write_through(&mut self, group: &[Job]) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_write().map_err(log_error)?;
         transaction
             .set_durability(Durability::Immediate)
