@@ -7,8 +7,8 @@
 mod vocab;
 
 pub use vocab::{
-    compliance_report, dcat, dcterms, dpv, geo, odrl, owl, prov, schema, sd, sector_infra, skos,
-    sosa, sotw, tl,
+    compliance_report, dcat, dcterms, dpv, geo, odrl, owl, prov, schema, sd, sector_infra, sh,
+    skos, sosa, sotw, time, tl,
 };
 
 /// The application profile whose terms [`tl`] names, as Turtle.

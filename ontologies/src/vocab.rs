@@ -3,12 +3,14 @@
 mod evaluation;
 mod policy;
 mod profile;
+mod shacl;
 mod web;
 
 pub use evaluation::{compliance_report, sotw};
 pub use policy::{dpv, odrl, sector_infra};
 pub use profile::tl;
-pub use web::{dcat, dcterms, geo, owl, prov, schema, sd, skos, sosa};
+pub use shacl::sh;
+pub use web::{dcat, dcterms, geo, owl, prov, schema, sd, skos, sosa, time};
 
 /// Names terms of one namespace, and lists them all in `ALL`.
 macro_rules! terms {

@@ -7,12 +7,44 @@ use oxrdf::NamedNodeRef;
 pub mod tl {
     super::terms! {
         "https://w3id.org/twinlink/ns#";
-        // Policies: left operands and the name of the unnamed graph
+        // Policies: left operands of constraints, and of refinements of datasets
+        AREA = "area",
         CLASS = "class",
-        DEFAULT_GRAPH = "DefaultGraph",
         GRAPH = "graph",
+        NAMED = "named",
+        PATTERN = "pattern",
         PROPERTY = "property",
         ROLE = "role",
+        SHAPE = "shape",
+        // Policies: left operands of refinements that ask for statistics
+        DIMENSION = "dimension",
+        MEASURE = "measure",
+        MEASURE_KIND = "measureKind",
+        MINIMUM_GROUP_SIZE = "minimumGroupSize",
+        // Policies: transforms, and left operands of their refinements
+        DELAY = "delay",
+        GENERALISE = "generalise",
+        MASK = "mask",
+        PSEUDONYMISE = "pseudonymise",
+        ROUND = "round",
+        SUPPRESS = "suppress",
+        SUPPRESS_SMALL_GROUPS = "suppressSmallGroups",
+        TRUNCATE = "truncate",
+        CELL_SIZE = "cellSize",
+        MULTIPLE = "multiple",
+        RECORDED_BY = "recordedBy",
+        REPLACEMENT = "replacement",
+        STEP = "step",
+        TIME_UNIT = "timeUnit",
+        // Policies: right operands
+        DEFAULT_GRAPH = "DefaultGraph",
+        OBJECT = "Object",
+        SUBJECT = "Subject",
+        // Statistics: what an observation tells
+        AVERAGE = "average",
+        COUNT = "count",
+        MEASURED = "measured",
+        SUM = "sum",
         // Roles
         CITY_PLANNER = "CityPlanner",
         INCIDENT_COMMANDER = "IncidentCommander",
@@ -164,8 +196,10 @@ mod tests {
             crate::schema::ALL,
             crate::sd::ALL,
             crate::sector_infra::ALL,
+            crate::sh::ALL,
             crate::skos::ALL,
             crate::sosa::ALL,
+            crate::time::ALL,
             tl::ALL,
         ]
         .concat();
@@ -186,10 +220,29 @@ mod tests {
             )
             .map(|subject| subject.to_string())
             .collect();
-        let named: BTreeSet<_> = [tl::CLASS, tl::GRAPH, tl::PROPERTY, tl::ROLE]
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let named: BTreeSet<_> = [
+            tl::AREA,
+            tl::CELL_SIZE,
+            tl::CLASS,
+            tl::DIMENSION,
+            tl::GRAPH,
+            tl::MEASURE,
+            tl::MEASURE_KIND,
+            tl::MINIMUM_GROUP_SIZE,
+            tl::MULTIPLE,
+            tl::NAMED,
+            tl::PATTERN,
+            tl::PROPERTY,
+            tl::RECORDED_BY,
+            tl::REPLACEMENT,
+            tl::ROLE,
+            tl::SHAPE,
+            tl::STEP,
+            tl::TIME_UNIT,
+        ]
+        .iter()
+        .map(ToString::to_string)
+        .collect();
         assert_eq!(named, declared);
     }
 }

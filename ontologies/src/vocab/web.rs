@@ -132,3 +132,14 @@ pub mod sosa {
         SENSOR = "Sensor",
     }
 }
+
+/// OWL-Time: <https://www.w3.org/TR/owl-time/>.
+pub mod time {
+    super::terms! {
+        "http://www.w3.org/2006/time#";
+        UNIT_DAY = "unitDay",
+        UNIT_HOUR = "unitHour",
+        UNIT_MONTH = "unitMonth",
+        UNIT_YEAR = "unitYear",
+    }
+}
