@@ -17,3 +17,4 @@ mod model;
 mod oracle;
 mod queries;
 mod support;
+mod transforms;

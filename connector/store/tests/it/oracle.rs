@@ -4,14 +4,26 @@ use crate::support::{SHAPES, all, insert, parse, quad, rows, store, update};
 use oxigraph::sparql::{QueryResults, SparqlEvaluator};
 use oxigraph::store::Store;
 use oxrdf::{GraphName, NamedNode, Quad, Term};
+use spargebra::Query;
+use spargeo::GEOSPARQL_EXTENSION_FUNCTIONS;
 use twinlink_core::policy::Guard;
 
-fn oracle_rows(store: &Store, query: &str) -> Vec<String> {
-    let results = SparqlEvaluator::new()
-        .for_query(parse(query))
+pub(crate) fn oracle_rows(store: &Store, query: &str) -> Vec<String> {
+    oracle_rows_of(store, parse(query))
+}
+
+/// The rows that oxigraph finds, sorted.
+pub(crate) fn oracle_rows_of(store: &Store, query: Query) -> Vec<String> {
+    let mut evaluator = SparqlEvaluator::new();
+    for (name, function) in GEOSPARQL_EXTENSION_FUNCTIONS {
+        evaluator = evaluator.with_custom_function(name.into_owned(), function);
+    }
+    let text = query.to_string();
+    let results = evaluator
+        .for_query(query)
         .on_store(store)
         .execute()
-        .expect(query);
+        .expect(&text);
     let mut rows = match results {
         QueryResults::Boolean(value) => vec![value.to_string()],
         QueryResults::Solutions(solutions) => solutions
