@@ -296,7 +296,7 @@ fn check_log(
         .iter()
         .filter_map(|entry| match &entry.kind {
             EntryKind::Intent { refused, .. } => refused.as_deref(),
-            EntryKind::Completion { .. } => None,
+            _ => None,
         })
         .collect();
     let verdict = if logged.len() == expected.len() {

@@ -85,6 +85,12 @@ pub fn verify_jws(text: &str, keys: &[PublicKey]) -> Result<Vec<u8>, Refusal> {
         .map_err(|fault| Refusal::new(Code::Invalid, "jws", fault))
 }
 
+/// What a JWS claims, believed by nobody: for what was verified when it came in, or is verified beside.
+pub(crate) fn unverified<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    let unverified = read_any(text, LENGTH).ok()?;
+    json::object(&unverified.payload).ok()
+}
+
 /// Reads a JWS of one of these types, at most `limit` bytes long.
 pub(crate) fn read<'a>(
     text: &'a str,

@@ -11,6 +11,7 @@ mod identity;
 mod json;
 mod jws;
 mod key;
+mod merkle;
 mod pem;
 mod receipt;
 #[cfg(test)]
@@ -26,9 +27,13 @@ pub use error::TrustError;
 pub use identity::{CurrentIdentity, Identity};
 pub use jws::verify_jws;
 pub use key::{PublicKey, SigningKey};
+pub use merkle::{Digest256, Growth, Peaks, verify_consistency, verify_inclusion};
 pub use pem::{read_file, write_private, write_public};
 pub use receipt::{
-    Audit, Entry, EntryKind, ReceiptClaims, Receipts, audit, list_entries, verify_receipt,
+    Acknowledgement, Agreement, Audit, Checkpoint, Entry, EntryKind, Envelope, Exchange,
+    ReceiptClaims, Receipts, TransactionRecord, Used, Witness, audit, consumed,
+    export_transactions, list_entries, prove_consistency, provided, reconcile, show_entries,
+    tombstone, verify_checkpoint, verify_cosignature, verify_log, verify_receipt,
 };
 pub use tls::{ClientCertificates, Protocol, client_config, server_config};
 pub use token::{TokenIssuer, TokenRequest, VerifiedToken, verify_token};

@@ -1,64 +1,63 @@
 //! The signed log of use: every use is on disk before it happens, chained to all before it, and ends with a receipt.
+//!
+//! The records are the leaves of a Merkle tree. Its root is signed once for all records that reach the disk together; a
+//! receipt is that signature, the record, and the path from the record to the root.
 
 mod audit;
+mod checkpoint;
 mod entry;
+mod envelope;
+mod export;
+mod reconcile;
+mod resume;
 mod scribe;
 
-use crate::{CurrentIdentity, PublicKey, TrustError, jws};
-use entry::Draft;
+use crate::merkle::{Digest256, verify_inclusion};
+use crate::{CurrentIdentity, PublicKey, TrustError};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use entry::{Draft, Record};
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use scribe::{Scribe, Written};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use twinlink_core::{Code, Intent, Journal, Recorded, Refusal, UseLog, UseRecord};
 
-pub use audit::{Audit, audit, list_entries};
-pub use entry::{Entry, EntryKind};
-
-/// No token or other JWS of ours has this type.
-const TYPE: &str = "twinlink-receipt+jwt";
+pub use audit::{Audit, audit, list_entries, prove_consistency, show_entries, verify_log};
+pub use checkpoint::{Checkpoint, Witness, verify_checkpoint, verify_cosignature};
+pub use entry::{Entry, EntryKind, Used, tombstone};
+pub use envelope::{Acknowledgement, Envelope};
+pub use export::{TransactionRecord, export_transactions};
+pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile};
 
 /// The longest receipt, in bytes.
 const LENGTH: usize = 64 * 1024;
 
+/// The longest that records stay without a checkpoint behind them in the log.
+const OPEN: Duration = Duration::from_secs(1);
+
 /// The log of use over a journal, signing receipts with the connector's identity key.
 pub struct Receipts {
-    identity: Arc<CurrentIdentity>,
     scribe: Scribe,
 }
 
-/// What a receipt says: a compact JWS, ES256. Of the answer it holds digest and count, never a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What a receipt says. Of the answer it holds digest and count, never a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptClaims {
     /// The participant that answered and signs.
     pub iss: String,
-    /// The request's id.
-    pub request: String,
-    /// The place of the completion in the signer's log.
+    /// Who used what.
+    pub used: Used,
+    /// The place of the completion in the signer's journal.
     pub sequence: u64,
-    /// The place of the intent in the signer's log.
+    /// The place of the intent in the signer's journal.
     pub intent: u64,
     /// When the answer ended: RFC 3339.
     pub time: String,
-    /// Who asked, by participant id.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub participant: Option<String>,
-    /// The person or program.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// The purpose.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
-    /// The ODRL action.
-    pub action: String,
-    /// The policies that let it through.
-    pub policies: Vec<String>,
-    /// The version of the policy set.
-    pub policy_version: String,
-    /// SHA-256 of the request's text, lower-case hex.
-    pub request_digest: String,
     /// SHA-256 over the rows as released, lower-case hex.
     pub result_digest: String,
     /// Rows or triples released.
@@ -66,69 +65,89 @@ pub struct ReceiptClaims {
     /// Whether every source was settled.
     pub complete: bool,
     /// The check that ended it early.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
-    /// SHA-256 of the completion's record in the signer's log, lower-case hex. With `previous` in that record, it
-    /// seals all records before it.
-    pub record: String,
-    /// SHA-256 of the record before it, lower-case hex.
-    pub previous: String,
+    /// The digest of the completion's record: a leaf of the signer's tree.
+    pub record: Digest256,
+    /// Its index in the tree.
+    pub index: u64,
+    /// The tree as it was signed. Whoever keeps it can see later whether the log was cut off or rewritten.
+    pub checkpoint: Checkpoint,
+}
+
+/// What a receipt adds to the signed checkpoint.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Leaf {
+    /// Only where to look: the index is what is proven.
+    sequence: u64,
+    index: u64,
+    path: Vec<Digest256>,
+    record: String,
 }
 
 impl Receipts {
-    /// Opens the log of use: finds its last record, and starts the thread that writes it. Blocks on the journal.
+    /// Opens the log of use: finds its end, and starts the thread that writes it. Blocks on the journal.
     ///
     /// # Errors
-    /// [`Code::Unavailable`] where the journal cannot be read, [`Code::Internal`] where no thread can be started.
+    /// [`Code::Unavailable`] where the journal cannot be read, [`Code::Internal`] where no thread can be started, or
+    /// the end of the journal is no log of use.
     pub fn open(
         journal: Arc<dyn Journal>,
         identity: Arc<CurrentIdentity>,
     ) -> Result<Self, Refusal> {
         Ok(Self {
-            identity,
-            scribe: Scribe::start(journal)?,
+            scribe: Scribe::start(journal, identity, OPEN)?,
         })
     }
 
-    fn sign(
-        &self,
-        intent: &Intent,
-        done: &Recorded,
-        written: Written,
-    ) -> Result<String, TrustError> {
-        let identity = self.identity.load();
-        let record = &intent.record;
-        let text = |term: &NamedNode| term.as_str().to_owned();
-        let claims = ReceiptClaims {
-            iss: text(identity.participant()),
-            request: record.request.to_string(),
-            sequence: written.sequence,
-            intent: intent.sequence,
-            time: moment(done.time)?,
-            participant: record.participant.as_ref().map(text),
-            subject: record.subject.clone(),
-            purpose: record.purpose.as_ref().map(text),
-            action: text(&record.action),
-            policies: record.policies.iter().map(text).collect(),
-            policy_version: record.policy_version.clone(),
-            request_digest: record.request_digest.clone(),
-            result_digest: done.result_digest.clone(),
-            rows: done.rows,
-            complete: done.complete,
-            failed: done.failed.clone(),
-            record: written.digest,
-            previous: written.previous,
-        };
-        let payload = serde_json::to_vec(&claims)
-            .map_err(|error| TrustError::cryptography("write a receipt", error))?;
-        jws::sign(&payload, TYPE, identity.key())
+    /// Records what belongs to a use and is no use itself: envelopes, acknowledgements, what peers and we witnessed.
+    /// Resolves to its place in the journal once it is on disk.
+    ///
+    /// # Errors
+    /// [`Code::Internal`] for a use or a checkpoint: those have their own ways in; [`Code::Unavailable`].
+    pub async fn note(&self, kind: EntryKind, time: OffsetDateTime) -> Result<u64, Refusal> {
+        if let EntryKind::Intent { .. }
+        | EntryKind::Completion { .. }
+        | EntryKind::Checkpoint { .. } = kind
+        {
+            return Err(fault(&"a use is not noted, but intended and completed"));
+        }
+        let draft = Draft::new(moment(time).map_err(|error| fault(&error))?, kind);
+        Ok(self.scribe.write(draft).await?.sequence)
     }
+
+    /// Puts a signed checkpoint behind all that was written. Otherwise there is one after a second, and at the end.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`].
+    pub async fn seal(&self) -> Result<(), Refusal> {
+        self.scribe.seal().await
+    }
+}
+
+/// The receipt's text: the signed checkpoint, `~`, and the rest as JSON in base64url.
+fn text(written: Written) -> Result<String, Refusal> {
+    let proof = written
+        .proof
+        .ok_or_else(|| fault(&"nothing proves the record"))?;
+    let leaf = Leaf {
+        sequence: written.sequence,
+        index: proof.index,
+        path: proof.path,
+        record: proof.record,
+    };
+    let leaf = serde_json::to_vec(&leaf).map_err(|error| fault(&error))?;
+    let mut text = proof.checkpoint.to_string();
+    text.push('~');
+    URL_SAFE_NO_PAD.encode_string(leaf, &mut text);
+    Ok(text)
 }
 
 /// Verifies a receipt with the keys of the participant that should have signed it.
 ///
 /// # Errors
-/// [`Code::Invalid`]: not a receipt, another signer, or not signed by one of the keys.
+/// [`Code::Invalid`]: `receipt.form`, not a receipt; `receipt.signature`, another signer, or not signed by one of the
+/// keys; `receipt.proof`, the record is not one of those signed; `receipt.claims`, it says something else.
 pub fn verify_receipt(
     receipt: &str,
     signer: &NamedNode,
@@ -137,24 +156,68 @@ pub fn verify_receipt(
     let refuse = |check, detail: &dyn std::fmt::Display| {
         Refusal::new(Code::Invalid, check, detail).at(signer.as_str())
     };
-    let payload = jws::read(receipt, LENGTH, &[TYPE])
-        .and_then(|unverified| unverified.verify(keys))
-        .map_err(|fault| refuse("receipt.signature", &fault))?;
-    let claims: ReceiptClaims =
-        crate::json::object(&payload).map_err(|reason| refuse("receipt.claims", &reason))?;
-    if claims.iss != signer.as_str() {
+    if receipt.len() > LENGTH {
+        return Err(refuse("receipt.form", &"is over 64 KiB"));
+    }
+    let (checkpoint, leaf) = receipt
+        .split_once('~')
+        .ok_or_else(|| refuse("receipt.form", &"is not a receipt"))?;
+    let checkpoint = verify_checkpoint(checkpoint, signer, keys)
+        .map_err(|refusal| refuse("receipt.signature", &refusal))?;
+    let leaf = URL_SAFE_NO_PAD
+        .decode(leaf)
+        .map_err(|_| refuse("receipt.form", &"is not base64url"))?;
+    let leaf: Leaf =
+        crate::json::object(&leaf).map_err(|reason| refuse("receipt.form", &reason))?;
+    let record = Digest256::of_leaf(leaf.record.as_bytes());
+    if !verify_inclusion(
+        record,
+        leaf.index,
+        checkpoint.size,
+        &leaf.path,
+        checkpoint.root,
+    ) {
         return Err(refuse(
-            "receipt.iss",
-            &"it is another participant's receipt",
+            "receipt.proof",
+            &"the record is not in the tree that was signed",
         ));
     }
-    Ok(claims)
+    match Record::read(leaf.record.as_bytes()) {
+        Some((Record::Entry(entry), _)) => match entry.kind {
+            EntryKind::Completion {
+                used,
+                intent,
+                rows,
+                result_digest,
+                complete,
+                failed,
+            } => Ok(ReceiptClaims {
+                iss: checkpoint.log.clone(),
+                used,
+                sequence: leaf.sequence,
+                intent,
+                time: entry.time,
+                result_digest,
+                rows,
+                complete,
+                failed,
+                record,
+                index: leaf.index,
+                checkpoint,
+            }),
+            _ => Err(refuse(
+                "receipt.claims",
+                &"the record is not the end of a use",
+            )),
+        },
+        _ => Err(refuse("receipt.claims", &"the record is not one of use")),
+    }
 }
 
 impl UseLog for Receipts {
     fn intend<'a>(&'a self, record: UseRecord) -> BoxFuture<'a, Result<Intent, Refusal>> {
         Box::pin(async move {
-            let draft = Draft::intent(&record).map_err(fault)?;
+            let draft = Draft::intent(&record).map_err(|error| fault(&error))?;
             let written = self.scribe.write(draft).await?;
             Ok(Intent {
                 record,
@@ -169,19 +232,18 @@ impl UseLog for Receipts {
         done: Recorded,
     ) -> BoxFuture<'a, Result<String, Refusal>> {
         Box::pin(async move {
-            let draft = Draft::completion(&intent, &done).map_err(fault)?;
-            let written = self.scribe.write(draft).await?;
-            self.sign(&intent, &done, written).map_err(fault)
+            let draft = Draft::completion(&intent, &done).map_err(|error| fault(&error))?;
+            text(self.scribe.write(draft).await?)
         })
     }
 }
 
-fn moment(time: time::OffsetDateTime) -> Result<String, TrustError> {
+fn moment(time: OffsetDateTime) -> Result<String, TrustError> {
     time.format(&Rfc3339)
         .map_err(|error| TrustError::cryptography("write a time", error))
 }
 
-fn fault(error: TrustError) -> Refusal {
+fn fault(error: &dyn std::fmt::Display) -> Refusal {
     Refusal::new(Code::Internal, "use-log", error)
 }
 

@@ -1,7 +1,12 @@
-//! Reading the log: what was used, and whether anybody tampered with it.
+//! Reading the log: what was used, and whether anybody tampered with it. Needs the journal and public keys, no network.
 
-use super::entry::{Entry, GENESIS, digest};
+use super::checkpoint::{Checkpoint, verify_checkpoint};
+use super::entry::{Entry, Record};
+use super::resume::{Tail, resume};
 use super::{EntryKind, ReceiptClaims};
+use crate::PublicKey;
+use crate::merkle::{Digest256, Growth, Peaks};
+use oxrdf::NamedNode;
 use twinlink_core::{Code, Journal, Refusal};
 
 /// How many records are read at once.
@@ -10,15 +15,23 @@ const BATCH: usize = 1024;
 /// What an audit found to be whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audit {
-    /// How many records there are.
+    /// How many records there are, purged ones included.
     pub records: u64,
+    /// How many of them were purged: their digests are left.
+    pub purged: u64,
+    /// How many signed checkpoints there are.
+    pub checkpoints: u64,
+    /// How many records, at the end, have no checkpoint behind them.
+    pub open: u64,
     /// The sequence number of the last.
     pub last: Option<u64>,
     /// The digest of the last: whoever notes it sees later whether the log up to here is still the same.
-    pub head: String,
+    pub head: Digest256,
+    /// The root of the tree over all records.
+    pub root: Digest256,
 }
 
-/// At most `most` records from sequence number `from` on. Blocks.
+/// At most `most` records from sequence number `from` on, without those that were purged. Blocks.
 ///
 /// # Errors
 /// [`Code::Internal`], naming the record that cannot be read.
@@ -27,43 +40,98 @@ pub fn list_entries(
     from: u64,
     most: usize,
 ) -> Result<Vec<(u64, Entry)>, Refusal> {
-    journal
-        .read(from, most)?
-        .into_iter()
-        .map(|(sequence, record)| Ok((sequence, decode(sequence, &record)?)))
-        .collect()
+    let mut entries = Vec::new();
+    for (sequence, bytes) in journal.read(from, most)? {
+        if let (Record::Entry(entry), _) = decode(sequence, &bytes)? {
+            entries.push((sequence, *entry));
+        }
+    }
+    Ok(entries)
 }
 
-/// Walks the whole log and checks that each record seals the one before it. Blocks.
+/// All records about a request, by its id here or at the peer. Reads the whole log. Blocks.
+///
+/// # Errors
+/// As [`list_entries`].
+pub fn show_entries(journal: &dyn Journal, request: &str) -> Result<Vec<(u64, Entry)>, Refusal> {
+    let mut found = Vec::new();
+    walk(journal, |sequence, record, _| {
+        if let Record::Entry(entry) = record
+            && entry.kind.requests().contains(&request)
+        {
+            found.push((sequence, (**entry).clone()));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Walks the whole log and checks that each record seals the one before it, and each checkpoint the tree: not yet who
+/// signed it. Blocks.
 ///
 /// # Errors
 /// [`Code::Internal`], check `audit.chain`, naming the first record that does not.
 pub fn audit(journal: &dyn Journal) -> Result<Audit, Refusal> {
-    let mut found = Audit {
-        records: 0,
-        last: None,
-        head: GENESIS.to_owned(),
-    };
-    let mut from = 0;
-    loop {
-        let batch = journal.read(from, BATCH)?;
-        if batch.is_empty() {
-            return Ok(found);
-        }
-        for (sequence, record) in batch {
-            let entry = decode(sequence, &record)?;
-            if entry.previous != found.head {
-                return Err(broken(
-                    sequence,
-                    "does not follow on the record before it: one was changed, removed or put in",
-                ));
-            }
-            found.records += 1;
-            found.last = Some(sequence);
-            found.head = digest(&record);
-            from = sequence.saturating_add(1);
+    check(journal, |_| Ok(()), &[])
+}
+
+/// As [`audit`], and checks that the participant signed every checkpoint with one of these keys, those it had before
+/// included, and that the log is the one whose checkpoints others hold. Blocks.
+///
+/// # Errors
+/// As [`audit`]; check `audit.checkpoint` for a signature that is not the participant's; check `audit.held` for a
+/// checkpoint that others hold and that this log does not lead to: it was cut off or rewritten.
+// INVARIANT(tampering-is-found): a log with a byte or record changed, dropped, swapped or put in does not pass.
+pub fn verify_log(
+    journal: &dyn Journal,
+    signer: &NamedNode,
+    keys: &[PublicKey],
+    held: &[Checkpoint],
+) -> Result<Audit, Refusal> {
+    let signed = |text: &str| verify_checkpoint(text, signer, keys).map(|_| ());
+    for checkpoint in held {
+        if checkpoint.log != signer.as_str() {
+            return Err(Refusal::new(
+                Code::Invalid,
+                "audit.held",
+                "a checkpoint that others hold is of another log",
+            ));
         }
     }
+    check(
+        journal,
+        |entry| match &entry.kind {
+            EntryKind::Checkpoint { checkpoint, .. } => signed(checkpoint),
+            _ => Ok(()),
+        },
+        held,
+    )
+}
+
+/// The proof that the log of `old` records is a part of the log of `new`: what a witness asks for. Blocks.
+///
+/// # Errors
+/// [`Code::NotFound`] where the log is not that long.
+pub fn prove_consistency(
+    journal: &dyn Journal,
+    old: u64,
+    new: u64,
+) -> Result<Vec<Digest256>, Refusal> {
+    let missing = || Refusal::new(Code::NotFound, "checkpoint", "the log is not that long");
+    let (before, after) = (resume(journal, old)?, resume(journal, new)?);
+    if before.peaks.size() != old || after.peaks.size() != new || old > new {
+        return Err(missing());
+    }
+    let mut growth = Growth::from(before.peaks);
+    let mut index = 0;
+    walk(journal, |_, _, digest| {
+        if index >= old && index < new {
+            growth.push(digest);
+        }
+        index += 1;
+        Ok(())
+    })?;
+    growth.consistency().ok_or_else(missing)
 }
 
 impl ReceiptClaims {
@@ -73,31 +141,134 @@ impl ReceiptClaims {
     /// [`Code::Internal`], check `audit.receipt`, saying what is missing or was changed.
     pub fn check_against(&self, journal: &dyn Journal) -> Result<(), Refusal> {
         let fault = |detail: &str| Refusal::new(Code::Internal, "audit.receipt", detail);
-        let record = at(journal, self.sequence)?
-            .ok_or_else(|| fault("the log does not hold the receipt's record"))?;
-        if digest(&record) != self.record {
+        let found = at(journal, self.sequence)?;
+        let (_, digest) =
+            found.ok_or_else(|| fault("the log does not hold the receipt's record"))?;
+        if digest != self.record {
             return Err(fault("the log's record is not the one of the receipt"));
         }
         let intent = at(journal, self.intent)?
             .ok_or_else(|| fault("the log does not hold the receipt's intent"))?;
-        match decode(self.intent, &intent)? {
-            Entry {
-                request,
-                kind: EntryKind::Intent { request_digest, .. },
-                ..
-            } if request == self.request && request_digest == self.request_digest => Ok(()),
-            _ => Err(fault("the log's intent is not the one of the receipt")),
+        match intent.0 {
+            // Its digest is left, and the completion says again what it said.
+            Record::Purged => Ok(()),
+            Record::Entry(entry) => match entry.kind {
+                EntryKind::Intent { used, .. } if used == self.used => Ok(()),
+                _ => Err(fault("the log's intent is not the one of the receipt")),
+            },
         }
     }
 }
 
-fn at(journal: &dyn Journal, sequence: u64) -> Result<Option<Vec<u8>>, Refusal> {
-    let found = journal.read(sequence, 1)?.into_iter().next();
-    Ok(found.and_then(|(at, record)| (at == sequence).then_some(record)))
+fn check(
+    journal: &dyn Journal,
+    mut look: impl FnMut(&Entry) -> Result<(), Refusal>,
+    held: &[Checkpoint],
+) -> Result<Audit, Refusal> {
+    let mut tail = Tail::empty();
+    let (mut last, mut purged, mut checkpoints) = (None, 0, 0);
+    check_held(held, &tail.peaks)?;
+    walk(journal, |sequence, record, digest| {
+        match record {
+            Record::Purged => purged += 1,
+            Record::Entry(entry) => {
+                if entry.previous != tail.head {
+                    return Err(broken(
+                        sequence,
+                        "does not follow on the record before it: one was changed, removed or put in",
+                    ));
+                }
+                if let EntryKind::Checkpoint { size, peaks, .. } = &entry.kind {
+                    if *size != tail.peaks.size() || peaks != tail.peaks.digests() {
+                        return Err(broken(sequence, "is a checkpoint of another tree"));
+                    }
+                    check_checkpoint(sequence, entry, &tail)?;
+                    checkpoints += 1;
+                }
+                look(entry).map_err(|refusal| {
+                    Refusal::new(
+                        Code::Internal,
+                        "audit.checkpoint",
+                        format_args!("record {sequence} of the log of use: {refusal}"),
+                    )
+                })?;
+            }
+        }
+        tail.push(record, digest);
+        last = Some(sequence);
+        check_held(held, &tail.peaks)
+    })?;
+    if let Some(missing) = held.iter().find(|held| held.size > tail.peaks.size()) {
+        return Err(not_held(missing, "the log is shorter: its end was cut off"));
+    }
+    Ok(Audit {
+        records: tail.peaks.size(),
+        purged,
+        checkpoints,
+        open: tail.open,
+        last,
+        head: tail.head,
+        root: tail.peaks.root(),
+    })
 }
 
-fn decode(sequence: u64, record: &[u8]) -> Result<Entry, Refusal> {
-    serde_json::from_slice(record).map_err(|_| broken(sequence, "is not a record of use"))
+/// Whether what is signed is what stands beside it. By whom, is asked where there are keys.
+fn check_checkpoint(sequence: u64, entry: &Entry, tail: &Tail) -> Result<(), Refusal> {
+    let EntryKind::Checkpoint { checkpoint, .. } = &entry.kind else {
+        return Ok(());
+    };
+    let signed: Option<Checkpoint> = crate::jws::unverified(checkpoint);
+    let fits = signed.is_some_and(|signed| {
+        signed.size == tail.peaks.size()
+            && signed.root == tail.peaks.root()
+            && signed.time == entry.time
+    });
+    match fits {
+        true => Ok(()),
+        false => Err(broken(
+            sequence,
+            "is a checkpoint that was signed of another tree",
+        )),
+    }
+}
+
+fn check_held(held: &[Checkpoint], peaks: &Peaks) -> Result<(), Refusal> {
+    for checkpoint in held.iter().filter(|held| held.size == peaks.size()) {
+        if checkpoint.root != peaks.root() {
+            return Err(not_held(checkpoint, "the log was rewritten"));
+        }
+    }
+    Ok(())
+}
+
+/// Calls for each record of the log, in order.
+fn walk(
+    journal: &dyn Journal,
+    mut visit: impl FnMut(u64, &Record, Digest256) -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let mut from = 0;
+    loop {
+        let batch = journal.read(from, BATCH)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for (sequence, bytes) in batch {
+            let (record, digest) = decode(sequence, &bytes)?;
+            visit(sequence, &record, digest)?;
+            from = sequence.saturating_add(1);
+        }
+    }
+}
+
+fn at(journal: &dyn Journal, sequence: u64) -> Result<Option<(Record, Digest256)>, Refusal> {
+    match journal.read(sequence, 1)?.into_iter().next() {
+        Some((at, bytes)) if at == sequence => decode(sequence, &bytes).map(Some),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn decode(sequence: u64, bytes: &[u8]) -> Result<(Record, Digest256), Refusal> {
+    Record::read(bytes).ok_or_else(|| broken(sequence, "is not a record of use"))
 }
 
 fn broken(sequence: u64, what: &str) -> Refusal {
@@ -105,5 +276,16 @@ fn broken(sequence: u64, what: &str) -> Refusal {
         Code::Internal,
         "audit.chain",
         format_args!("record {sequence} of the log of use {what}"),
+    )
+}
+
+fn not_held(checkpoint: &Checkpoint, what: &str) -> Refusal {
+    Refusal::new(
+        Code::Internal,
+        "audit.held",
+        format_args!(
+            "others hold a checkpoint of {} records: {what}",
+            checkpoint.size
+        ),
     )
 }

@@ -2,21 +2,19 @@
 
 use super::moment;
 use crate::TrustError;
+use crate::merkle::Digest256;
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use twinlink_core::{Intent, Recorded, UseRecord};
-
-/// What stands before the first record.
-pub(super) const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+use uuid::Uuid;
 
 /// A record of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// SHA-256 of the record before it as it lies in the journal, lower-case hex; zeros before the first.
-    pub previous: String,
-    /// The request's id.
-    pub request: String,
+    /// The digest of the record before it; that of nothing before the first.
+    pub previous: Digest256,
+    /// By chance, so that the digest of a record that was purged does not give away what it said.
+    pub salt: String,
     /// When: RFC 3339.
     pub time: String,
     /// What happened.
@@ -30,28 +28,20 @@ pub struct Entry {
 pub enum EntryKind {
     /// Somebody is about to use something, or was refused.
     Intent {
-        /// Who, by participant id.
-        participant: Option<String>,
-        /// The person or program.
-        subject: Option<String>,
-        /// The purpose.
-        purpose: Option<String>,
-        /// The ODRL action.
-        action: String,
-        /// The policies that let it through.
-        policies: Vec<String>,
-        /// The version of the policy set.
-        policy_version: String,
+        /// Who uses what.
+        #[serde(flatten)]
+        used: Used,
         /// The token's `jti`.
         token: Option<String>,
-        /// SHA-256 of the request's text, lower-case hex.
-        request_digest: String,
         /// The check that refused it.
         refused: Option<String>,
     },
     /// A use came to its end.
     Completion {
-        /// The place of its intent in the log.
+        /// Who used what: again, so that a receipt is this record alone.
+        #[serde(flatten)]
+        used: Used,
+        /// The place of its intent in the journal.
         intent: u64,
         /// Rows or triples released.
         rows: u64,
@@ -62,60 +52,240 @@ pub enum EntryKind {
         /// The check that ended it early.
         failed: Option<String>,
     },
+    /// A peer's signed request, which belongs to a request here: [`crate::Envelope`].
+    Requested {
+        /// The request's id here.
+        request: String,
+        /// The peer.
+        participant: String,
+        /// The request's id at the peer.
+        transaction: String,
+        /// As the peer signed it.
+        envelope: String,
+    },
+    /// We are about to ask a peer.
+    Asked {
+        /// The peer.
+        participant: String,
+        /// The request's id here, and in the envelope.
+        transaction: String,
+        /// SHA-256 of the request's text, lower-case hex.
+        request_digest: String,
+        /// As we signed it.
+        envelope: String,
+    },
+    /// A peer answered us.
+    Answered {
+        /// The peer.
+        participant: String,
+        /// The request's id here.
+        transaction: String,
+        /// The request's id at the peer.
+        request: String,
+        /// SHA-256 over the rows as they arrived, lower-case hex.
+        result_digest: String,
+        /// Rows or triples that arrived.
+        rows: u64,
+        /// The peer's receipt.
+        receipt: String,
+    },
+    /// A peer said what it received: [`crate::Acknowledgement`].
+    Acknowledged {
+        /// The peer.
+        participant: String,
+        /// The request's id here.
+        request: String,
+        /// As the peer signed it.
+        acknowledgement: String,
+    },
+    /// This log up to here, signed: [`crate::Checkpoint`].
+    Checkpoint {
+        /// How many records are before this one.
+        size: u64,
+        /// The peaks of the tree over them, largest first.
+        peaks: Vec<Digest256>,
+        /// As we signed it.
+        checkpoint: String,
+    },
+    /// A peer has seen this log grow up to a checkpoint.
+    Cosigned {
+        /// The peer.
+        participant: String,
+        /// As the peer signed it.
+        cosignature: String,
+    },
+    /// We have seen a peer's log grow up to a checkpoint.
+    Witnessed {
+        /// The peer.
+        participant: String,
+        /// As the peer signed it.
+        checkpoint: String,
+    },
+}
+
+/// Who uses what, for which purpose, by which policies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// The request's id.
+    pub request: String,
+    /// Who, by participant id.
+    pub participant: Option<String>,
+    /// The person or program.
+    pub subject: Option<String>,
+    /// The purpose.
+    pub purpose: Option<String>,
+    /// The ODRL action.
+    pub action: String,
+    /// The policies that let it through.
+    pub policies: Vec<String>,
+    /// The version of the policy set: a hash over it.
+    pub policy_version: String,
+    /// SHA-256 of the request's text, lower-case hex.
+    pub request_digest: String,
 }
 
 /// A record that has no place in the log yet.
 #[derive(Debug)]
-pub(super) struct Draft(Entry);
+pub(super) struct Draft {
+    time: String,
+    kind: EntryKind,
+}
+
+/// What lies in the journal.
+pub(super) enum Record {
+    Entry(Box<Entry>),
+    /// A record was here; its digest is left.
+    Purged,
+}
+
+/// What is left of a purged record.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tombstone {
+    purged: Digest256,
+}
+
+impl Used {
+    fn of(record: &UseRecord) -> Self {
+        let text = |term: &NamedNode| term.as_str().to_owned();
+        Self {
+            request: record.request.to_string(),
+            participant: record.participant.as_ref().map(text),
+            subject: record.subject.clone(),
+            purpose: record.purpose.as_ref().map(text),
+            action: text(&record.action),
+            policies: record.policies.iter().map(text).collect(),
+            policy_version: record.policy_version.clone(),
+            request_digest: record.request_digest.clone(),
+        }
+    }
+}
+
+impl EntryKind {
+    /// The requests that it is about: the id here, and the id at the peer.
+    pub fn requests(&self) -> Vec<&str> {
+        match self {
+            Self::Intent { used, .. } | Self::Completion { used, .. } => vec![&used.request],
+            Self::Requested {
+                request,
+                transaction,
+                ..
+            }
+            | Self::Answered {
+                request,
+                transaction,
+                ..
+            } => vec![request, transaction],
+            Self::Asked { transaction, .. } => vec![transaction],
+            Self::Acknowledged { request, .. } => vec![request],
+            Self::Checkpoint { .. } | Self::Cosigned { .. } | Self::Witnessed { .. } => Vec::new(),
+        }
+    }
+
+    /// The participant on the other side.
+    pub fn participant(&self) -> Option<&str> {
+        match self {
+            Self::Intent { used, .. } | Self::Completion { used, .. } => {
+                used.participant.as_deref()
+            }
+            Self::Requested { participant, .. }
+            | Self::Asked { participant, .. }
+            | Self::Answered { participant, .. }
+            | Self::Acknowledged { participant, .. }
+            | Self::Cosigned { participant, .. }
+            | Self::Witnessed { participant, .. } => Some(participant),
+            Self::Checkpoint { .. } => None,
+        }
+    }
+}
 
 impl Draft {
+    pub(super) fn new(time: String, kind: EntryKind) -> Self {
+        Self { time, kind }
+    }
+
     pub(super) fn intent(record: &UseRecord) -> Result<Self, TrustError> {
-        let text = |term: &NamedNode| term.as_str().to_owned();
-        Ok(Self(Entry {
-            previous: String::new(),
-            request: record.request.to_string(),
-            time: moment(record.time)?,
-            kind: EntryKind::Intent {
-                participant: record.participant.as_ref().map(text),
-                subject: record.subject.clone(),
-                purpose: record.purpose.as_ref().map(text),
-                action: text(&record.action),
-                policies: record.policies.iter().map(text).collect(),
-                policy_version: record.policy_version.clone(),
-                token: record.token_id.clone(),
-                request_digest: record.request_digest.clone(),
-                refused: record.refused.clone(),
-            },
-        }))
+        let kind = EntryKind::Intent {
+            used: Used::of(record),
+            token: record.token_id.clone(),
+            refused: record.refused.clone(),
+        };
+        Ok(Self::new(moment(record.time)?, kind))
     }
 
     pub(super) fn completion(intent: &Intent, done: &Recorded) -> Result<Self, TrustError> {
-        Ok(Self(Entry {
-            previous: String::new(),
-            request: intent.record.request.to_string(),
-            time: moment(done.time)?,
-            kind: EntryKind::Completion {
-                intent: intent.sequence,
-                rows: done.rows,
-                result_digest: done.result_digest.clone(),
-                complete: done.complete,
-                failed: done.failed.clone(),
-            },
-        }))
+        let kind = EntryKind::Completion {
+            used: Used::of(&intent.record),
+            intent: intent.sequence,
+            rows: done.rows,
+            result_digest: done.result_digest.clone(),
+            complete: done.complete,
+            failed: done.failed.clone(),
+        };
+        Ok(Self::new(moment(done.time)?, kind))
+    }
+
+    pub(super) fn time(&self) -> &str {
+        &self.time
+    }
+
+    /// Whether it ends with a receipt.
+    pub(super) fn is_completion(&self) -> bool {
+        matches!(self.kind, EntryKind::Completion { .. })
     }
 
     /// The record's bytes, after the record with this digest.
-    pub(super) fn after(mut self, previous: &str) -> Result<Vec<u8>, TrustError> {
-        previous.clone_into(&mut self.0.previous);
-        serde_json::to_vec(&self.0)
+    pub(super) fn after(self, previous: Digest256) -> Result<Vec<u8>, TrustError> {
+        let entry = Entry {
+            previous,
+            salt: Uuid::new_v4().simple().to_string(),
+            time: self.time,
+            kind: self.kind,
+        };
+        serde_json::to_vec(&entry)
             .map_err(|error| TrustError::cryptography("write a record of use", error))
     }
 }
 
-/// SHA-256 of a record, lower-case hex.
-pub(super) fn digest(record: &[u8]) -> String {
-    Sha256::digest(record)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+impl Record {
+    /// Reads a record strictly: it has one spelling, so no byte of it can change unseen. With its digest.
+    pub(super) fn read(bytes: &[u8]) -> Option<(Self, Digest256)> {
+        if let Ok(tombstone) = serde_json::from_slice::<Tombstone>(bytes) {
+            let is_spelled = serde_json::to_vec(&tombstone).is_ok_and(|again| again == bytes);
+            return is_spelled.then_some((Self::Purged, tombstone.purged));
+        }
+        let entry: Entry = serde_json::from_slice(bytes).ok()?;
+        let is_spelled = serde_json::to_vec(&entry).is_ok_and(|again| again == bytes);
+        is_spelled.then(|| (Self::Entry(Box::new(entry)), Digest256::of_leaf(bytes)))
+    }
+}
+
+/// What to put in place of a record that is to be forgotten: tree and chain stay whole. None for a checkpoint, which
+/// holds nothing about anybody, and for what is no record.
+pub fn tombstone(record: &[u8]) -> Option<Vec<u8>> {
+    match Record::read(record)? {
+        (Record::Purged, _) => Some(record.to_vec()),
+        (Record::Entry(entry), _) if matches!(entry.kind, EntryKind::Checkpoint { .. }) => None,
+        (Record::Entry(_), purged) => serde_json::to_vec(&Tombstone { purged }).ok(),
+    }
 }

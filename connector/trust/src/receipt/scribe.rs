@@ -1,14 +1,20 @@
 //! The one thread that writes the log: the chain's order is the journal's, however many requests there are at once.
 //!
 //! A thread rather than a lock: a request that is dropped half-way must not leave the chain half-written. Records that
-//! arrive while others are on their way to disk go together next time, so the journal can commit them as a group.
+//! arrive while others are on their way to disk go together next time, so the journal can commit them as a group, and
+//! one signature over the tree's root is the receipt of all of them.
 
-use super::entry::{Draft, GENESIS, digest};
+use super::checkpoint::Checkpoint;
+use super::entry::{Draft, EntryKind};
+use super::resume::{Tail, resume};
+use crate::CurrentIdentity;
+use crate::merkle::{Digest256, Growth};
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::future::join_all;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 use twinlink_core::{Code, Journal, Refusal};
 
 /// How many records wait for the disk before more are refused.
@@ -17,7 +23,10 @@ const WAITING: usize = 4096;
 /// The most records that go to disk together.
 const TOGETHER: usize = 256;
 
-/// The way to the thread. It ends when this is dropped.
+/// The most records without a checkpoint behind them: so many are read at the start.
+const OPEN_RECORDS: u64 = 16 * 1024;
+
+/// The way to the thread. It ends when this is dropped, with a checkpoint.
 pub(super) struct Scribe {
     orders: SyncSender<Order>,
 }
@@ -25,125 +34,284 @@ pub(super) struct Scribe {
 /// A record's place, once it is on disk.
 #[derive(Debug, Clone)]
 pub(super) struct Written {
-    /// Its sequence number.
+    /// Its sequence number in the journal.
     pub(super) sequence: u64,
-    /// Its digest.
-    pub(super) digest: String,
-    /// The digest of the record before it.
-    pub(super) previous: String,
+    /// What proves it, where that was wanted.
+    pub(super) proof: Option<Proof>,
 }
 
-struct Order {
-    draft: Draft,
-    reply: oneshot::Sender<Result<Written, Refusal>>,
+/// What proves a record.
+#[derive(Debug, Clone)]
+pub(super) struct Proof {
+    pub(super) record: String,
+    pub(super) index: u64,
+    pub(super) path: Vec<Digest256>,
+    /// Signed.
+    pub(super) checkpoint: Arc<str>,
+}
+
+enum Order {
+    Write(Box<Draft>, oneshot::Sender<Result<Written, Refusal>>),
+    /// A checkpoint behind all that was written.
+    Seal(oneshot::Sender<Result<(), Refusal>>),
+}
+
+struct Writer {
+    journal: Arc<dyn Journal>,
+    identity: Arc<CurrentIdentity>,
+    /// None after a fault: then it is read from the journal again.
+    tail: Option<Tail>,
+    /// When the first record was written that has no checkpoint behind it.
+    open_since: Option<Instant>,
+    /// The longest that records stay without a checkpoint behind them in the log.
+    patience: Duration,
 }
 
 impl Scribe {
-    pub(super) fn start(journal: Arc<dyn Journal>) -> Result<Self, Refusal> {
-        let tail = last_digest(&*journal)?;
+    pub(super) fn start(
+        journal: Arc<dyn Journal>,
+        identity: Arc<CurrentIdentity>,
+        patience: Duration,
+    ) -> Result<Self, Refusal> {
+        let tail = resume(&*journal, u64::MAX)?;
         let (orders, incoming) = sync_channel(WAITING);
+        let mut writer = Writer {
+            journal,
+            identity,
+            open_since: (tail.open > 0).then(Instant::now),
+            tail: Some(tail),
+            patience,
+        };
         std::thread::Builder::new()
             .name("use-log".to_owned())
-            .spawn(move || write_all(&*journal, &incoming, Some(tail)))
+            .spawn(move || writer.run(&incoming))
             .map_err(|error| Refusal::new(Code::Internal, "use-log", error))?;
         Ok(Self { orders })
     }
 
     pub(super) async fn write(&self, draft: Draft) -> Result<Written, Refusal> {
         let (reply, written) = oneshot::channel();
-        self.orders
-            .try_send(Order { draft, reply })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => unavailable("too many records wait for the disk"),
-                TrySendError::Disconnected(_) => unavailable("the writing thread ended"),
-            })?;
-        written
-            .await
-            .unwrap_or_else(|_| Err(unavailable("the writing thread ended")))
+        self.order(Order::Write(Box::new(draft), reply))?;
+        written.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    pub(super) async fn seal(&self) -> Result<(), Refusal> {
+        let (reply, sealed) = oneshot::channel();
+        self.order(Order::Seal(reply))?;
+        sealed.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    fn order(&self, order: Order) -> Result<(), Refusal> {
+        self.orders.try_send(order).map_err(|error| match error {
+            TrySendError::Full(_) => unavailable("too many records wait for the disk"),
+            TrySendError::Disconnected(_) => ended(),
+        })
     }
 }
 
-/// Runs until no sender is left. `tail` is none after a fault: then it is read from the journal again.
-fn write_all(journal: &dyn Journal, incoming: &Receiver<Order>, mut tail: Option<String>) {
-    while let Ok(first) = incoming.recv() {
-        let mut orders = vec![first];
-        orders.extend(incoming.try_iter().take(TOGETHER - 1));
-        let known = match tail.take() {
-            Some(tail) => Ok(tail),
-            None => last_digest(journal),
+impl Writer {
+    /// Runs until no sender is left.
+    fn run(&mut self, incoming: &Receiver<Order>) {
+        loop {
+            let patience = self
+                .open_since
+                .map(|since| self.patience.saturating_sub(since.elapsed()));
+            let first = match patience {
+                None => incoming.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(patience) => incoming.recv_timeout(patience),
+            };
+            match first {
+                Ok(first) => {
+                    let mut orders = vec![first];
+                    orders.extend(incoming.try_iter().take(TOGETHER - 1));
+                    self.obey(orders);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if let Err(refusal) = self.write(Vec::new(), true) {
+                        tracing::error!(%refusal, "no checkpoint could be written");
+                        // Not at once again: the disk may be full for long.
+                        self.open_since = Some(Instant::now());
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    drop(self.write(Vec::new(), true));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, orders: Vec<Order>) {
+        let (mut writes, mut seals) = (Vec::with_capacity(orders.len()), Vec::new());
+        for order in orders {
+            match order {
+                Order::Write(draft, reply) => writes.push((*draft, reply)),
+                Order::Seal(reply) => seals.push(reply),
+            }
+        }
+        let (drafts, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+        let count = replies.len();
+        let results = match self.write(drafts, false) {
+            Ok(results) => results,
+            Err(refusal) => vec![Err(refusal); count],
         };
-        match known {
-            Ok(known) => tail = write_together(journal, orders, known),
-            Err(refusal) => orders.into_iter().for_each(|order| {
-                // Whoever does not wait any more needs no reply.
-                drop(order.reply.send(Err(refusal.clone())));
-            }),
+        for (reply, result) in replies.into_iter().zip(results) {
+            // Whoever does not wait any more needs no reply.
+            drop(reply.send(result));
         }
+        if !seals.is_empty() {
+            let sealed = self.write(Vec::new(), true).map(|_| ());
+            for reply in seals {
+                drop(reply.send(sealed.clone()));
+            }
+        }
+    }
+
+    /// Writes these, after a checkpoint where one is due, and waits for all of them.
+    // INVARIANT(chain-order): a record's `previous` is the digest of the record before it in the journal.
+    fn write(
+        &mut self,
+        drafts: Vec<Draft>,
+        seal: bool,
+    ) -> Result<Vec<Result<Written, Refusal>>, Refusal> {
+        let tail = match self.tail.take() {
+            Some(tail) => tail,
+            None => resume(&*self.journal, u64::MAX)?,
+        };
+        let is_due = seal
+            || tail.open >= OPEN_RECORDS
+            || self
+                .open_since
+                .is_some_and(|since| since.elapsed() >= self.patience);
+        let checkpoint = match is_due && tail.open > 0 {
+            true => Some(self.checkpoint(&tail)?),
+            false => None,
+        };
+        let is_sealed = checkpoint.is_some();
+        let mut growth = Growth::from(tail.peaks.clone());
+        let mut next = Tail {
+            open: if is_sealed { 0 } else { tail.open },
+            ..tail
+        };
+        let mut appends = Vec::with_capacity(drafts.len() + 1);
+        let mut proofs = Vec::with_capacity(drafts.len());
+        for draft in checkpoint.into_iter().chain(drafts) {
+            let (is_completion, time) = (draft.is_completion(), draft.time().to_owned());
+            let record = draft.after(next.head).map_err(unavailable)?;
+            let leaf = Digest256::of_leaf(&record);
+            let index = growth.push(leaf);
+            next.head = leaf;
+            next.time = time;
+            proofs.push(is_completion.then(|| (index, record.clone())));
+            appends.push(self.journal.append(record));
+        }
+        // join_all polls in order, so the journal takes them in order whether it does so at the call or at the first poll.
+        let mut results = in_order(block_on(join_all(appends)));
+        next.open += (results.len() - usize::from(is_sealed)) as u64;
+        next.peaks = growth.peaks();
+        let is_whole = results.iter().all(Result::is_ok);
+        if is_whole {
+            self.prove(&next, &mut growth, proofs, &mut results);
+            self.open_since = match (next.open, is_sealed) {
+                (0, _) => None,
+                (_, true) => Some(Instant::now()),
+                (_, false) => self.open_since.or_else(|| Some(Instant::now())),
+            };
+            self.tail = Some(next);
+        } else {
+            // What is on disk is not known: no receipt is given for any of it, and the journal is read again.
+            for (result, proof) in results.iter_mut().zip(proofs) {
+                if proof.is_some() && result.is_ok() {
+                    *result = Err(unavailable("other records could not be written"));
+                }
+            }
+        }
+        if is_sealed {
+            results.remove(0)?;
+        }
+        Ok(results)
+    }
+
+    /// The last step of a receipt: one signature for all.
+    fn prove(
+        &self,
+        tail: &Tail,
+        growth: &mut Growth,
+        proofs: Vec<Option<(u64, Vec<u8>)>>,
+        results: &mut [Result<Written, Refusal>],
+    ) {
+        if proofs.iter().all(Option::is_none) {
+            return;
+        }
+        let signed = self.signed(tail).map(Arc::<str>::from);
+        for (result, proof) in results.iter_mut().zip(proofs) {
+            let Some((index, record)) = proof else {
+                continue;
+            };
+            let proven = signed.clone().and_then(|checkpoint| {
+                let record = String::from_utf8(record).map_err(unavailable)?;
+                let path = growth.inclusion(index).ok_or_else(ended)?;
+                Ok(Proof {
+                    record,
+                    index,
+                    path,
+                    checkpoint,
+                })
+            });
+            match (proven, &mut *result) {
+                (Ok(proof), Ok(written)) => written.proof = Some(proof),
+                (Err(refusal), result) => *result = Err(refusal),
+                (Ok(_), Err(_)) => {}
+            }
+        }
+    }
+
+    fn checkpoint(&self, tail: &Tail) -> Result<Draft, Refusal> {
+        let kind = EntryKind::Checkpoint {
+            size: tail.peaks.size(),
+            peaks: tail.peaks.digests().to_vec(),
+            checkpoint: self.signed(tail)?,
+        };
+        Ok(Draft::new(tail.time.clone(), kind))
+    }
+
+    fn signed(&self, tail: &Tail) -> Result<String, Refusal> {
+        let identity = self.identity.load();
+        let checkpoint = Checkpoint {
+            log: identity.participant().as_str().to_owned(),
+            size: tail.peaks.size(),
+            root: tail.peaks.root(),
+            time: tail.time.clone(),
+        };
+        checkpoint
+            .sign(&identity)
+            .map_err(|error| Refusal::new(Code::Internal, "use-log", error))
     }
 }
 
-/// Writes these and waits for all of them. Gives the new tail, or none where one failed.
-// INVARIANT(chain-order): a record's `previous` is the digest of the record before it in the journal.
-fn write_together(journal: &dyn Journal, orders: Vec<Order>, mut tail: String) -> Option<String> {
-    let mut appends = Vec::with_capacity(orders.len());
-    let mut replies = Vec::with_capacity(orders.len());
-    for Order { draft, reply } in orders {
-        match draft.after(&tail) {
-            Ok(record) => {
-                let previous = std::mem::replace(&mut tail, digest(&record));
-                appends.push(journal.append(record));
-                replies.push((reply, previous, tail.clone()));
-            }
-            Err(error) => drop(reply.send(Err(unavailable(error)))),
-        }
-    }
-    // join_all polls in order, so the journal takes them in order whether it does so at the call or at the first poll.
-    let results = block_on(join_all(appends));
+/// The places, if the journal kept the order.
+fn in_order(results: Vec<Result<u64, Refusal>>) -> Vec<Result<Written, Refusal>> {
     let mut last = None;
-    let mut whole = true;
-    for ((reply, previous, digest), result) in replies.into_iter().zip(results) {
-        let result = result.map_err(unavailable).and_then(|sequence| {
-            if last.is_some_and(|last| last >= sequence) {
-                return Err(unavailable("the journal changed the order of records"));
-            }
-            last = Some(sequence);
-            Ok(Written {
-                sequence,
-                digest,
-                previous,
-            })
-        });
-        whole &= result.is_ok();
-        drop(reply.send(result));
-    }
-    whole.then_some(tail)
-}
-
-/// The digest of the journal's last record: found by doubling and halving, for a long journal costs too much to read.
-fn last_digest(journal: &dyn Journal) -> Result<String, Refusal> {
-    let read = |from| journal.read(from, 1).map_err(unavailable);
-    let Some((mut at, mut record)) = read(0)?.into_iter().next() else {
-        return Ok(GENESIS.to_owned());
-    };
-    let mut step = 1_u64;
-    while step > 0 {
-        match at
-            .checked_add(step)
-            .map(read)
-            .transpose()?
-            .and_then(|found| found.into_iter().next())
-        {
-            Some((found, text)) => {
-                (at, record) = (found, text);
-                step = step.saturating_mul(2);
-            }
-            // Nothing from there on: the last record is nearer than that.
-            None => step /= 2,
+    let mut place = |sequence| {
+        if last.is_some_and(|last| last >= sequence) {
+            return Err(unavailable("the journal changed the order of records"));
         }
-    }
-    Ok(digest(&record))
+        last = Some(sequence);
+        Ok(Written {
+            sequence,
+            proof: None,
+        })
+    };
+    let results = results.into_iter();
+    results
+        .map(|result| result.map_err(unavailable).and_then(&mut place))
+        .collect()
 }
 
-fn unavailable(error: impl std::fmt::Display) -> Refusal {
+fn ended() -> Refusal {
+    unavailable("the writing thread ended")
+}
+
+pub(super) fn unavailable(error: impl std::fmt::Display) -> Refusal {
     Refusal::new(Code::Unavailable, "use-log", error)
 }

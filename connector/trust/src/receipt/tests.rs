@@ -1,3 +1,5 @@
+mod exchange;
+
 use super::*;
 use crate::testing::{Organisation, forge, iri, now};
 use futures::executor::block_on;
@@ -52,7 +54,10 @@ impl Case {
 
     fn open(city: &Organisation, journal: &Arc<Memory>) -> Receipts {
         let journal: Arc<dyn Journal> = Arc::clone(journal) as _;
-        Receipts::open(journal, Arc::clone(&city.current)).unwrap()
+        // No checkpoint comes in between because a test is slow.
+        let patience = Duration::from_secs(24 * 3600);
+        let scribe = Scribe::start(journal, Arc::clone(&city.current), patience).unwrap();
+        Receipts { scribe }
     }
 
     async fn use_once(&self) -> Result<String, Refusal> {
@@ -63,6 +68,31 @@ impl Case {
     fn verify(&self, receipt: &str) -> Result<ReceiptClaims, Refusal> {
         let key = self.city.identity().key().public().clone();
         verify_receipt(receipt, &self.city.id, &[key])
+    }
+
+    /// How many intents and completions there are, in a log that is whole.
+    fn uses(&self) -> usize {
+        self.verify_log(&[]).unwrap();
+        let entries = list_entries(&*self.journal, 0, usize::MAX).unwrap();
+        let is_use = |kind: &EntryKind| {
+            matches!(
+                kind,
+                EntryKind::Intent { .. } | EntryKind::Completion { .. }
+            )
+        };
+        entries
+            .iter()
+            .filter(|(_, entry)| is_use(&entry.kind))
+            .count()
+    }
+
+    fn verify_log(&self, held: &[Checkpoint]) -> Result<Audit, Refusal> {
+        let key = self.city.identity().key().public().clone();
+        verify_log(&*self.journal, &self.city.id, &[key], held)
+    }
+
+    fn seal(&self) {
+        block_on(self.receipts.seal()).unwrap();
     }
 
     fn tamper(&self, at: usize, change: impl FnOnce(&mut Vec<u8>)) {
@@ -103,7 +133,7 @@ fn a_receipt_says_what_was_used_and_is_verified() {
     let claims = case.verify(&receipt).unwrap();
     assert_eq!(claims.iss, "https://city.example/");
     assert_eq!(
-        claims.participant.as_deref(),
+        claims.used.participant.as_deref(),
         Some("https://police.example/")
     );
     assert_eq!(claims.rows, 12);
@@ -111,12 +141,15 @@ fn a_receipt_says_what_was_used_and_is_verified() {
     assert_eq!((claims.intent, claims.sequence), (3, 8));
     claims.check_against(&*case.journal).unwrap();
     let entries = list_entries(&*case.journal, 0, 10).unwrap();
-    assert_eq!(entries.len(), 2);
-    assert_eq!(entries[0].1.previous, "0".repeat(64));
-    assert_eq!(entries[1].1.request, claims.request);
-    let found = audit(&*case.journal).unwrap();
-    assert_eq!((found.records, found.last), (2, Some(8)));
-    assert_eq!(found.head, claims.record);
+    assert_eq!(entries[0].1.previous, Digest256::of_nothing());
+    assert_eq!(entries[1].1.kind.requests(), [claims.used.request.as_str()]);
+    assert_eq!((claims.index, claims.checkpoint.size), (1, 2));
+    let found = case
+        .verify_log(std::slice::from_ref(&claims.checkpoint))
+        .unwrap();
+    assert!(found.records >= 2, "{found:?}");
+    let shown = show_entries(&*case.journal, &claims.used.request).unwrap();
+    assert_eq!(shown, entries[..2]);
 }
 
 #[test]
@@ -136,20 +169,21 @@ fn records_have_one_spelling() {
     refused.refused = Some("token.exp".to_owned());
     block_on(case.receipts.intend(refused)).unwrap();
     let text = String::from_utf8(case.journal.records.lock().unwrap()[0].1.clone()).unwrap();
-    assert!(text.starts_with(r#"{"previous":"000"#), "{text}");
+    assert!(text.starts_with(r#"{"previous":""#), "{text}");
     let order = [
         "previous",
-        "request",
+        "salt",
         "time",
         "kind",
+        "request",
         "participant",
         "subject",
         "purpose",
         "action",
         "policies",
         "policy_version",
-        "token",
         "request_digest",
+        "token",
         "refused",
     ];
     let places: Vec<usize> = order
@@ -174,16 +208,29 @@ fn chain_order() {
             });
         }
     });
-    assert_eq!(audit(&*case.journal).unwrap().records, 400);
+    assert_eq!(case.uses(), 400);
 }
 
 #[test]
 fn the_chain_goes_on_after_a_restart() {
-    let mut case = Case::new();
+    let mut city = Organisation::new("https://city.example/");
+    let mut journal = Arc::new(Memory::default());
     for uses in 1..8 {
+        let receipts = Case::open(&city, &journal);
+        let case = Case {
+            city,
+            journal,
+            receipts,
+        };
         block_on(case.use_once()).unwrap();
-        case.receipts = Case::open(&case.city, &case.journal);
-        assert_eq!(audit(&*case.journal).unwrap().records, uses * 2);
+        assert_eq!(case.uses(), uses * 2);
+        drop(case.receipts);
+        (city, journal) = (case.city, case.journal);
+        // Its thread ends with a checkpoint, and lets go of the journal.
+        while Arc::strong_count(&journal) > 1 {
+            std::thread::yield_now();
+        }
+        assert_eq!(audit(&*journal).unwrap().open, 0);
     }
 }
 
@@ -191,76 +238,102 @@ fn the_chain_goes_on_after_a_restart() {
 fn tampering_is_found() {
     let case = Case::new();
     let receipts: Vec<_> = (0..5).map(|_| block_on(case.use_once()).unwrap()).collect();
+    case.seal();
     let claims = case.verify(&receipts[2]).unwrap();
+    let held = [claims.checkpoint.clone()];
     let whole = case.journal.records.lock().unwrap().clone();
     let restore = || whole.clone_into(&mut case.journal.records.lock().unwrap());
+    let check = || case.verify_log(&held).unwrap_err().check();
 
     case.tamper(4, |record| {
         let text = String::from_utf8(record.clone()).unwrap();
         *record = text.replace("officer-7", "officer-8").into_bytes();
     });
-    let refusal = audit(&*case.journal).unwrap_err();
-    assert_eq!(refusal.check(), "audit.chain");
-    assert!(refusal.to_string().contains("record 28"), "{refusal}");
+    assert_eq!(check(), "audit.chain");
     restore();
     case.journal.records.lock().unwrap().remove(5);
-    assert_eq!(audit(&*case.journal).unwrap_err().check(), "audit.chain");
-    assert_eq!(
-        claims.check_against(&*case.journal).unwrap_err().check(),
-        "audit.receipt"
-    );
+    assert_eq!(check(), "audit.chain");
     restore();
     case.journal.records.lock().unwrap().swap(2, 3);
-    assert_eq!(audit(&*case.journal).unwrap_err().check(), "audit.chain");
+    assert_eq!(check(), "audit.chain");
+    restore();
+    // A space more in the last record changes nothing that it says.
+    case.tamper(whole.len() - 1, |record| record.push(b' '));
+    assert_eq!(check(), "audit.chain");
     restore();
     // Whoever cuts the end off leaves a whole chain; a receipt from beyond the cut shows it.
     case.journal.records.lock().unwrap().truncate(4);
-    audit(&*case.journal).unwrap();
-    assert_eq!(
-        claims.check_against(&*case.journal).unwrap_err().check(),
-        "audit.receipt"
-    );
+    case.verify_log(&[]).unwrap();
+    assert_eq!(check(), "audit.held");
+    let refusal = claims.check_against(&*case.journal).unwrap_err();
+    assert_eq!(refusal.check(), "audit.receipt");
     restore();
-    case.tamper(5, |record| record.push(b' '));
-    assert_eq!(
-        claims.check_against(&*case.journal).unwrap_err().check(),
-        "audit.receipt"
-    );
-    restore();
+    case.verify_log(&held).unwrap();
     claims.check_against(&*case.journal).unwrap();
+}
+
+#[test]
+fn one_signature_is_the_receipt_of_many() {
+    let case = Case::new();
+    let uses = (0..200).map(|_| case.use_once());
+    let receipts = block_on(join_all(uses));
+    let claims: Vec<_> = receipts
+        .iter()
+        .map(|r| case.verify(r.as_ref().unwrap()).unwrap())
+        .collect();
+    let mut sizes: Vec<_> = claims.iter().map(|claims| claims.checkpoint.size).collect();
+    sizes.dedup();
+    // How many go together is up to the threads; never one each where all come at once.
+    assert!(sizes.len() < 200, "{sizes:?}");
+    let held: Vec<_> = claims
+        .iter()
+        .map(|claims| claims.checkpoint.clone())
+        .collect();
+    case.verify_log(&held).unwrap();
 }
 
 #[test]
 fn receipts_of_others_and_other_texts_are_refused() {
     let case = Case::new();
     let receipt = block_on(case.use_once()).unwrap();
-    let key = case.city.identity().key().clone();
+    let second = block_on(case.use_once()).unwrap();
     let other = Organisation::new("https://police.example/");
     let check = |receipt: &str| case.verify(receipt).unwrap_err().check();
-    let payload = receipt.split('.').nth(1).unwrap();
-    let payload =
-        base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, payload).unwrap();
-    let payload = String::from_utf8(payload).unwrap();
-    let header = r#"{"alg":"ES256","typ":"twinlink-receipt+jwt"}"#;
-    case.verify(&forge(header, &payload, &key)).unwrap();
+    let (checkpoint, leaf) = receipt.split_once('~').unwrap();
+    let (checkpoint2, leaf2) = second.split_once('~').unwrap();
+    assert_eq!(check(&format!("{checkpoint}~{leaf2}")), "receipt.proof");
+    assert_eq!(check(&format!("{checkpoint2}~{leaf}")), "receipt.proof");
+    assert_eq!(check(""), "receipt.form");
+    assert_eq!(check(checkpoint), "receipt.form");
+    assert_eq!(check(&format!("{checkpoint}~")), "receipt.form");
+    assert_eq!(check(&format!("{receipt}~")), "receipt.form");
+    let json = String::from_utf8(URL_SAFE_NO_PAD.decode(leaf).unwrap()).unwrap();
+    let changed = json.replace("\\\"rows\\\":12", "\\\"rows\\\":13");
+    assert_ne!(json, changed);
+    let changed = URL_SAFE_NO_PAD.encode(changed);
+    assert_eq!(check(&format!("{checkpoint}~{changed}")), "receipt.proof");
+    let signed_by = |key: &crate::SigningKey, typ: &str, log: &str| {
+        let payload = URL_SAFE_NO_PAD
+            .decode(checkpoint.split('.').nth(1).unwrap())
+            .unwrap();
+        let payload = String::from_utf8(payload)
+            .unwrap()
+            .replace("https://city.example/", log);
+        let header = format!(r#"{{"alg":"ES256","typ":"{typ}"}}"#);
+        format!("{}~{leaf}", forge(&header, &payload, key))
+    };
+    let own = case.city.identity().key().clone();
+    let (typ, id) = ("twinlink-checkpoint+jwt", "https://city.example/");
+    case.verify(&signed_by(&own, typ, id)).unwrap();
     assert_eq!(
-        check(&forge(header, &payload, other.identity().key())),
+        check(&signed_by(other.identity().key(), typ, id)),
         "receipt.signature"
     );
-    let more = payload.replace("\"rows\":12", "\"rows\":13");
-    let spliced = receipt.replace(
-        receipt.split('.').nth(1).unwrap(),
-        &base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, more),
-    );
-    assert_eq!(check(&spliced), "receipt.signature");
-    let named = payload.replace("https://city.example/\"", "https://police.example/\"");
-    assert_eq!(check(&forge(header, &named, &key)), "receipt.iss");
+    assert_eq!(check(&signed_by(&own, "at+jwt", id)), "receipt.signature");
     assert_eq!(
-        check(&forge(r#"{"alg":"ES256","typ":"at+jwt"}"#, &payload, &key)),
+        check(&signed_by(&own, typ, "https://police.example/")),
         "receipt.signature"
     );
-    assert_eq!(check(&forge(header, "{}", &key)), "receipt.claims");
-    assert_eq!(check(""), "receipt.signature");
 }
 
 #[test]
@@ -268,8 +341,14 @@ fn a_receipt_is_no_token_and_a_token_no_receipt() {
     let case = Case::new();
     let receipt = block_on(case.use_once()).unwrap();
     let trusted = case.city.trusting(&[]);
-    let refused = crate::verify_token(&twinlink_core::Secret::new(receipt), &trusted, "x", now());
-    assert_eq!(refused.unwrap_err().check(), "token.typ");
+    let verify = |text: &str| {
+        let text = twinlink_core::Secret::new(text);
+        crate::verify_token(&text, &trusted, "x", now())
+            .unwrap_err()
+            .check()
+    };
+    assert_eq!(verify(&receipt), "token.form");
+    assert_eq!(verify(receipt.split_once('~').unwrap().0), "token.typ");
     let token = case
         .city
         .issuer()
@@ -277,7 +356,7 @@ fn a_receipt_is_no_token_and_a_token_no_receipt() {
         .unwrap();
     assert_eq!(
         case.verify(token.reveal()).unwrap_err().check(),
-        "receipt.signature"
+        "receipt.form"
     );
 }
 
@@ -296,7 +375,7 @@ fn without_a_journal_there_is_no_answer_and_afterwards_there_is_again() {
     assert_eq!(refusal.code(), Code::Unavailable);
     case.journal.failing.store(false, Ordering::SeqCst);
     block_on(case.use_once()).unwrap();
-    assert_eq!(audit(&*case.journal).unwrap().records, 5);
+    assert_eq!(case.uses(), 5);
 }
 
 #[test]
@@ -311,4 +390,51 @@ fn a_request_that_is_dropped_leaves_the_chain_whole() {
         block_on(case.use_once()).unwrap();
     }
     audit(&*case.journal).unwrap();
+}
+
+#[test]
+fn a_use_is_not_noted() {
+    let case = Case::new();
+    block_on(case.use_once()).unwrap();
+    let entries = list_entries(&*case.journal, 0, 2).unwrap();
+    for (_, entry) in entries {
+        assert!(block_on(case.receipts.note(entry.kind, now())).is_err());
+    }
+}
+
+#[test]
+fn a_long_log_is_taken_up_at_its_last_checkpoint() {
+    let case = Case::new();
+    for round in 0..3 {
+        let uses = (0..700).map(|_| case.use_once());
+        block_on(join_all(uses))
+            .into_iter()
+            .for_each(|receipt| drop(receipt.unwrap()));
+        if round != 1 {
+            case.seal();
+        }
+        let count = case.journal.records.lock().unwrap().len() as u64;
+        for size in [0, 1, 700, count - 1, count] {
+            let tail = resume::resume(&*case.journal, size).unwrap();
+            assert_eq!(tail.peaks.size(), size);
+        }
+        let found = audit(&*case.journal).unwrap();
+        let tail = resume::resume(&*case.journal, u64::MAX).unwrap();
+        assert_eq!((tail.peaks.root(), tail.head), (found.root, found.head));
+    }
+}
+
+#[test]
+fn records_do_not_stay_long_without_a_checkpoint() {
+    let city = Organisation::new("https://city.example/");
+    let journal = Arc::new(Memory::default());
+    let shared: Arc<dyn Journal> = Arc::clone(&journal) as _;
+    let scribe = Scribe::start(shared, Arc::clone(&city.current), Duration::ZERO).unwrap();
+    let receipts = Receipts { scribe };
+    block_on(receipts.intend(record())).unwrap();
+    // Without any further request.
+    while audit(&*journal).unwrap().checkpoints == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(audit(&*journal).unwrap().open, 0);
 }

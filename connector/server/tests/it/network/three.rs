@@ -170,13 +170,16 @@ async fn both_sides_keep_a_signed_record() {
     .unwrap();
     assert_eq!(ours.rows, 3);
     assert!(ours.complete);
-    assert_eq!(ours.subject.as_deref(), Some("ada"));
+    assert_eq!(ours.used.subject.as_deref(), Some("ada"));
     assert_eq!(
-        ours.purpose.as_deref(),
+        ours.used.purpose.as_deref(),
         Some(tl::EMERGENCY_RESPONSE.as_str())
     );
-    assert_eq!(ours.policies, ["https://rescue.example/policy/officers"]);
-    assert_eq!(rescue.policies[0].as_str(), ours.policies[0]);
+    assert_eq!(
+        ours.used.policies,
+        ["https://rescue.example/policy/officers"]
+    );
+    assert_eq!(rescue.policies[0].as_str(), ours.used.policies[0]);
 
     let city_policies: BTreeSet<_> = city.policies.iter().map(|p| p.as_str()).collect();
     let expected = [
@@ -187,9 +190,12 @@ async fn both_sides_keep_a_signed_record() {
 
     let police_receipt = police.receipt.as_deref().unwrap();
     let theirs = verify_receipt(police_receipt, &town.police.id, &town.police.keys()).unwrap();
-    assert_eq!(theirs.request, ours.request);
-    assert_eq!(theirs.participant.as_deref(), Some(town.rescue.id.as_str()));
-    assert_eq!(theirs.subject.as_deref(), Some("ada"));
+    assert_eq!(theirs.used.request, ours.used.request);
+    assert_eq!(
+        theirs.used.participant.as_deref(),
+        Some(town.rescue.id.as_str())
+    );
+    assert_eq!(theirs.used.subject.as_deref(), Some("ada"));
     // A receipt is of its signer only.
     assert!(verify_receipt(police_receipt, &town.police.id, &town.city.keys()).is_err());
     assert!(verify_receipt(police_receipt, &town.city.id, &town.police.keys()).is_err());

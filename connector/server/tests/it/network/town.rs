@@ -406,7 +406,7 @@ impl Organisation {
             .into_iter()
             .filter_map(|(_, entry)| match entry.kind {
                 EntryKind::Intent { refused, .. } => refused,
-                EntryKind::Completion { .. } => None,
+                _ => None,
             })
             .collect()
     }

@@ -1,0 +1,114 @@
+//! The log in the words of others: transaction records of Federated Service Connectivity,
+//! <https://gitdocumentatie.logius.nl/publicatie/fsc/logging/>.
+
+use super::entry::{Entry, EntryKind};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// A transaction log record as `GET /logs` of an FSC manager gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransactionRecord {
+    /// What links both sides' records.
+    pub transaction_id: String,
+    /// `DIRECTION_INCOMING` at the provider, `DIRECTION_OUTGOING` at the consumer.
+    pub direction: String,
+    /// By what it was allowed. FSC has one grant; we have policies, or an agreement: the first policy's id.
+    pub grant_hash: String,
+    /// Who asked.
+    pub source: Source,
+    /// Who was asked.
+    pub destination: Destination,
+    /// What was asked of it.
+    pub service_name: String,
+    /// Seconds since 1970.
+    pub created_at: i64,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// `SOURCE_TYPE_SOURCE`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The peer.
+    pub outway_peer_id: String,
+}
+
+/// Who was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// `DESTINATION_TYPE_DESTINATION`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The peer.
+    pub service_peer_id: String,
+}
+
+/// The entries that are transactions: uses by others and questions to others, not refusals nor what follows on them.
+///
+/// `peer_id` says what a participant is called in the FSC group, such as its OIN: FSC allows 20 characters, which our
+/// participant ids exceed. `service` is what our twin is called there.
+pub fn export_transactions<'a>(
+    entries: impl IntoIterator<Item = &'a Entry>,
+    own: &str,
+    service: &str,
+    peer_id: impl Fn(&str) -> String,
+) -> Vec<TransactionRecord> {
+    let record = |entry: &Entry, transaction: &str, (from, to): (&str, &str), grant: &str| {
+        let created = OffsetDateTime::parse(&entry.time, &Rfc3339);
+        let is_incoming = to == own;
+        TransactionRecord {
+            transaction_id: transaction.to_owned(),
+            direction: if is_incoming {
+                "DIRECTION_INCOMING"
+            } else {
+                "DIRECTION_OUTGOING"
+            }
+            .to_owned(),
+            grant_hash: grant.to_owned(),
+            source: Source {
+                kind: "SOURCE_TYPE_SOURCE".to_owned(),
+                outway_peer_id: peer_id(from),
+            },
+            destination: Destination {
+                kind: "DESTINATION_TYPE_DESTINATION".to_owned(),
+                service_peer_id: peer_id(to),
+            },
+            service_name: service.to_owned(),
+            created_at: created.map_or(0, OffsetDateTime::unix_timestamp),
+        }
+    };
+    let entries: Vec<&Entry> = entries.into_iter().collect();
+    let names = entries.iter().filter_map(|entry| match &entry.kind {
+        EntryKind::Requested {
+            request,
+            transaction,
+            ..
+        } => Some((request.as_str(), transaction.as_str())),
+        _ => None,
+    });
+    let names: HashMap<&str, &str> = names.collect();
+    let transaction = |entry: &&Entry| match &entry.kind {
+        EntryKind::Intent {
+            used,
+            refused: None,
+            ..
+        } => {
+            let from = used.participant.as_deref()?;
+            let grant = used.policies.first().map_or("", String::as_str);
+            Some({
+                let name = names.get(used.request.as_str()).copied();
+                record(entry, name.unwrap_or(&used.request), (from, own), grant)
+            })
+        }
+        EntryKind::Asked {
+            participant,
+            transaction,
+            ..
+        } => Some(record(entry, transaction, (own, participant), "")),
+        _ => None,
+    };
+    entries.iter().filter_map(transaction).collect()
+}

@@ -1,0 +1,186 @@
+//! Two logs of one exchange: does what the provider recorded agree with what the consumer recorded.
+
+use super::entry::{Entry, EntryKind};
+use super::envelope::Acknowledgement;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One use, as one side recorded it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// The id that both sides know: the consumer's where it signed a request, otherwise the provider's.
+    pub transaction: String,
+    /// SHA-256 of the request's text, lower-case hex.
+    pub request_digest: Option<String>,
+    /// SHA-256 over the rows, lower-case hex; none where it did not come to an end.
+    pub result_digest: Option<String>,
+    /// Rows or triples.
+    pub rows: Option<u64>,
+    /// Whether the consumer's word that it received this is here. A consumer has its own.
+    pub acknowledged: bool,
+}
+
+/// What became of one use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Agreement {
+    /// Both recorded the same, and the consumer acknowledged it.
+    Matched,
+    /// Our log has it, theirs has not.
+    OnlyHere,
+    /// Their log has it, ours has not.
+    OnlyThere,
+    /// Both have it, and differ: in what.
+    DigestMismatch(&'static str),
+    /// Both recorded the same, and one side lacks the consumer's acknowledgement.
+    NoAcknowledgement,
+}
+
+/// What we provided to a peer, from our log. Refused requests were no use and are left out.
+pub fn provided<'a>(entries: impl IntoIterator<Item = &'a Entry>, consumer: &str) -> Vec<Exchange> {
+    let mut uses: BTreeMap<&str, Exchange> = BTreeMap::new();
+    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+    for entry in entries {
+        if entry.kind.participant() != Some(consumer) {
+            continue;
+        }
+        match &entry.kind {
+            EntryKind::Intent {
+                used,
+                refused: None,
+                ..
+            } => {
+                let known = exchange(&mut uses, &used.request);
+                known.request_digest = Some(used.request_digest.clone());
+            }
+            EntryKind::Completion {
+                used,
+                rows,
+                result_digest,
+                ..
+            } => {
+                let known = exchange(&mut uses, &used.request);
+                known.request_digest = Some(used.request_digest.clone());
+                known.result_digest = Some(result_digest.clone());
+                known.rows = Some(*rows);
+            }
+            EntryKind::Requested {
+                request,
+                transaction,
+                ..
+            } => {
+                names.insert(request, transaction);
+            }
+            EntryKind::Acknowledged {
+                request,
+                acknowledgement,
+                ..
+            } => {
+                let known = exchange(&mut uses, request);
+                // Signed and checked when it came in; what it says is compared here.
+                let said: Option<Acknowledgement> = crate::jws::unverified(acknowledgement);
+                known.acknowledged |= said.is_some_and(|said| {
+                    Some(&said.result_digest) == known.result_digest.as_ref()
+                        && Some(said.rows) == known.rows
+                });
+            }
+            _ => {}
+        }
+    }
+    for (request, transaction) in names {
+        if let Some(known) = uses.get_mut(request) {
+            transaction.clone_into(&mut known.transaction);
+        }
+    }
+    uses.into_values().collect()
+}
+
+/// What we got from a peer, from our log.
+pub fn consumed<'a>(entries: impl IntoIterator<Item = &'a Entry>, provider: &str) -> Vec<Exchange> {
+    let mut uses: BTreeMap<&str, Exchange> = BTreeMap::new();
+    for entry in entries {
+        if entry.kind.participant() != Some(provider) {
+            continue;
+        }
+        match &entry.kind {
+            EntryKind::Asked {
+                transaction,
+                request_digest,
+                ..
+            } => {
+                let known = exchange(&mut uses, transaction);
+                known.request_digest = Some(request_digest.clone());
+            }
+            EntryKind::Answered {
+                transaction,
+                result_digest,
+                rows,
+                ..
+            } => {
+                let known = exchange(&mut uses, transaction);
+                known.result_digest = Some(result_digest.clone());
+                known.rows = Some(*rows);
+                known.acknowledged = true;
+            }
+            _ => {}
+        }
+    }
+    uses.into_values().collect()
+}
+
+/// Compares what one side recorded with what the other did, by the id that both know, in the order of ids.
+///
+/// An id that is there twice on one side is a mismatch: a log was replayed.
+// INVARIANT(reconciled): every use in either list has one line, and only equal ones match.
+pub fn reconcile(ours: &[Exchange], theirs: &[Exchange]) -> Vec<(String, Agreement)> {
+    let mut all: BTreeMap<&str, (Vec<&Exchange>, Vec<&Exchange>)> = BTreeMap::new();
+    for here in ours {
+        all.entry(&here.transaction).or_default().0.push(here);
+    }
+    for there in theirs {
+        all.entry(&there.transaction).or_default().1.push(there);
+    }
+    let compare = |(transaction, (here, there)): (&str, (Vec<&Exchange>, Vec<&Exchange>))| {
+        let agreement = match (here.as_slice(), there.as_slice()) {
+            ([here], [there]) => agreement(here, there),
+            (_, []) => Agreement::OnlyHere,
+            ([], _) => Agreement::OnlyThere,
+            _ => Agreement::DigestMismatch("one side has it several times"),
+        };
+        (transaction.to_owned(), agreement)
+    };
+    all.into_iter().map(compare).collect()
+}
+
+fn agreement(here: &Exchange, there: &Exchange) -> Agreement {
+    if here.request_digest != there.request_digest {
+        return Agreement::DigestMismatch("request");
+    }
+    // One side may not have seen the end: the other cannot know, so it is no mismatch but lacks the acknowledgement.
+    if let (Some(ours), Some(theirs)) = (&here.result_digest, &there.result_digest) {
+        if ours != theirs {
+            return Agreement::DigestMismatch("result");
+        }
+        if here.rows != there.rows {
+            return Agreement::DigestMismatch("rows");
+        }
+        if here.acknowledged && there.acknowledged {
+            return Agreement::Matched;
+        }
+    }
+    Agreement::NoAcknowledgement
+}
+
+fn exchange<'a, 'b>(
+    uses: &'a mut BTreeMap<&'b str, Exchange>,
+    transaction: &'b str,
+) -> &'a mut Exchange {
+    uses.entry(transaction).or_insert_with(|| Exchange {
+        transaction: transaction.to_owned(),
+        request_digest: None,
+        result_digest: None,
+        rows: None,
+        acknowledged: false,
+    })
+}
