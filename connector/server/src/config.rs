@@ -36,6 +36,8 @@ pub struct Config {
     pub limits: Limits,
     /// Requests evaluated at once.
     pub concurrency: usize,
+    /// Where metrics are told, to whoever can connect; nowhere without it.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Paths of the key material.
@@ -117,6 +119,8 @@ struct RawConfig {
     policies: PathBuf,
     #[serde(default = "default_peers")]
     peers: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    metrics: Option<String>,
     identity: RawIdentity,
     #[serde(default)]
     limits: RawLimits,
@@ -181,15 +185,11 @@ impl Config {
         Ok(Self {
             participant: identifier(&raw.participant).map_err(|p| wrong("participant", p))?,
             dataset: identifier(&raw.dataset).map_err(|p| wrong("dataset", p))?,
-            listen: raw.listen.parse().map_err(|_| {
-                wrong(
-                    "listen",
-                    format!(
-                        "is `{}`, expected an address and port such as `0.0.0.0:7443`",
-                        raw.listen
-                    ),
-                )
-            })?,
+            listen: address(&raw.listen).map_err(|p| wrong("listen", p))?,
+            metrics: match &raw.metrics {
+                Some(text) => Some(address(text).map_err(|p| wrong("metrics", p))?),
+                None => None,
+            },
             public_url: url(&raw.public_url).map_err(|p| wrong("public_url", p))?,
             store: folder.join(raw.store),
             policies: folder.join(raw.policies),
@@ -229,6 +229,11 @@ impl Config {
     pub fn policy_files(&self) -> Result<Vec<PathBuf>, ConfigError> {
         files(&self.policies, &["ttl", "jsonld"])
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("is `{text}`, expected an address and port such as `0.0.0.0:7443`"))
 }
 
 impl RawLimits {
@@ -327,6 +332,9 @@ dataset = {dataset:?}
 # Where we listen (gRPC and HTTP on one TLS port), and how others reach us.
 listen = {listen:?}
 public_url = {public_url:?}
+
+# Where counts and times are told to your monitoring, in the OpenMetrics format, without a password: your own network only.
+# metrics = "127.0.0.1:9464"
 
 # Folders, seen from this file.
 store = "twin"

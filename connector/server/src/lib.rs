@@ -9,6 +9,7 @@ pub mod config;
 mod demo;
 pub mod grpc;
 pub mod http;
+pub mod metrics;
 pub mod peers;
 pub mod runtime;
 pub mod serve;

@@ -32,6 +32,11 @@ impl Threads {
             busy: Arc::default(),
         }
     }
+
+    /// How many jobs run now.
+    pub fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
 }
 
 impl Workers for Threads {

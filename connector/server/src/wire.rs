@@ -3,6 +3,7 @@
 use crate::cli::Failure;
 use crate::config::{Config, PeerFile};
 use crate::http::HttpSettings;
+use crate::metrics::Metrics;
 use crate::peers::Remote;
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
@@ -39,6 +40,7 @@ pub struct Node {
     registry: Arc<Registry>,
     policies: Arc<Policies>,
     remote: Arc<Remote>,
+    metrics: Arc<Metrics>,
 }
 
 /// The policies in force.
@@ -86,13 +88,17 @@ impl Node {
             FederationLimits::default(),
         );
         let receipts = Receipts::open(Arc::new(store.journal()), Arc::clone(&identity))?;
+        let threads = Arc::clone(&workers);
+        let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {
+            threads.busy()
+        });
         let connector = Connector {
             participant: config.participant.clone(),
             authenticator: Arc::new(TokenAuthenticator::new(Arc::clone(&registry))),
             policies: Arc::clone(&policies) as _,
             twin: store,
             federation: Arc::new(federation),
-            use_log: Arc::new(receipts),
+            use_log: metrics.counting(Arc::new(receipts)),
             clock,
             workers,
             limits: config.limits,
@@ -104,6 +110,7 @@ impl Node {
             registry,
             policies,
             remote,
+            metrics: Arc::new(metrics),
         })
     }
 
@@ -175,6 +182,10 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
     let settings = HttpSettings::new(with_port(&public_url, address));
     let ready = Arc::clone(&settings.ready);
     let service = node.service(settings);
+    if let Some(address) = node.config.metrics {
+        let address = Arc::clone(&node.metrics).serve(address).await?;
+        tracing::info!(%address, "telling metrics");
+    }
     warn_of_expiry(&node.identity);
     let end = stop_signal(Arc::clone(&node))?;
     announce(&participant, address)?;
