@@ -179,9 +179,9 @@ fn generalise(literal: &Literal, side: Decimal) -> Option<Literal> {
             .bounding_rect()
     }))
     .ok()??;
-    let centre = envelope.center();
-    let x = cell(centre.x, side)?;
-    let y = cell(centre.y, side)?;
+    let (low, high) = (envelope.min(), envelope.max());
+    let x = cell(low.x, high.x, side)?;
+    let y = cell(low.y, high.y, side)?;
     Some(Literal::new_typed_literal(
         format!("{system}POINT({x} {y})"),
         WKT,
@@ -201,12 +201,19 @@ fn nesting(shape: &str) -> usize {
     deepest
 }
 
-/// The middle of the cell that the coordinate is in.
-fn cell(coordinate: f64, side: Decimal) -> Option<Decimal> {
+/// The middle of the cell that the middle between two coordinates is in. Exact: what is on an edge stays there.
+fn cell(low: f64, high: f64, side: Decimal) -> Option<Decimal> {
     let side = parts(side).checked_abs()?;
-    let coordinate = parts(Decimal::try_from(Double::from(coordinate)).ok()?);
-    let corner = coordinate.checked_sub(coordinate.checked_rem_euclid(side)?)?;
+    let twice = coordinate(low)?.checked_add(coordinate(high)?)?;
+    let corner = twice.checked_sub(twice.checked_rem_euclid(side.checked_mul(2)?)?)? / 2;
     Some(of_parts(corner.checked_add(side / 2)?))
+}
+
+/// The decimal that was written, in whole parts: a double is next to it, perhaps in another cell.
+fn coordinate(value: f64) -> Option<i128> {
+    let written = value.to_string().parse::<Decimal>();
+    let near = || Decimal::try_from(Double::from(value));
+    Some(parts(written.ok().or_else(|| near().ok())?))
 }
 
 #[cfg(test)]

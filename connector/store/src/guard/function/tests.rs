@@ -123,6 +123,13 @@ fn geometries_become_the_middle_of_a_cell() {
         &Function::Generalise(of("0.1")),
         &[
             ("POINT(4.35 52.01)", "wkt", wkt("POINT(4.35 52.05)")),
+            // On edges, which doubles miss.
+            ("POINT(1.9 2.3)", "wkt", wkt("POINT(1.95 2.35)")),
+            (
+                "LINESTRING(0.1 -0.3, 0.3 -0.1)",
+                "wkt",
+                wkt("POINT(0.25 -0.15)"),
+            ),
             ("POINT (-0.01 0)", "wkt", wkt("POINT(-0.05 0.05)")),
             (
                 "<http://www.opengis.net/def/crs/EPSG/0/4258> POLYGON((0 0, 1 0, 1 0.5, 0 0))",
