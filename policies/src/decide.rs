@@ -10,7 +10,8 @@ pub use explain::{Explanation, RuleExplanation};
 use crate::error::{Place, PolicyError};
 use crate::model::{Policy, PolicyKind, Rule, RuleKind};
 use crate::parse::hash::digest;
-use crate::{Ask, Denied, Permit, PurposeHierarchy, Truth};
+use crate::permit::{Outlook, Terms};
+use crate::{Ask, Denied, NewWorld, Permit, PurposeHierarchy, Truth, World};
 use oxrdf::NamedNode;
 use shown::Shown;
 use std::collections::BTreeSet;
@@ -65,6 +66,14 @@ impl PolicySet {
         })
     }
 
+    /// Decides what the caller may see or change in a world in which nothing has happened yet and no incident is declared.
+    ///
+    /// # Errors
+    /// As [`PolicySet::decide_in`].
+    pub fn decide(&self, ask: &Ask) -> Result<Permit, Denied> {
+        self.decide_in(ask, &NewWorld)
+    }
+
     /// Decides what the caller may see or change.
     ///
     /// A permission is active if its action includes the action asked for, its assignees include the participant, and
@@ -76,8 +85,24 @@ impl PolicySet {
     /// Decisions that show the same by the same selectors have equal guards.
     ///
     /// # Errors
-    /// [`Denied`] where nothing is left.
-    pub fn decide(&self, ask: &Ask) -> Result<Permit, Denied> {
+    /// [`Denied`] where nothing is left, and where the organisation left a duty undone past its deadline.
+    pub fn decide_in(&self, ask: &Ask, world: &dyn World) -> Result<Permit, Denied> {
+        let denied = Denied {
+            participant: ask.participant.clone(),
+            action: ask.action.clone(),
+            purpose: ask.purpose.clone(),
+            policies: Vec::new(),
+            outlook: Box::default(),
+        };
+        if world.has_violations(&ask.participant) {
+            return Err(Denied {
+                outlook: Box::new(Outlook {
+                    has_violations: true,
+                    ..Outlook::default()
+                }),
+                ..denied
+            });
+        }
         let mut shown = Shown::new(ask);
         let (mut deciding, mut against) = (BTreeSet::new(), BTreeSet::new());
         for (policy, rule) in self.rules() {
@@ -93,18 +118,17 @@ impl PolicySet {
         let guard = shown.guard();
         if guard.is_nothing() {
             return Err(Denied {
-                participant: ask.participant.clone(),
-                action: ask.action.clone(),
-                purpose: ask.purpose.clone(),
                 policies: against.into_iter().cloned().collect(),
+                ..denied
             });
         }
-        Ok(Permit::new(
+        Ok(Permit {
             guard,
-            ask.action.clone(),
-            deciding.into_iter().cloned().collect(),
-            self.version.clone(),
-        ))
+            action: ask.action.clone(),
+            policies: deciding.into_iter().cloned().collect(),
+            version: self.version.clone(),
+            terms: Terms::default(),
+        })
     }
 
     /// Tells of every rule whether it is active for the request, and why.

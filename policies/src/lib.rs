@@ -28,11 +28,11 @@ pub use guard::{
 };
 pub use model::{Policy, PolicyKind, Rule, RuleKind};
 pub use oxrdfio::RdfFormat;
-pub use permit::{Ask, Denied, Permit};
+pub use permit::{Ask, Basis, BreakGlass, Charge, Debtor, Denied, Obligation, Outlook, Permit};
 pub use purpose::PurposeHierarchy;
 pub use stock::owner_policy;
 pub use truth::Truth;
-pub use world::{Counter, Incident, NewWorld, Usage, World};
+pub use world::{Claimed, Claims, Counter, Incident, NewWorld, Usage, World};
 
 /// The ODRL profile that declares what policies here use beyond ODRL, as Turtle.
 pub const PROFILE_TURTLE: &str = include_str!("../profiles/twinlink.ttl");

@@ -16,6 +16,17 @@ pub mod tl {
         PROPERTY = "property",
         ROLE = "role",
         SHAPE = "shape",
+        // Policies: rules that wait for an incident, duties after use, grounds
+        BREAK_GLASS = "breakGlass",
+        BREAK_GLASS_FOR = "breakGlassFor",
+        LEGAL_BASIS = "legalBasis",
+        NEEDS_LEGAL_BASIS = "needsLegalBasis",
+        NEVER_OVERRIDDEN = "neverOverridden",
+        REPORT_USE = "reportUse",
+        REVIEW = "review",
+        // Roles and purposes: who may state which purpose, and when
+        MAY_STATE = "mayState",
+        REQUIRES_INCIDENT = "requiresIncident",
         // Policies: left operands of refinements that ask for statistics
         DIMENSION = "dimension",
         MEASURE = "measure",
@@ -226,6 +237,7 @@ mod tests {
             tl::CLASS,
             tl::DIMENSION,
             tl::GRAPH,
+            tl::LEGAL_BASIS,
             tl::MEASURE,
             tl::MEASURE_KIND,
             tl::MINIMUM_GROUP_SIZE,
