@@ -1,5 +1,8 @@
 //! Ways in which stores have told of what they hide, one test each: `connector/ARCHITECTURE.md` has the list.
 
+mod asked;
+mod changed;
+
 use crate::support::{
     Collected, all, ask, budget, class, graph, parse, property, rows, store, update, update_as,
     visible, without,

@@ -45,7 +45,7 @@ const MORE: &[&str] = &[
     "SELECT * { ?x a qb:Observation ; tl:count ?n OPTIONAL { ?x tl:measured ?m } }",
     "SELECT * { ?s ?p ?o FILTER(STRSTARTS(STR(?s), 'urn:pseudonym:')) }",
     "SELECT * { ?s :p1 ?o . ?o :p2 ?x FILTER(isIRI(?o)) }",
-    "SELECT ?o { ?s :size ?o } ORDER BY ?o LIMIT 3",
+    "SELECT (STR(?o) AS ?x) { ?s :size ?o } ORDER BY STR(?o) LIMIT 3",
     "SELECT * FROM :g1 FROM :g2 { ?s ?p ?o }",
     "SELECT * { :s1 :p2 ?x . VALUES ?y { :s2 5 } }",
 ];
@@ -303,7 +303,8 @@ fn check(quads: &[Quad], guard: &Guard, parts: usize) -> Result<usize, TestCaseE
         let copy = copies
             .entry(key)
             .or_insert_with(|| oxigraph(&naive.materialise(guard, &names)));
-        let shape = &prefixed(shape);
+        // The evaluator's order of numbers and other literals together is none, and sorts may panic for that.
+        let shape = &prefixed(&shape.replace("ORDER BY ?o", "ORDER BY STR(?o)"));
         // The copy's FROM with several graphs gives a triple as often as it is there.
         if shape.contains("FROM :g1 FROM :g2") {
             let merged = of_graphs(copy, &["g1", "g2"]);
@@ -313,11 +314,6 @@ fn check(quads: &[Quad], guard: &Guard, parts: usize) -> Result<usize, TestCaseE
         }
         let expected = oracle_rows(copy, shape);
         answered += usize::from(!expected.is_empty());
-        if shape.contains("LIMIT") {
-            // Of equal values any may stand on the page; the values themselves are told.
-            prop_assert_eq!(rows(&twin, guard, shape).len(), expected.len(), "{}", shape);
-            continue;
-        }
         prop_assert_eq!(rows(&twin, guard, shape), expected, "{}", shape);
     }
     Ok(answered)
