@@ -3,12 +3,17 @@
 //! The profile is closed: a policy is published only if every statement about it is understood. What is not enforced
 //! is refused here, by name, and never dropped.
 
+mod area;
 mod constraint;
 pub(crate) mod document;
 pub(crate) mod hash;
 mod overlap;
+mod pattern;
 pub(crate) mod reader;
+mod refinement;
 mod rule;
+mod shape;
+mod statistic;
 mod target;
 mod transform;
 

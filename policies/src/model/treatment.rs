@@ -45,10 +45,3 @@ pub(crate) struct Figures {
     pub(crate) measure: Option<Measure>,
     pub(crate) minimum: u32,
 }
-
-impl Treatment {
-    /// Whether statements are shown as they are.
-    pub(crate) fn is_none(&self) -> bool {
-        self.steps.is_empty() && self.delay.is_none()
-    }
-}

@@ -8,7 +8,7 @@ use oxrdf::vocab::{rdf, rdfs};
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term, Triple};
 use std::collections::HashSet;
 use std::fmt::Display;
-use twinlink_vocab::{dcterms, odrl, tl};
+use twinlink_vocab::{dcterms, odrl, sh, tl};
 
 pub(crate) struct Reader<'a> {
     document: &'a Document,
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
         values
     }
 
-    fn list(&mut self, head: &Term) -> Option<Vec<Term>> {
+    pub(crate) fn list(&mut self, head: &Term) -> Option<Vec<Term>> {
         let mut items = Vec::new();
         let mut next = head.clone();
         let mut cells = HashSet::new();
@@ -292,6 +292,9 @@ impl<'a> Reader<'a> {
 }
 
 fn advice(property: &NamedNode) -> &'static str {
+    if property.as_str().starts_with(sh::NAMESPACE) {
+        return "this part of SHACL is not compiled here";
+    }
     match property.as_str().strip_prefix(odrl::NAMESPACE) {
         Some("duty" | "obligation" | "remedy" | "consequence") => {
             "only permissions and prohibitions are enforced, no duties"

@@ -1,15 +1,22 @@
 //! Reads what a rule is about: a dataset, or an asset collection that refines one.
 
-use super::{MOST_SELECTORS, reader::Reader};
-use crate::guard::{GraphNameKey, Selector};
+use super::pattern::polarity::Side;
+use super::refinement::Refinement;
+use super::statistic::Draft;
+use super::{MOST_SELECTORS, area, pattern, reader::Reader, shape};
+use crate::guard::{End, GraphNameKey, Named, NodePattern, Selector};
 use crate::model::{RuleKind, Target};
 use oxrdf::vocab::rdf;
-use oxrdf::{NamedNode, NamedOrBlankNode, Term};
+use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
 use twinlink_vocab::{odrl, tl};
+
+/// What a dataset is refined by.
+const REFINEMENTS: &str = "a dataset is refined by tl:graph, tl:property, tl:class, tl:shape, tl:pattern, tl:area, \
+     tl:named, and for statistics by tl:dimension, tl:measure, tl:measureKind, tl:minimumGroupSize";
 
 /// A dataset's IRI, or a node with `odrl:source` and refinements, all of which must hold:
 /// <https://www.w3.org/TR/odrl-model/#constraint-refinement>.
-pub(super) fn target(reader: &mut Reader<'_>, term: &Term, _kind: RuleKind) -> Option<Target> {
+pub(super) fn target(reader: &mut Reader<'_>, term: &Term, kind: RuleKind) -> Option<Target> {
     let node = reader.node(term, "odrl:target")?;
     let is_collection = !reader.values(&node, odrl::SOURCE).is_empty()
         || !reader.values(&node, odrl::REFINEMENT).is_empty();
@@ -19,11 +26,15 @@ pub(super) fn target(reader: &mut Reader<'_>, term: &Term, _kind: RuleKind) -> O
             selectors: vec![Selector::default()],
             figures: None,
         }),
-        collection => refined(reader, &collection),
+        collection => refined(reader, &collection, kind),
     }
 }
 
-fn refined(reader: &mut Reader<'_>, collection: &NamedOrBlankNode) -> Option<Target> {
+fn refined(
+    reader: &mut Reader<'_>,
+    collection: &NamedOrBlankNode,
+    kind: RuleKind,
+) -> Option<Target> {
     reader.understand(
         collection,
         &[rdf::TYPE, odrl::UID, odrl::SOURCE, odrl::REFINEMENT],
@@ -32,117 +43,171 @@ fn refined(reader: &mut Reader<'_>, collection: &NamedOrBlankNode) -> Option<Tar
     let source = reader.exactly_one(collection, odrl::SOURCE)?;
     let dataset = reader.iri(&source, "odrl:source")?;
     let mut selectors = vec![Selector::default()];
+    let mut draft = Draft::default();
     for term in reader.values_or_list(collection, odrl::REFINEMENT) {
-        let (dimension, values) = refinement(reader, &term)?;
-        if selectors.iter().any(|selector| dimension.is_set(selector)) {
+        let refinement = Refinement::read(reader, &term)?;
+        reader.needs_profile(&refinement.left);
+        if draft.takes(&refinement.left) {
+            draft.read(reader, &refinement)?;
+            continue;
+        }
+        let conditions = conditions(reader, &refinement, kind)?;
+        let is_set = |condition: &Condition| selectors.iter().any(|one| condition.is_set(one));
+        if conditions.iter().any(is_set) {
             reader.malformed(format_args!(
                 "two refinements on {} cannot be combined: use one with odrl:isAnyOf",
-                dimension.left_operand()
+                refinement.left
             ));
             return None;
         }
-        if selectors.len() * values.len() > MOST_SELECTORS {
+        if selectors.len() * conditions.len() > MOST_SELECTORS {
             reader.too_many("combinations of refinements", MOST_SELECTORS);
             return None;
         }
         selectors = selectors
             .iter()
-            .flat_map(|selector| values.iter().map(|value| dimension.set(selector, value)))
+            .flat_map(|selector| conditions.iter().map(|one| one.narrow(selector)))
             .collect();
     }
     selectors.sort();
     selectors.dedup();
+    let figures = draft.finish(reader, collection, kind, selectors.len())?;
     Some(Target {
         dataset,
         selectors,
-        figures: None,
+        figures,
     })
 }
 
-#[derive(Clone, Copy)]
-enum Dimension {
-    Graph,
-    Property,
-    Class,
+/// What one right operand asks of a quad.
+enum Condition {
+    Graph(GraphNameKey),
+    Property(NamedNode),
+    Class(NamedNode),
+    Nodes(NodePattern),
+    Named(Named),
 }
 
-impl Dimension {
-    fn left_operand(self) -> oxrdf::NamedNodeRef<'static> {
+impl Condition {
+    /// Whether the selector asks something of the kind already, so that both cannot be asked. Sets of nodes can.
+    fn is_set(&self, selector: &Selector) -> bool {
         match self {
-            Self::Graph => tl::GRAPH,
-            Self::Property => tl::PROPERTY,
-            Self::Class => tl::CLASS,
+            Self::Graph(_) => selector.graph.is_some(),
+            Self::Property(_) => selector.property.is_some(),
+            Self::Class(_) => selector.class.is_some(),
+            Self::Nodes(_) => false,
+            Self::Named(_) => selector.named.is_some(),
         }
     }
 
-    fn is_set(self, selector: &Selector) -> bool {
-        match self {
-            Self::Graph => selector.graph.is_some(),
-            Self::Property => selector.property.is_some(),
-            Self::Class => selector.class.is_some(),
-        }
-    }
-
-    fn set(self, selector: &Selector, value: &NamedNode) -> Selector {
+    fn narrow(&self, selector: &Selector) -> Selector {
         let mut selector = selector.clone();
         match self {
-            Self::Graph if *value == tl::DEFAULT_GRAPH => {
-                selector.graph = Some(GraphNameKey::Default);
+            Self::Graph(graph) => selector.graph = Some(graph.clone()),
+            Self::Property(property) => selector.property = Some(property.clone()),
+            Self::Class(class) => selector.class = Some(class.clone()),
+            Self::Nodes(nodes) => {
+                let nodes = match &selector.nodes {
+                    Some(known) => pattern::both(known, nodes),
+                    None => nodes.clone(),
+                };
+                selector.nodes = Some(nodes);
             }
-            Self::Graph => selector.graph = Some(GraphNameKey::Named(value.clone())),
-            Self::Property => selector.property = Some(value.clone()),
-            Self::Class => selector.class = Some(value.clone()),
+            Self::Named(named) => selector.named = Some(*named),
         }
         selector
     }
 }
 
-fn refinement(reader: &mut Reader<'_>, term: &Term) -> Option<(Dimension, Vec<NamedNode>)> {
-    let node = reader.node(term, "odrl:refinement")?;
-    reader.understand(
-        &node,
-        &[
-            rdf::TYPE,
-            odrl::UID,
-            odrl::LEFT_OPERAND,
-            odrl::OPERATOR,
-            odrl::RIGHT_OPERAND,
-        ],
-    );
-    reader.check_types(&node, &[odrl::CONSTRAINT_CLASS]);
-    let left = reader.exactly_one(&node, odrl::LEFT_OPERAND)?;
-    let left = reader.iri(&left, "odrl:leftOperand")?;
-    let dimension = match left.as_ref() {
-        tl::GRAPH => Dimension::Graph,
-        tl::PROPERTY => Dimension::Property,
-        tl::CLASS => Dimension::Class,
-        _ => {
-            reader.unsupported(
-                &left,
-                "a dataset is refined by tl:graph, tl:property or tl:class",
-            );
-            return None;
-        }
-    };
-    reader.needs_profile(&left);
-    let operator = reader.exactly_one(&node, odrl::OPERATOR)?;
-    let operator = reader.iri(&operator, "odrl:operator")?;
-    let values = reader.values_or_list(&node, odrl::RIGHT_OPERAND);
-    let values = reader.iris(&values, "odrl:rightOperand")?;
-    let several = match operator.as_ref() {
-        odrl::EQ => false,
-        odrl::IS_ANY_OF => true,
-        _ => {
-            reader.unsupported(&operator, "refinements use odrl:eq or odrl:isAnyOf");
-            return None;
-        }
-    };
-    if values.is_empty() || (values.len() > 1 && !several) {
-        reader.malformed(format_args!(
-            "{left} with {operator} has {} right operands",
-            values.len()
-        ));
-        return None;
+/// What a permission cannot evaluate it does not select; a prohibition does.
+fn side(kind: RuleKind) -> Side {
+    match kind {
+        RuleKind::Permission => Side::Under,
+        RuleKind::Prohibition => Side::Over,
     }
-    Some((dimension, values))
+}
+
+fn conditions(
+    reader: &mut Reader<'_>,
+    refinement: &Refinement,
+    kind: RuleKind,
+) -> Option<Vec<Condition>> {
+    let named = |reader: &mut Reader<'_>, condition: fn(NamedNode) -> Condition| {
+        let values = refinement.any_of(reader)?;
+        let names = reader.iris(values, "odrl:rightOperand")?;
+        Some(names.into_iter().map(condition).collect())
+    };
+    match refinement.left.as_ref() {
+        tl::GRAPH => named(reader, |name| {
+            Condition::Graph(match name == tl::DEFAULT_GRAPH {
+                true => GraphNameKey::Default,
+                false => GraphNameKey::Named(name),
+            })
+        }),
+        tl::PROPERTY => named(reader, Condition::Property),
+        tl::CLASS => named(reader, Condition::Class),
+        tl::NAMED => relation(reader, refinement, kind).map(|one| vec![Condition::Named(one)]),
+        _ => {
+            let nodes = node_patterns(reader, refinement, side(kind))?;
+            Some(nodes.into_iter().map(Condition::Nodes).collect())
+        }
+    }
+}
+
+/// The nodes that a refinement by shape, pattern or area selects, for each right operand.
+pub(super) fn node_patterns(
+    reader: &mut Reader<'_>,
+    refinement: &Refinement,
+    side: Side,
+) -> Option<Vec<NodePattern>> {
+    let compile = match refinement.left.as_ref() {
+        tl::SHAPE => shape::shape,
+        tl::PATTERN => pattern::pattern,
+        tl::AREA => area::area,
+        _ => {
+            reader.unsupported(&refinement.left, REFINEMENTS);
+            return None;
+        }
+    };
+    let values = refinement.any_of(reader)?;
+    values
+        .iter()
+        .map(|value| compile(reader, value, side))
+        .collect()
+}
+
+/// A permission shows what the question names; a prohibition withholds what it does not. The other two would show to
+/// those who ask without a name what they hide from those who know one.
+fn relation(reader: &mut Reader<'_>, refinement: &Refinement, kind: RuleKind) -> Option<Named> {
+    let (operator, is_negated, advice) = match kind {
+        RuleKind::Permission => (
+            odrl::EQ,
+            false,
+            "odrl:eq in a permission: it shows what the question names",
+        ),
+        RuleKind::Prohibition => (
+            odrl::NEQ,
+            true,
+            "odrl:neq in a prohibition: it withholds what the question does not name",
+        ),
+    };
+    if !refinement.is_with(operator) {
+        return refinement.other_operator(reader, advice);
+    }
+    let value = refinement.one(reader, operator.into_owned())?;
+    let value = reader.iri(value, tl::NAMED)?;
+    let end = match value.as_ref() {
+        tl::SUBJECT => End::Subject,
+        tl::OBJECT => End::Object,
+        _ => return refinement.not(reader, "tl:Subject or tl:Object"),
+    };
+    Some(Named { end, is_negated })
+}
+
+/// The terms that a duty is about, in `odrl:target` of it.
+pub(super) fn is_dataset(reader: &Reader<'_>, node: &NamedOrBlankNode) -> bool {
+    let about: [NamedNodeRef<'_>; 2] = [odrl::SOURCE, odrl::REFINEMENT];
+    about
+        .iter()
+        .all(|property| reader.values(node, *property).is_empty())
 }
