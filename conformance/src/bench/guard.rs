@@ -1,12 +1,15 @@
 //! What policy enforcement costs: our guarded view against oxigraph's in-memory store without any guard.
 //!
 //! Same quads, same questions, same run, turn by turn. Both drain the same evaluator, so what is compared is the
-//! store beneath it. Every guarded answer is compared with oxigraph's over a copy without the withheld quads.
+//! store beneath it. Every guarded answer is compared with oxigraph's over a copy without the withheld quads, and with
+//! the changed ones. From [`ALONE`] quads on there is no memory for two stores: ours is measured alone.
 
+mod cases;
 mod city;
 mod shapes;
 
 use crate::library::Fault;
+use cases::Case;
 use city::CITY;
 use oxigraph::sparql::{QueryResults as OxigraphResults, SparqlEvaluator};
 use oxigraph::store::Store;
@@ -18,74 +21,100 @@ use std::fmt::Display;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 use std::time::{Duration, Instant};
 use twinlink_core::Budget;
-use twinlink_policy::{Guard, Selector};
-use twinlink_store::Snapshot;
+use twinlink_policy::Guard;
+use twinlink_store::{EvaluationOptions, Snapshot};
 
 /// Turns of each question; the median counts.
 const ROUNDS: usize = 7;
 /// Quick questions are asked so often in a turn that it takes about this long.
 const TURN: Duration = Duration::from_millis(20);
 /// The geometric mean of the ratios must not exceed this.
-const RATIO: f64 = 1.0;
+const RATIO: f64 = 0.8;
+/// A quad must not take more bytes of memory than this.
+const BYTES: f64 = 150.0;
+/// From so many quads on oxigraph's side is skipped.
+const ALONE: usize = 4_000_000;
+/// Made up as the city is.
+const PSEUDONYM_KEY: [u8; 32] = *b"the key of the city of benchmark";
 
 /// Measures with so many quads.
 pub(super) fn run(quads: usize) -> Result<Value, Fault> {
     let before = resident()?;
     let started = Instant::now();
-    let snapshot = Snapshot::of(city::quads(quads)).map_err(fault)?;
+    let options = EvaluationOptions::default().with_pseudonym_key(&PSEUDONYM_KEY);
+    let snapshot = Snapshot::of(city::quads(quads))
+        .map_err(fault)?
+        .with_options(&options);
     let built = started.elapsed();
     let ours = resident()?.saturating_sub(before);
-    let before = resident()?;
-    let started = Instant::now();
-    let store = oxigraph(city::quads(quads))?;
-    let oxigraph_built = started.elapsed();
-    let theirs = resident()?.saturating_sub(before);
+    let theirs = if quads < ALONE {
+        let before = resident()?;
+        let started = Instant::now();
+        let store = oxigraph(city::quads(quads))?;
+        let built = started.elapsed();
+        Some((store, built, resident()?.saturating_sub(before)))
+    } else {
+        None
+    };
 
     let mut guards = Vec::new();
-    let variants: [(&str, Vec<Selector>); 3] = [
-        (
-            "one property and one graph prohibited",
-            vec![city::citizen_number(), city::police()],
-        ),
-        ("one class prohibited", vec![city::persons()]),
-        ("nothing prohibited", Vec::new()),
-    ];
     let mut ok = true;
-    for (name, prohibited) in variants {
-        let guard = Guard::new(vec![Selector::default()], prohibited.clone());
-        let copy =
-            oxigraph(city::quads(quads).filter(|quad| !city::is_withheld(quad, &prohibited)))?;
-        let figures = compare(&snapshot, &guard, &store, &copy)?;
-        ok &= figures.ratio <= RATIO;
+    for case in cases::all()? {
+        let before = resident()?;
+        let started = Instant::now();
+        drop(snapshot.view(&case.guard, &budget()).map_err(fault)?);
+        let compiled = started.elapsed();
+        let grown = resident()?.saturating_sub(before);
+        let figures = match &theirs {
+            Some((store, ..)) => {
+                let copy = copy(&snapshot, &case, quads)?;
+                compare(&snapshot, &case.guard, store, &copy)?
+            }
+            None => alone(&snapshot, &case.guard)?,
+        };
+        ok &= figures.ratio.is_none_or(|ratio| ratio <= RATIO);
         guards.push(json!({
-            "guard": name,
+            "guard": case.name,
             "geometric_mean_ratio": figures.ratio,
+            "first_view_ms": compiled.as_secs_f64() * 1000.0,
+            "first_view_bytes": grown,
             "shapes": figures.shapes,
         }));
     }
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let per_quad = |bytes: usize| bytes as f64 / quads as f64;
+    ok &= per_quad(ours) <= BYTES;
     Ok(json!({
         "quads": quads,
         "ratio_bound": RATIO,
+        "bytes_per_quad_bound": BYTES,
+        "oxigraph": if theirs.is_some() { "measured" } else { "skipped: too many quads for two stores" },
         "memory": {
             "bytes_per_quad": per_quad(ours),
             "counted_bytes_per_quad": per_quad(snapshot.bytes()),
-            "oxigraph_bytes_per_quad": per_quad(theirs),
+            "oxigraph_bytes_per_quad": theirs.as_ref().map(|(.., bytes)| per_quad(*bytes)),
         },
-        "build": { "seconds": built.as_secs_f64(), "oxigraph_seconds": oxigraph_built.as_secs_f64() },
+        "build": {
+            "seconds": built.as_secs_f64(),
+            "oxigraph_seconds": theirs.as_ref().map(|(_, built, _)| built.as_secs_f64()),
+        },
         "microseconds": hidden(&snapshot)?,
         "guards": guards,
         "ok": ok,
     }))
 }
 
+/// What the guard should show.
+fn copy(snapshot: &Snapshot, case: &Case, quads: usize) -> Result<Store, Fault> {
+    match case.is_withheld {
+        Some(is_withheld) => oxigraph(city::quads(quads).filter(|quad| !is_withheld(quad))),
+        None => oxigraph(snapshot.quads(&case.guard, &budget()).map_err(fault)?),
+    }
+}
+
 /// What is hidden as a whole must cost no more time than what is not there. Microseconds, measured in turn.
 fn hidden(snapshot: &Snapshot) -> Result<Value, Fault> {
-    let guard = Guard::new(
-        vec![Selector::default()],
-        vec![city::citizen_number(), city::police()],
-    );
+    let guard = cases::whole();
     let pairs = [
         (
             "property",
@@ -124,8 +153,27 @@ fn hidden(snapshot: &Snapshot) -> Result<Value, Fault> {
 }
 
 struct Figures {
-    ratio: f64,
+    /// None where there is nothing to compare with.
+    ratio: Option<f64>,
     shapes: Vec<Value>,
+}
+
+/// Asks without oxigraph beside.
+fn alone(snapshot: &Snapshot, guard: &Guard) -> Result<Figures, Fault> {
+    let mut shapes = Vec::new();
+    for (name, text) in SHAPES {
+        let query = parse(text)?;
+        let (rows, _) = ask(snapshot, guard, &query)?;
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            times.push(clock(1, || drain(snapshot, guard, &query))?);
+        }
+        shapes.push(json!({ "shape": name, "rows": rows, "ms": median(times) }));
+    }
+    Ok(Figures {
+        ratio: None,
+        shapes,
+    })
 }
 
 /// Asks both in turn; our answers must be the copy's.
@@ -172,7 +220,10 @@ fn compare(
     }
     #[expect(clippy::cast_precision_loss, reason = "a few shapes")]
     let ratio = (logarithms / shapes.len() as f64).exp();
-    Ok(Figures { ratio, shapes })
+    Ok(Figures {
+        ratio: Some(ratio),
+        shapes,
+    })
 }
 
 fn parse(text: &str) -> Result<Query, Fault> {
@@ -189,6 +240,10 @@ fn oxigraph(quads: impl Iterator<Item = oxrdf::Quad>) -> Result<Store, Fault> {
     loader.load_quads(quads).map_err(fault)?;
     loader.commit().map_err(fault)?;
     Ok(store)
+}
+
+fn budget() -> Budget {
+    Budget::new(Instant::now() + Duration::from_secs(600), u64::MAX)
 }
 
 /// The number of rows, and a digest that does not depend on their order.
@@ -220,12 +275,9 @@ fn each(
     query: &Query,
     mut row: impl FnMut(spareval::QuerySolution),
 ) -> Result<(), Fault> {
-    let budget = Budget::new(Instant::now() + Duration::from_secs(600), u64::MAX);
     let evaluator = QueryEvaluator::new();
-    let results = evaluator
-        .prepare(query)
-        .execute(snapshot.view(guard, &budget).map_err(fault)?)
-        .map_err(fault)?;
+    let view = snapshot.view(guard, &budget()).map_err(fault)?;
+    let results = evaluator.prepare(query).execute(view).map_err(fault)?;
     if let QueryResults::Solutions(solutions) = results {
         for solution in solutions {
             row(solution.map_err(fault)?);

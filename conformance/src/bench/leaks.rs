@@ -99,7 +99,7 @@ const PAIRS: &[(&str, &str, &str, bool)] = &[
         "instances of a hidden class",
         "SELECT * { ?s a :Hidden }",
         "SELECT * { ?s a :Absent }",
-        false,
+        true,
     ),
 ];
 

@@ -20,6 +20,7 @@ use crate::index::Rows;
 use crate::run::{IdQuad, Range};
 use crate::snapshot::Snapshot;
 use overlay::Overlay;
+use rustc_hash::FxHashMap;
 use selector::IdSelector;
 use std::sync::{Arc, OnceLock};
 use twinlink_core::Budget;
@@ -28,12 +29,22 @@ use twinlink_policy::{Guard, Selector};
 /// A guard as ids of one snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct IdGuard {
-    permits: Vec<IdSelector>,
-    prohibitions: Vec<IdSelector>,
+    permits: Selectors,
+    prohibitions: Selectors,
     /// What is shown beside quads of the snapshot.
     overlay: Option<Overlay>,
     /// The named graphs that show at least one quad, ascending; found when first asked for.
     graphs: OnceLock<Vec<Id>>,
+}
+
+/// Selectors, and which of them can be about a predicate.
+#[derive(Debug, Default)]
+struct Selectors {
+    list: Vec<IdSelector>,
+    /// Those of any predicate.
+    of_any: Vec<usize>,
+    /// Those of one predicate, beside those of any.
+    of_one: FxHashMap<Id, Vec<usize>>,
 }
 
 /// What a store has for all its guards.
@@ -115,6 +126,7 @@ impl IdGuard {
                     IdSelector::new(selector, snapshot, names, budget).transpose()
                 })
                 .collect::<Result<Vec<_>, _>>()
+                .map(Selectors::new)
         };
         let mut compiled = Self {
             permits: compile(guard.permits())?,
@@ -130,7 +142,7 @@ impl IdGuard {
     /// Shows every quad.
     pub(crate) fn everything() -> Self {
         Self {
-            permits: vec![IdSelector::default()],
+            permits: Selectors::new(vec![IdSelector::default()]),
             ..Self::default()
         }
     }
@@ -151,7 +163,7 @@ impl IdGuard {
     /// Decides a pattern without looking at any row of the snapshot.
     pub(crate) fn decide(self: &Arc<Self>, pattern: Pattern) -> Decision {
         let mut prohibitions = Places::default();
-        for (place, selector) in self.prohibitions.iter().enumerate() {
+        for (place, selector) in self.prohibitions.about(pattern.p) {
             match selector.covers(pattern) {
                 Covers::All => return Decision::Denied,
                 Covers::Some => prohibitions.add(place),
@@ -159,7 +171,7 @@ impl IdGuard {
             }
         }
         let mut permits = Places::default();
-        for (place, selector) in self.permits.iter().enumerate() {
+        for (place, selector) in self.permits.about(pattern.p) {
             match selector.covers(pattern) {
                 Covers::All if prohibitions.is_empty() => return Decision::Allowed,
                 Covers::All => {
@@ -186,14 +198,12 @@ impl IdGuard {
 
     /// Whether the quad is visible as it is, should it be there.
     pub(crate) fn covers(&self, quad: IdQuad) -> bool {
-        self.permits.iter().any(|selector| selector.holds(quad)) && !self.withholds(quad)
+        self.permits.hold(quad) && !self.withholds(quad)
     }
 
     /// Whether a prohibition selects the quad.
     fn withholds(&self, quad: IdQuad) -> bool {
-        self.prohibitions
-            .iter()
-            .any(|selector| selector.holds(quad))
+        self.prohibitions.hold(quad)
     }
 
     /// Whether the quad, of ids of [`IdGuard::dictionary`], is shown though it is not there as such.
@@ -223,10 +233,7 @@ impl IdGuard {
     pub(crate) fn shows(self: &Arc<Self>, snapshot: &Snapshot, graph: Id) -> bool {
         match self.graphs.get() {
             Some(graphs) => graphs.binary_search(&graph).is_ok(),
-            None => {
-                self.shows_some(snapshot, graph)
-                    || self.added(graph_of(graph, None)).next().is_some()
-            }
+            None => self.shows_some(snapshot, graph) || self.added(graph_of(graph, None)).is_some(),
         }
     }
 
@@ -243,7 +250,8 @@ impl IdGuard {
         predicate: Option<Id>,
     ) -> impl Iterator<Item = IdQuad> + use<'a> {
         let pattern = graph_of(graph, predicate);
-        self.shown(snapshot, pattern).chain(self.added(pattern))
+        let added = self.added(pattern).into_iter().flatten();
+        self.shown(snapshot, pattern).chain(added)
     }
 
     /// All visible quads.
@@ -289,8 +297,8 @@ impl IdGuard {
     }
 
     /// The matches of a pattern that are shown though they are not there as such.
-    pub(crate) fn added(self: &Arc<Self>, pattern: Pattern) -> OverlayRows {
-        OverlayRows::new(self, &pattern.range())
+    pub(crate) fn added(self: &Arc<Self>, pattern: Pattern) -> Option<Box<OverlayRows>> {
+        OverlayRows::new(self, pattern)
     }
 }
 
@@ -300,6 +308,40 @@ fn graph_of(graph: Id, predicate: Option<Id>) -> Pattern {
         s: None,
         p: predicate,
         o: None,
+    }
+}
+
+impl Selectors {
+    fn new(list: Vec<IdSelector>) -> Self {
+        let mut selectors = Self::default();
+        for (place, selector) in list.iter().enumerate() {
+            match selector.property() {
+                Some(property) => selectors.of_one.entry(property).or_default().push(place),
+                None => selectors.of_any.push(place),
+            }
+        }
+        Self { list, ..selectors }
+    }
+
+    /// Those that can be about quads of the predicate, if one is given, with their places.
+    fn about(&self, predicate: Option<Id>) -> impl Iterator<Item = (usize, &IdSelector)> {
+        let (all, some) = match predicate {
+            None => (Some(self.list.iter().enumerate()), None),
+            Some(predicate) => {
+                let of_one = self.of_one.get(&predicate).into_iter().flatten();
+                let places = of_one.chain(&self.of_any);
+                let at = |place: &usize| Some((*place, self.list.get(*place)?));
+                (None, Some(places.filter_map(at)))
+            }
+        };
+        all.into_iter().flatten().chain(some.into_iter().flatten())
+    }
+
+    /// Whether one of them selects the quad.
+    fn hold(&self, quad: IdQuad) -> bool {
+        let [_, _, p, _] = quad;
+        self.about(Some(p))
+            .any(|(_, selector)| selector.holds(quad))
     }
 }
 
@@ -327,10 +369,10 @@ impl Residual {
     /// Whether a row of the pattern is visible.
     #[inline]
     pub(crate) fn shows(&self, quad: IdQuad) -> bool {
-        !self.prohibitions.hold(&self.guard.prohibitions, quad)
+        !self.prohibitions.hold(&self.guard.prohibitions.list, quad)
             && self
                 .permits
-                .is_none_or(|permits| permits.hold(&self.guard.permits, quad))
+                .is_none_or(|permits| permits.hold(&self.guard.permits.list, quad))
     }
 }
 

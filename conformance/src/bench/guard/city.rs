@@ -2,12 +2,11 @@
 
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{GraphName, Literal, NamedNode, NamedNodeRef, Quad, Term};
-use twinlink_policy::{GraphNameKey, Selector};
 
 /// Names of the city start with this.
 pub(super) const CITY: &str = "http://city.example/";
 /// Quads that one block makes.
-const BLOCK: usize = 3 * 7 + 2 * 6 + 6 + 6 + 5;
+const BLOCK: usize = 3 * 7 + 2 * 6 + 7 + 6 + 5;
 /// Districts; each has a graph for what its sensors measure.
 const DISTRICTS: usize = 40;
 /// Hydrants on one water main.
@@ -18,48 +17,15 @@ pub(super) fn quads(count: usize) -> impl Iterator<Item = Quad> {
     (0..count.div_ceil(BLOCK)).flat_map(block).take(count)
 }
 
-/// The registry's number of a person: hidden from most.
-pub(super) fn citizen_number() -> Selector {
-    Selector {
-        property: Some(name("citizenNumber")),
-        ..Selector::default()
-    }
+/// The year of a building.
+pub(super) fn built(number: usize) -> usize {
+    1850 + scatter(number + 1) / 11 % 175
 }
 
-/// The police's notes.
-pub(super) fn police() -> Selector {
-    Selector {
-        graph: Some(GraphNameKey::Named(name("graph/police"))),
-        ..Selector::default()
-    }
-}
-
-/// Everything about persons.
-pub(super) fn persons() -> Selector {
-    Selector {
-        class: Some(name("Person")),
-        ..Selector::default()
-    }
-}
-
-/// Whether the selectors above withhold a quad, told from the way the city is made.
-pub(super) fn is_withheld(quad: &Quad, selectors: &[Selector]) -> bool {
-    selectors.iter().any(|selector| {
-        let by_graph = selector
-            .graph
-            .as_ref()
-            .is_some_and(|graph| graph.to_graph_name() == quad.graph_name);
-        let by_property = selector
-            .property
-            .as_ref()
-            .is_some_and(|property| *property == quad.predicate);
-        let by_class = selector.class.is_some()
-            && quad
-                .subject
-                .to_string()
-                .starts_with("<http://city.example/person/");
-        by_graph || by_property || by_class
-    })
+/// Where a hydrant is, in hundredths.
+pub(super) fn position(number: usize) -> (usize, usize) {
+    let random = scatter(number + 3);
+    (random / 23 % 1_000, random / 29_000 % 1_000)
 }
 
 fn block(block: usize) -> impl Iterator<Item = Quad> {
@@ -95,7 +61,7 @@ fn building(number: usize, district: usize, quads: &mut Vec<Quad>) {
     at.say("label", Literal::new_simple_literal(label));
     at.say("district", name(&format!("district/{district}")));
     at.say("height", integer(3 + random / 7 % 60));
-    at.say("built", integer(1850 + random / 11 % 175));
+    at.say("built", integer(built(number)));
     at.say(
         "owner",
         name(&format!("person/{}", random / 13 % (number / 2 + 1))),
@@ -142,7 +108,7 @@ fn person(number: usize, blocks: usize, quads: &mut Vec<Quad>) {
     );
 }
 
-/// 6 quads, in the default graph.
+/// 7 quads, in the default graph.
 fn hydrant(number: usize, district: usize, quads: &mut Vec<Quad>) {
     let random = scatter(number + 3);
     let next = if number % MAIN == MAIN - 1 {
@@ -160,6 +126,20 @@ fn hydrant(number: usize, district: usize, quads: &mut Vec<Quad>) {
     at.say("pressure", decimal(200 + random % 700, 100));
     at.say("connectedTo", name(&format!("hydrant/{next}")));
     at.say("near", name(&format!("building/{}", number * 3)));
+    let (x, y) = position(number);
+    at.say(
+        "at",
+        Literal::new_typed_literal(
+            format!(
+                "POINT({}.{:02} {}.{:02})",
+                x / 100,
+                x % 100,
+                y / 100,
+                y % 100
+            ),
+            NamedNodeRef::new_unchecked("http://www.opengis.net/ont/geosparql#wktLiteral"),
+        ),
+    );
 }
 
 /// 6 quads, in its district's graph.
@@ -248,7 +228,7 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn name(local: &str) -> NamedNode {
+pub(super) fn name(local: &str) -> NamedNode {
     NamedNode::new_unchecked(format!("{CITY}{local}"))
 }
 

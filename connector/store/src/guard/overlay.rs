@@ -28,6 +28,8 @@ pub(crate) struct Overlay {
     /// The snapshot's, and the terms that were made.
     pub(super) dictionary: Dictionary,
     level: Level,
+    /// The predicates of its quads: a pattern with another one need not be sought.
+    predicates: FxHashSet<Id>,
     made_bytes: usize,
 }
 
@@ -44,8 +46,7 @@ pub(super) struct Making<'a> {
 /// Matches of a pattern in an overlay.
 #[derive(Debug)]
 pub(crate) struct OverlayRows {
-    /// None where there is no overlay.
-    guard: Option<Arc<IdGuard>>,
+    guard: Arc<IdGuard>,
     range: Range,
     places: std::ops::Range<usize>,
 }
@@ -111,12 +112,14 @@ impl Overlay {
         quads.dedup();
         quads.retain(|quad| !(base.covers(*quad) && snapshot.index.contains(*quad)));
         making.watch_memory()?;
+        let predicates = quads.iter().map(|[_, _, p, _]| *p).collect();
         let level = Level::new(&quads, []);
         making.watch_memory()?;
         Ok(Self {
             made_bytes: making.terms.made_bytes(),
             dictionary: making.terms.finish_apart(),
             level,
+            predicates,
         })
     }
 
@@ -300,33 +303,25 @@ fn suppress_below(least: u32, part: &IdPart, quads: &mut Vec<IdQuad>) {
 }
 
 impl OverlayRows {
-    /// The matches in the guard's overlay.
-    pub(super) fn new(guard: &Arc<IdGuard>, range: &Range) -> Self {
-        let places = guard
-            .overlay
-            .as_ref()
-            .map(|overlay| overlay.level.places(range.order, range.low, range.high));
-        let places = places.unwrap_or_default();
-        Self {
-            guard: (!places.is_empty()).then(|| Arc::clone(guard)),
-            range: *range,
+    /// The matches in the guard's overlay; none where there are none.
+    pub(super) fn new(guard: &Arc<IdGuard>, pattern: Pattern) -> Option<Box<Self>> {
+        let overlay = guard.overlay.as_ref()?;
+        if pattern
+            .p
+            .is_some_and(|predicate| !overlay.predicates.contains(&predicate))
+        {
+            return None;
+        }
+        let range = pattern.range();
+        let places = overlay.level.places(range.order, range.low, range.high);
+        if places.is_empty() {
+            return None;
+        }
+        Some(Box::new(Self {
+            guard: Arc::clone(guard),
+            range,
             places,
-        }
-    }
-
-    /// No matches.
-    pub(crate) fn none() -> Self {
-        let nothing = Pattern {
-            g: None,
-            s: None,
-            p: None,
-            o: None,
-        };
-        Self {
-            guard: None,
-            range: nothing.range(),
-            places: 0..0,
-        }
+        }))
     }
 
     /// At most how many are left.
@@ -340,7 +335,7 @@ impl Iterator for OverlayRows {
 
     #[inline]
     fn next(&mut self) -> Option<IdQuad> {
-        let overlay = self.guard.as_ref()?.overlay.as_ref()?;
+        let overlay = self.guard.overlay.as_ref()?;
         let rows = overlay.level.rows_at(self.range.order, self.places.clone());
         for row in rows {
             self.places.start += 1;

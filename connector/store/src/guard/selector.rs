@@ -97,6 +97,11 @@ impl IdSelector {
         Ok(Some(compiled))
     }
 
+    /// The predicate of all that it selects, if there is one.
+    pub(super) fn property(&self) -> Option<Id> {
+        self.property
+    }
+
     /// Whether it selects all, none or some matches of a pattern, without a look at any row.
     pub(super) fn covers(&self, pattern: Pattern) -> Covers {
         let graph = match (self.graph, pattern.g) {
@@ -110,6 +115,9 @@ impl IdSelector {
             (Some(_), None) => Covers::Some,
             (Some(wanted), Some(bound)) => Covers::all_or_none(wanted == bound),
         };
+        if graph == Covers::None || property == Covers::None {
+            return Covers::None;
+        }
         let class = self.class.as_ref().map_or(Covers::All, |class| {
             // Who matches `?s rdf:type class` is an instance.
             if (pattern.p, pattern.o) == (Some(class.rdf_type), Some(class.class)) {

@@ -22,7 +22,7 @@ pub(super) struct Scan<'a> {
     rows: Rows<'a>,
     residual: Option<Residual>,
     /// What the guard shows beside them.
-    added: OverlayRows,
+    added: Option<Box<OverlayRows>>,
     /// Parts of the pattern that are still to be scanned; none for most patterns.
     parts: Option<Parts<'a>>,
     state: Rc<State>,
@@ -52,7 +52,7 @@ impl<'a> Scan<'a> {
         Self {
             rows: Rows::none(),
             residual: None,
-            added: OverlayRows::none(),
+            added: None,
             parts: None,
             state: Rc::clone(&view.state),
             stopped: false,
@@ -97,7 +97,7 @@ impl<'a> Scan<'a> {
         let named = Pattern { g: None, ..pattern };
         // Where no named graph has a match, no triple comes twice.
         let is_mixed =
-            view.snapshot.index.size(&named.range()) > 0 || view.guard.added(named).most() > 0;
+            view.snapshot.index.size(&named.range()) > 0 || view.guard.added(named).is_some();
         Self::of_parts(
             view,
             vec![Part::Whole(named), Part::Whole(default)],
@@ -177,7 +177,7 @@ impl<'a> Scan<'a> {
             // What a split leaves comes before what is added to the whole.
             let is_split = matches!(&self.parts, Some(parts) if matches!(parts.left.last(), Some(Part::Shown(_))));
             if !is_split {
-                while let Some(quad) = self.added.next() {
+                while let Some(quad) = self.added.as_mut().and_then(|added| added.next()) {
                     if let Err(error) = self.state.watch.step() {
                         return Some(Err(error));
                     }
@@ -233,7 +233,10 @@ impl Iterator for Scan<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         match self.parts {
             Some(_) => (0, None),
-            None => (0, Some(self.rows.most() + self.added.most())),
+            None => {
+                let added = self.added.as_ref().map_or(0, |added| added.most());
+                (0, Some(self.rows.most() + added))
+            }
         }
     }
 }
