@@ -141,6 +141,11 @@ impl Growing {
         }
     }
 
+    /// Whether there are no new terms.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.new.ends.is_empty()
+    }
+
     /// Bytes of the new terms.
     pub(crate) fn made_bytes(&self) -> usize {
         self.new.texts.len() + 16 * self.new.ends.len()

@@ -82,8 +82,7 @@ impl<'a> Draft<'a> {
         add: &[Quad],
         names: &Names,
     ) -> Result<(), Refusal> {
-        let before = &self.state;
-        let mut growing = before.dictionary.grow();
+        let mut growing = self.state.dictionary.grow();
         let mut add = add
             .iter()
             .map(|quad| encode(&mut growing, quad))
@@ -91,12 +90,16 @@ impl<'a> Draft<'a> {
         add.sort_unstable();
         add.dedup();
         // The same state, in which the new terms have ids: guards are compiled to ids.
-        let before = before.next(
-            before.sequence(),
-            before.time(),
-            growing.finish(),
-            before.index.clone(),
-        );
+        let before = if growing.is_unchanged() {
+            Arc::clone(&self.state)
+        } else {
+            Arc::new(self.state.next(
+                self.state.sequence(),
+                self.state.time(),
+                growing.finish(),
+                self.state.index.clone(),
+            ))
+        };
         let read = before.compile(self.read, names, self.budget)?;
 
         let mut removed = remove
@@ -136,11 +139,11 @@ impl<'a> Draft<'a> {
             before.dictionary.clone(),
             index,
         );
-        let modify = after.compile(&self.modify, names, self.budget)?;
-        if let Some(quad) = add.iter().find(|quad| !modify.covers(**quad)) {
-            return Err(forbidden(&after, *quad));
-        }
         if !add.is_empty() {
+            let modify = after.compile(&self.modify, names, self.budget)?;
+            if let Some(quad) = add.iter().find(|quad| !modify.covers(**quad)) {
+                return Err(forbidden(&after, *quad));
+            }
             let read = after.compile(self.read, names, self.budget)?;
             let seen = add.iter().filter(|quad| visible(&after, &read, **quad));
             self.inserted += seen.count() as u64;
