@@ -62,6 +62,8 @@ pub struct Rule {
 pub(crate) struct Target {
     pub(crate) dataset: NamedNode,
     pub(crate) selectors: Vec<Selector>,
+    /// Which nodes the selectors are about, in words.
+    pub(crate) about: Vec<String>,
     /// What is told in numbers of that part, instead of the part itself.
     pub(crate) figures: Option<Figures>,
 }

@@ -2,7 +2,8 @@
 
 use super::formula::Formula;
 use super::rules::{
-    ACTION, CLASS, GRAPH, NONE, NOW, PARTICIPANT, PROPERTY, PURPOSE, ROLE, Reading, YES, selected,
+    ACTION, CLASS, GRAPH, NONE, NOW, OPAQUE, PARTICIPANT, PROPERTY, PURPOSE, ROLE, Reading, YES,
+    selected,
 };
 use super::solve::solve;
 use super::value::Value;
@@ -37,7 +38,8 @@ pub enum Answer {
     Yes,
     /// It does not hold, as this shows.
     No(Box<Access>),
-    /// The policies are too large to tell.
+    /// The policies are too large to tell, or it depends on what a shape, a pattern, an area, a transform or a statistic
+    /// comes to.
     Unknown,
 }
 
@@ -228,16 +230,20 @@ fn all(answers: impl IntoIterator<Item = Answer>) -> Answer {
     all
 }
 
-/// How much of what a selector selects a guard shows, whatever the dataset holds.
+/// How much of what a selector selects a guard shows, whatever the dataset holds. What is shown changed, or told in
+/// numbers only, is a part.
 pub fn extent(guard: &Guard, selector: &Selector) -> Extent {
     let any = |selectors: &[Selector]| Formula::any(selectors.iter().map(selected));
+    let unless_withheld = |shown| Formula::all([shown, Formula::not(any(guard.prohibitions()))]);
+    let transformed = guard.transformed().iter().map(|one| &one.selector);
+    let statistics = guard.statistics().iter().map(|one| &one.selector);
+    let changed = Formula::any(transformed.chain(statistics).map(selected));
     let selected = selected(selector);
-    let shown = Formula::all([
-        any(guard.permits()),
-        Formula::not(any(guard.prohibitions())),
-    ]);
-    let is_possible = |is_shown| answer(&[(&selected, true), (&shown, is_shown)]) != Answer::Yes;
-    match (is_possible(true), is_possible(false)) {
+    let raw = unless_withheld(any(guard.permits()));
+    let something = unless_withheld(Formula::any([any(guard.permits()), changed]));
+    let is_possible =
+        |shown: &Formula, is_so| answer(&[(&selected, true), (shown, is_so)]) != Answer::Yes;
+    match (is_possible(&something, true), is_possible(&raw, false)) {
         (false, _) => Extent::Nothing,
         (true, false) => Extent::All,
         (true, true) => Extent::Part,
@@ -276,7 +282,12 @@ fn answer(goals: &[(&Formula, bool)]) -> Answer {
 }
 
 impl Access {
+    /// None where the example may not exist.
     fn of(example: &Example) -> Option<Self> {
+        let mut values = example.values.iter();
+        if values.any(|(axis, _)| axis.operand.starts_with(OPAQUE)) {
+            return None;
+        }
         let named = |operand: &str, otherwise: &'static str| {
             let name = example.value(operand).and_then(Value::name);
             name.unwrap_or(otherwise).to_owned()
@@ -311,12 +322,16 @@ impl Access {
         })
     }
 
-    /// Whether the policies permit it: what [`PolicySet::decide`] says, and whether its guard shows the statement.
+    /// Whether the policies permit it: what [`PolicySet::decide`] says, and whether its guard surely shows the statement, as
+    /// it is.
     pub fn is_permitted(&self, set: &PolicySet) -> bool {
         let Ok(permit) = set.decide(&self.ask) else {
             return false;
         };
-        let shows = |selector: &Selector| {
+        let is_known = |selector: &Selector| {
+            selector.nodes.is_none() && selector.named.is_none() && selector.recorded.is_none()
+        };
+        let selects = |selector: &Selector| {
             selector
                 .graph
                 .as_ref()
@@ -331,7 +346,8 @@ impl Access {
                     .is_none_or(|class| self.classes.contains(class))
         };
         let guard = permit.guard();
-        guard.permits().iter().any(shows) && !guard.prohibitions().iter().any(shows)
+        let mut permits = guard.permits().iter().filter(|one| is_known(one));
+        permits.any(selects) && !guard.prohibitions().iter().any(selects)
     }
 }
 

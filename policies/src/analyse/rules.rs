@@ -6,8 +6,9 @@
 use super::formula::{Axis, Formula, Scale, Set};
 use super::interval::{End, Intervals};
 use super::value::seconds;
-use crate::guard::{GraphNameKey, Selector};
-use crate::model::{Constraint, Membership, Moment, Rule, RuleKind};
+use crate::guard::{GraphNameKey, Recorded, Selector};
+use crate::model::treatment::Treatment;
+use crate::model::{Constraint, Membership, Moment, Rule, RuleKind, Target};
 use crate::{PurposeHierarchy, Truth, action};
 use oxrdf::NamedNode;
 use oxsdatatypes::{DateTime, Decimal};
@@ -24,7 +25,10 @@ pub(super) const PROPERTY: &str = "property";
 pub(super) const ROLE: &str = "role ";
 /// A class by its IRI follows.
 pub(super) const CLASS: &str = "class ";
-/// The value of roles and classes that one has.
+/// The text of a condition follows of which nothing is known but whether it is the same as another: it may hold for all
+/// statements or for none. What follows whether it holds or not is sure, and an example in which it does may not exist.
+pub(super) const OPAQUE: &str = "opaque ";
+/// The value of roles and classes that one has, and of conditions that hold.
 pub(super) const YES: &str = "yes";
 /// No purpose, or the default graph.
 pub(super) const NONE: &str = "";
@@ -71,8 +75,8 @@ impl<'a> Reading<'a> {
             RuleKind::Prohibition => action::overlapping(action),
         });
         parts.push(Formula::named(ACTION, actions, true));
-        let selectors = rule.targets.iter().flat_map(|target| &target.selectors);
-        parts.push(Formula::any(selectors.map(selected)));
+        parts.push(Formula::any(rule.targets.iter().map(targeted)));
+        parts.extend(treated(&rule.treatment));
         let constraints = rule.constraints.iter();
         parts.extend(constraints.map(|constraint| {
             let truths = self.truths(constraint);
@@ -200,6 +204,27 @@ impl Truths {
     }
 }
 
+/// The statements of a target. Of which only numbers are told, that is something else to see than the statements.
+fn targeted(target: &Target) -> Formula {
+    let selectors = Formula::any(target.selectors.iter().map(selected));
+    let figures = target.figures.as_ref();
+    let told = figures.map(|figures| has(OPAQUE)(&format!("statistic {figures:?}")));
+    Formula::all(std::iter::once(selectors).chain(told))
+}
+
+/// What is shown changed or late is less than what is shown as it is, and cannot be compared but with the same.
+fn treated(treatment: &Treatment) -> impl Iterator<Item = Formula> {
+    let steps = (!treatment.steps.is_empty()).then(|| format!("changed {:?}", treatment.steps));
+    let delay = treatment
+        .delay
+        .as_ref()
+        .map(|delay| format!("late {delay:?}"));
+    steps
+        .into_iter()
+        .chain(delay)
+        .map(|text| has(OPAQUE)(&text))
+}
+
 /// The statements that a selector selects.
 pub(super) fn selected(selector: &Selector) -> Formula {
     let graph = selector.graph.as_ref().map(|graph| {
@@ -215,7 +240,22 @@ pub(super) fn selected(selector: &Selector) -> Formula {
         .class
         .as_ref()
         .map(|class| has(CLASS)(class.as_str()));
-    Formula::all([graph, property, class].into_iter().flatten())
+    let nodes = selector.nodes.as_ref();
+    let nodes = nodes.map(|nodes| has(OPAQUE)(&format!("nodes {}", nodes.text())));
+    let named = selector.named.map(|named| {
+        let is_named = has(OPAQUE)(&format!("named {:?}", named.end));
+        match named.is_negated {
+            true => Formula::not(is_named),
+            false => is_named,
+        }
+    });
+    let recorded = selector.recorded.as_ref();
+    let recorded = recorded.map(|recorded| {
+        let Recorded { property, until } = recorded;
+        has(OPAQUE)(&format!("recorded {property} {until}"))
+    });
+    let parts = [graph, property, class, nodes, named, recorded];
+    Formula::all(parts.into_iter().flatten())
 }
 
 fn has(what: &'static str) -> impl Fn(&str) -> Formula {

@@ -1,7 +1,10 @@
 //! Rules in plain words, for the person who publishes them.
 
+use super::treatment::{Change, Delay, Figures, Transform, Treatment};
 use super::{Comparison, Constraint, Membership, Moment, Rule, RuleKind, Target};
-use crate::guard::{GraphNameKey, Selector};
+use crate::guard::{
+    End, Function, GraphNameKey, Measure, MeasureKind, Part, Recorded, Selector, TimeUnit,
+};
 use oxrdf::{NamedNode, NamedNodeRef};
 use std::fmt::{self, Display};
 use twinlink_vocab::{dpv, odrl, sector_infra, tl};
@@ -19,6 +22,7 @@ impl Display for Rule {
         })?;
         write!(f, "{} ", joined(self.actions.iter().map(short), " or "))?;
         write!(f, "{}", joined(self.targets.iter(), ", and "))?;
+        self.treatment.fmt(f)?;
         if !self.constraints.is_empty() {
             write!(f, ", if {}", joined(self.constraints.iter(), " and "))?;
         }
@@ -29,30 +33,136 @@ impl Display for Rule {
 impl Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let dataset = short(&self.dataset);
+        if let Some(figures) = &self.figures {
+            write!(f, "{figures} from ")?;
+        }
         if self.selectors.contains(&Selector::default()) {
             return write!(f, "all of {dataset}");
         }
-        write!(
-            f,
-            "{} of {dataset}",
-            joined(self.selectors.iter(), ", and ")
-        )
+        let mut selectors: Vec<_> = self.selectors.iter().map(|one| self.part(one)).collect();
+        selectors.dedup();
+        write!(f, "{} of {dataset}", selectors.join(", and "))
+    }
+}
+
+impl Target {
+    fn part(&self, selector: &Selector) -> String {
+        let nodes = selector.nodes.as_ref().map(|_| self.about.join(" and "));
+        described(selector, nodes)
     }
 }
 
 impl Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the statements")?;
-        if let Some(property) = &self.property {
-            write!(f, " with {}", short(property))?;
+        let nodes = self.nodes.as_ref();
+        let nodes = nodes.map(|nodes| format!("of the pattern {}", nodes.text()));
+        f.write_str(&described(self, nodes))
+    }
+}
+
+fn described(selector: &Selector, nodes: Option<String>) -> String {
+    let mut words = String::from("the statements");
+    if let Some(property) = &selector.property {
+        words += &format!(" with {}", short(property));
+    }
+    if let Some(class) = &selector.class {
+        words += &format!(" about instances of {}", short(class));
+    }
+    if let Some(nodes) = nodes {
+        words += &format!(" about nodes {nodes}");
+    }
+    match &selector.graph {
+        Some(GraphNameKey::Default) => words += " in the default graph",
+        Some(GraphNameKey::Named(graph)) => words += &format!(" in graph {}", short(graph)),
+        None => {}
+    }
+    if let Some(named) = &selector.named {
+        let end = match named.end {
+            End::Subject => "subject",
+            End::Object => "object",
+        };
+        let does = if named.is_negated {
+            "does not name"
+        } else {
+            "names"
+        };
+        words += &format!(" whose {end} the question {does}");
+    }
+    if let Some(Recorded { property, until }) = &selector.recorded {
+        words += &format!(" recorded by {} until {until}", short(property));
+    }
+    words
+}
+
+impl Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("numbers")?;
+        if let Some(Measure { property, kind }) = &self.measure {
+            let kind = match kind {
+                MeasureKind::Sum => "sums",
+                MeasureKind::Average => "averages",
+            };
+            write!(f, " and {kind} of {}", short(property))?;
         }
-        if let Some(class) = &self.class {
-            write!(f, " about instances of {}", short(class))?;
+        write!(f, " for groups of at least {}", self.minimum)?;
+        if !self.dimensions.is_empty() {
+            write!(
+                f,
+                " by {}",
+                joined(self.dimensions.iter().map(short), " and ")
+            )?;
         }
-        match &self.graph {
-            Some(GraphNameKey::Default) => f.write_str(" in the default graph"),
-            Some(GraphNameKey::Named(graph)) => write!(f, " in graph {}", short(graph)),
-            None => Ok(()),
+        Ok(())
+    }
+}
+
+impl Display for Treatment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Delay { property, period }) = &self.delay {
+            write!(f, ", {period} after it is recorded by {}", short(property))?;
+        }
+        if !self.steps.is_empty() {
+            write!(f, ", with {}", joined(self.steps.iter(), ", then "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Transform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.part, &self.about) {
+            (Part::Values(properties), _) if properties.is_empty() => f.write_str("all values")?,
+            (Part::Values(properties), _) => {
+                let properties = joined(properties.iter().map(short), " and ");
+                write!(f, "values of {properties}")?;
+            }
+            (Part::Instances(class), _) => write!(f, "instances of {}", short(class))?,
+            (Part::Nodes(_), Some(about)) => write!(f, "nodes {about}")?,
+            (Part::Nodes(nodes), None) => write!(f, "nodes of the pattern {}", nodes.text())?,
+        }
+        let Change::Fixed(function) = &self.change else {
+            return f.write_str(" replaced by pseudonyms");
+        };
+        match function {
+            Function::Mask(text) => write!(f, " masked as {text:?}"),
+            Function::Pseudonymise { .. } => f.write_str(" replaced by pseudonyms"),
+            Function::Round(multiple) => write!(f, " rounded to multiples of {multiple}"),
+            Function::Truncate(unit) => {
+                let unit = match unit {
+                    TimeUnit::Year => "year",
+                    TimeUnit::Month => "month",
+                    TimeUnit::Day => "day",
+                    TimeUnit::Hour => "hour",
+                };
+                write!(f, " cut to the {unit}")
+            }
+            Function::Generalise(side) => {
+                write!(f, " moved to the centre of grid cells with sides of {side}")
+            }
+            Function::Suppress => f.write_str(" left out"),
+            Function::SuppressBelow(minimum) => {
+                write!(f, " left out where fewer than {minimum} share them")
+            }
         }
     }
 }

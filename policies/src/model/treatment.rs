@@ -16,6 +16,8 @@ pub(crate) struct Treatment {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Transform {
     pub(crate) part: Part,
+    /// Its nodes in words, where it is about nodes.
+    pub(crate) about: Option<String>,
     pub(crate) change: Change,
 }
 

@@ -1,11 +1,12 @@
 //! Reads refinements, of assets and of actions: <https://www.w3.org/TR/odrl-model/#constraint-refinement>.
 
 use super::reader::Reader;
+use crate::model::sentence::short;
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{Literal, NamedNode, NamedNodeRef, Term};
 use oxsdatatypes::Decimal;
 use std::str::FromStr;
-use twinlink_vocab::odrl;
+use twinlink_vocab::{odrl, tl};
 
 /// One refinement, as written.
 pub(super) struct Refinement {
@@ -119,6 +120,18 @@ impl Refinement {
         }
     }
 
+    /// Which nodes it is about, where it is about nodes.
+    pub(super) fn words(&self) -> Option<String> {
+        let word = match self.left.as_ref() {
+            tl::SHAPE => "of shape",
+            tl::PATTERN => "of the pattern",
+            tl::AREA => "in the area",
+            _ => return None,
+        };
+        let values: Vec<_> = self.values.iter().map(shortened).collect();
+        Some(format!("{word} {}", values.join(" or ")))
+    }
+
     /// Says that the left operand is compared with something else.
     pub(super) fn not<T>(&self, reader: &mut Reader<'_>, what: &str) -> Option<T> {
         let values: Vec<_> = self.values.iter().map(ToString::to_string).collect();
@@ -160,5 +173,24 @@ impl Refinement {
             "{} with {} has {number} right operands",
             self.left, self.operator
         ));
+    }
+}
+
+/// A right operand, to read rather than to use.
+fn shortened(term: &Term) -> String {
+    const MOST: usize = 240;
+    let text = match term {
+        Term::NamedNode(name) => short(name),
+        Term::BlankNode(_) => return "that the policy describes".to_owned(),
+        Term::Literal(literal) => {
+            let words: Vec<_> = literal.value().split_whitespace().collect();
+            words.join(" ")
+        }
+        #[allow(unreachable_patterns, reason = "a feature of oxrdf adds triple terms")]
+        _ => String::new(),
+    };
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} ...", text.get(..end).unwrap_or_default()),
+        None => text,
     }
 }

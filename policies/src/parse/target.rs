@@ -24,6 +24,7 @@ pub(super) fn target(reader: &mut Reader<'_>, term: &Term, kind: RuleKind) -> Op
         NamedOrBlankNode::NamedNode(dataset) if !is_collection => Some(Target {
             dataset,
             selectors: vec![Selector::default()],
+            about: Vec::new(),
             figures: None,
         }),
         collection => refined(reader, &collection, kind),
@@ -43,6 +44,7 @@ fn refined(
     let source = reader.exactly_one(collection, odrl::SOURCE)?;
     let dataset = reader.iri(&source, "odrl:source")?;
     let mut selectors = vec![Selector::default()];
+    let mut about = Vec::new();
     let mut draft = Draft::default();
     for term in reader.values_or_list(collection, odrl::REFINEMENT) {
         let refinement = Refinement::read(reader, &term)?;
@@ -52,6 +54,7 @@ fn refined(
             continue;
         }
         let conditions = conditions(reader, &refinement, kind)?;
+        about.extend(refinement.words());
         let is_set = |condition: &Condition| selectors.iter().any(|one| condition.is_set(one));
         if conditions.iter().any(is_set) {
             reader.malformed(format_args!(
@@ -75,6 +78,7 @@ fn refined(
     Some(Target {
         dataset,
         selectors,
+        about,
         figures,
     })
 }

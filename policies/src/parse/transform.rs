@@ -80,21 +80,20 @@ pub(super) fn treatment(
         return Treatment::default();
     }
     let mut steps = Vec::new();
-    let mut delay = None;
+    let mut delays = Vec::new();
     for duty in &duties {
         match one(reader, duty, targets) {
             Some(Done::Step(step)) => steps.push(step),
-            Some(Done::Delay(found)) => {
-                if delay.replace(found).is_some() {
-                    reader.malformed("a rule has one tl:delay");
-                }
-            }
+            Some(Done::Delay(found)) => delays.push(found),
             None => {}
         }
     }
+    if delays.len() > 1 {
+        reader.malformed("a rule has one tl:delay");
+    }
     Treatment {
         steps: ordered(reader, steps),
-        delay,
+        delay: delays.pop(),
     }
 }
 
@@ -175,14 +174,18 @@ fn one(reader: &mut Reader<'_>, duty: &Term, targets: &[Target]) -> Option<Done>
         return delay(reader, &parameters).map(Done::Delay);
     }
     let change = change(reader, &name, &parameters)?;
-    let part = match reader.at_most_one(&node, odrl::TARGET) {
+    let (part, about) = match reader.at_most_one(&node, odrl::TARGET) {
         Some(target) => part(reader, &target, targets)?,
-        None => Part::Values(Vec::new()),
+        None => (Part::Values(Vec::new()), None),
     };
     Some(Done::Step(Step {
         number,
         place,
-        transform: Transform { part, change },
+        transform: Transform {
+            part,
+            about,
+            change,
+        },
     }))
 }
 
@@ -323,8 +326,12 @@ fn delay(reader: &mut Reader<'_>, parameters: &BTreeMap<NamedNode, Refinement>) 
     Some(Delay { property, period })
 }
 
-/// The terms that a transform is about.
-fn part(reader: &mut Reader<'_>, term: &Term, targets: &[Target]) -> Option<Part> {
+/// The terms that a transform is about; nodes in words too.
+fn part(
+    reader: &mut Reader<'_>,
+    term: &Term,
+    targets: &[Target],
+) -> Option<(Part, Option<String>)> {
     let node = reader.node(term, "odrl:target of a transform")?;
     let check_source = |reader: &mut Reader<'_>, dataset: &NamedNode| {
         let is_same = targets.iter().all(|target| target.dataset == *dataset);
@@ -338,7 +345,7 @@ fn part(reader: &mut Reader<'_>, term: &Term, targets: &[Target]) -> Option<Part
     if is_dataset(reader, &node) {
         let dataset = reader.iri(term, "odrl:target of a transform")?;
         check_source(reader, &dataset)?;
-        return Some(Part::Values(Vec::new()));
+        return Some((Part::Values(Vec::new()), None));
     }
     reader.understand(
         &node,
@@ -357,16 +364,16 @@ fn part(reader: &mut Reader<'_>, term: &Term, targets: &[Target]) -> Option<Part
             let mut properties = reader.iris(values, tl::PROPERTY)?;
             properties.sort();
             properties.dedup();
-            Some(Part::Values(properties))
+            Some((Part::Values(properties), None))
         }
-        tl::CLASS => refinement.iri(reader).map(Part::Instances),
+        tl::CLASS => Some((Part::Instances(refinement.iri(reader)?), None)),
         tl::SHAPE | tl::PATTERN | tl::AREA => {
             // What may be among them is changed: as for a prohibition, errors must not show more.
             let mut nodes = node_patterns(reader, &refinement, Side::Over)?;
             if nodes.len() != 1 {
                 return refinement.not(reader, "one right operand here");
             }
-            nodes.pop().map(Part::Nodes)
+            Some((Part::Nodes(nodes.pop()?), refinement.words()))
         }
         _ => {
             reader.unsupported(
@@ -395,7 +402,7 @@ fn ordered(reader: &mut Reader<'_>, mut steps: Vec<Step>) -> Vec<Transform> {
             }
             // Those of one kind do not meet: their order makes no difference, and is always the same.
             let part = |step: &Step| step.transform.part.clone();
-            steps.sort_by(|a, b| (a.place, part(a)).cmp(&(b.place, part(b))));
+            steps.sort_by_key(|step| (step.place, part(step)));
         }
         known if known == steps.len() => steps.sort_by_key(|step| step.number),
         _ => reader.malformed("each transform of a rule has a tl:step of its own, or none has one"),

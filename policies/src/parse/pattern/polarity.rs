@@ -69,26 +69,26 @@ impl Rewriting {
                 object: self.term(object),
             },
             GraphPattern::Join { left, right } => GraphPattern::Join {
-                left: self.boxed(left, side)?,
-                right: self.boxed(right, side)?,
+                left: self.boxed(*left, side)?,
+                right: self.boxed(*right, side)?,
             },
             GraphPattern::Union { left, right } => GraphPattern::Union {
-                left: self.boxed(left, side)?,
-                right: self.boxed(right, side)?,
+                left: self.boxed(*left, side)?,
+                right: self.boxed(*right, side)?,
             },
             GraphPattern::Minus { left, right } => GraphPattern::Minus {
-                left: self.boxed(left, side)?,
-                right: self.boxed(right, !side)?,
+                left: self.boxed(*left, side)?,
+                right: self.boxed(*right, !side)?,
             },
             GraphPattern::Graph { name, inner } => GraphPattern::Graph {
                 name,
-                inner: self.boxed(inner, side)?,
+                inner: self.boxed(*inner, side)?,
             },
             GraphPattern::Filter { expr, inner } => {
                 let expression = self.expression(expr, Some(side))?;
                 GraphPattern::Filter {
                     expr: decided(expression, side),
-                    inner: self.boxed(inner, side)?,
+                    inner: self.boxed(*inner, side)?,
                 }
             }
             values @ GraphPattern::Values { .. } => values,
@@ -105,12 +105,8 @@ impl Rewriting {
         })
     }
 
-    fn boxed(
-        &mut self,
-        pattern: Box<GraphPattern>,
-        side: Side,
-    ) -> Result<Box<GraphPattern>, Outside> {
-        self.pattern(*pattern, side).map(Box::new)
+    fn boxed(&mut self, pattern: GraphPattern, side: Side) -> Result<Box<GraphPattern>, Outside> {
+        self.pattern(pattern, side).map(Box::new)
     }
 
     fn triple(&mut self, triple: TriplePattern) -> TriplePattern {
