@@ -6,6 +6,8 @@
 mod forge;
 mod tokens;
 
+pub(crate) use forge::Forger;
+
 use crate::http::{Remote, Request, SPARQL, Target as _, percent_encoded};
 use crate::library::Fault;
 use crate::report::{Report, Verdict};

@@ -3,6 +3,7 @@
 mod decide;
 mod guard;
 mod leaks;
+mod receipts;
 mod startup;
 
 use crate::library::{Fault, Library};
@@ -43,6 +44,11 @@ pub const BENCHES: &[Bench] = &[
         name: "leaks",
         about: "Time that questions about the hidden take, against questions about the absent (--quads)",
         run: |effort| leaks::run(effort.quads),
+    },
+    Bench {
+        name: "receipts",
+        about: "Requests with a durable record and a signed receipt, against the same without; fsync measured beside",
+        run: |_| receipts::run(),
     },
     Bench {
         name: "startup",

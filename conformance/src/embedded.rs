@@ -187,7 +187,7 @@ pub(crate) fn files(home: &Path) -> [std::path::PathBuf; 3] {
 }
 
 /// A token of a steward, bound to the organisation's own certificate.
-fn token(certificate: &Path, key: &Path) -> Result<Secret, Fault> {
+pub(crate) fn token(certificate: &Path, key: &Path) -> Result<Secret, Fault> {
     let identity = Identity::load(certificate, key).map_err(fault)?;
     let request = TokenRequest {
         subject: "conformance".to_owned(),

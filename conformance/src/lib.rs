@@ -24,6 +24,7 @@ mod noninterference;
 mod program;
 mod protocol;
 mod sparql;
+mod tamper;
 mod town;
 
 pub mod bench;

@@ -5,7 +5,7 @@ use crate::library::Library;
 use crate::report::Report;
 use crate::{
     analysis, attacks, description, evaluation, federated, hostile, jose, merged, noninterference,
-    protocol, sparql,
+    protocol, sparql, tamper,
 };
 
 pub use crate::library::Fault;
@@ -123,6 +123,14 @@ pub const SUITES: &[Suite] = &[
         name: "attacks",
         about: "Forged tokens and false certificates, over gRPC and HTTP: each refused, each in the log of use",
         run: |name, _| attacks::run(name),
+    },
+    Suite {
+        name: "tamper",
+        about: "Logs of use that somebody changed: found alone, and with what the other side holds",
+        run: |name, setting| {
+            let cases = setting.cases.unwrap_or(tamper::CASES);
+            tamper::run(name, cases, setting.seed)
+        },
     },
     Suite {
         name: "hostile-queries",

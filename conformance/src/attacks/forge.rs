@@ -24,7 +24,7 @@ const BLOCK: usize = 64;
 
 /// An organisation's key in the hands of someone who signs anything with it.
 #[derive(Debug)]
-pub(super) struct Forger {
+pub(crate) struct Forger {
     key: Arc<dyn SigningKey>,
     /// Its public part, as a JWK.
     pub(super) jwk: String,
@@ -33,7 +33,7 @@ pub(super) struct Forger {
 }
 
 impl Forger {
-    pub(super) fn new(identity: &Identity) -> Result<Self, Fault> {
+    pub(crate) fn new(identity: &Identity) -> Result<Self, Fault> {
         let pem = identity.key().to_pem().map_err(fault)?;
         let key = PrivateKeyDer::from_pem_slice(pem.reveal().as_bytes()).map_err(fault)?;
         let jwk = identity.key().public().to_jwk();
@@ -52,7 +52,7 @@ impl Forger {
     }
 
     /// A compact JWS, signed with ES256 whatever its header says.
-    pub(super) fn sign(&self, header: &str, payload: &str) -> Result<String, Fault> {
+    pub(crate) fn sign(&self, header: &str, payload: &str) -> Result<String, Fault> {
         let signed = signed(header, payload);
         let der = self.der_signature(&signed)?;
         Ok(join(&signed, &flat(&der)))

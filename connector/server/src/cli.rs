@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit code out. Data goes to standard output, all else to standard error.
 
 mod ask;
+mod audit;
 mod check;
 mod console;
 pub(crate) mod init;
@@ -57,6 +58,9 @@ enum Command {
     /// Look at policies: what they do, whether it is what you expect, and what a change of them would do.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Look at the log of use: list, show, verify, reconcile with a peer, export. Works offline.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(check::ConfigCommand),
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Peer(given) => network::run(config, &given, &console),
         Command::Token(given) => ask::token(config, &given, &console),
         Command::Policy(given) => policy::run(config, &given, &console),
+        Command::Audit(given) => audit::run(config, &given, &console),
         Command::Config(given) => check::config(config, &given, &console),
         Command::Doctor(given) => check::doctor(config, &given, &console),
         Command::Demo(given) => crate::demo::run(&given, &console),

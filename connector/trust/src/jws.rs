@@ -3,7 +3,7 @@
 //! Of josekit only the signature over bytes is used. What surrounds it (three parts, their alphabet, the header) is
 //! read here: no member that points to a key (`jku x5u jwk x5c`) or changes the reading (`crit b64 zip`) is accepted.
 
-use crate::{PublicKey, SigningKey, TrustError, json};
+use crate::{Algorithm, PublicKey, SigningKey, TrustError, json};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -11,9 +11,6 @@ use twinlink_core::{Code, Refusal};
 
 /// The longest text that [`verify_jws`] looks at, in bytes.
 const LENGTH: usize = 64 * 1024;
-
-/// The only algorithm: <https://www.rfc-editor.org/rfc/rfc7518#section-3.4>.
-const ALGORITHM: &str = "ES256";
 
 /// Why a JWS is not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,14 +48,18 @@ struct Header {
     typ: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<String>,
+    /// Only in proofs, which are signed with a key that they bring themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwk: Option<serde_json::Value>,
 }
 
 /// Signs the payload; the header holds `alg`, `typ` and the key's id.
 pub(crate) fn sign(payload: &[u8], typ: &str, key: &SigningKey) -> Result<String, TrustError> {
     let header = Header {
-        alg: ALGORITHM.to_owned(),
+        alg: Algorithm::ES256.name().to_owned(),
         typ: Some(typ.to_owned()),
         kid: Some(key.public().id().to_owned()),
+        jwk: None,
     };
     let header = serde_json::to_vec(&header)
         .map_err(|error| TrustError::cryptography("write a header", error))?;
@@ -71,7 +72,7 @@ pub(crate) fn sign(payload: &[u8], typ: &str, key: &SigningKey) -> Result<String
     Ok(text)
 }
 
-/// The payload of a compact JWS, at most 64 KiB, that one of the keys signed with ES256.
+/// The payload of a compact JWS, at most 64 KiB, that one of the keys signed with the algorithm it is for.
 ///
 /// It may have been made for anything: for what a text counts is asked by [`crate::verify_token`] and
 /// [`crate::verify_receipt`], each for its own `typ`.
@@ -98,6 +99,10 @@ pub(crate) fn read<'a>(
     types: &[&str],
 ) -> Result<Unverified<'a>, Fault> {
     let unverified = read_any(text, limit)?;
+    // Whoever is to be believed signs with a key that only it has.
+    if Algorithm::from_name(&unverified.header.alg).is_none_or(Algorithm::is_symmetric) {
+        return Err(Fault::Algorithm(json::clip(&unverified.header.alg)));
+    }
     let typ = unverified.header.typ.as_deref().unwrap_or("none");
     if !types.contains(&typ) {
         return Err(Fault::Type(json::clip(typ)));
@@ -105,8 +110,37 @@ pub(crate) fn read<'a>(
     Ok(unverified)
 }
 
-/// Reads a JWS whatever it was made for.
+/// Reads a JWS of this type that is signed with the key in its header, and verifies it: the payload, and the key, which
+/// is nobody's yet.
+pub(crate) fn read_proof(
+    text: &str,
+    limit: usize,
+    typ: &str,
+) -> Result<(Vec<u8>, PublicKey), Fault> {
+    let mut unverified = read_parts(text, limit)?;
+    if unverified.header.typ.as_deref() != Some(typ) {
+        let other = unverified.header.typ.as_deref().unwrap_or("none");
+        return Err(Fault::Type(json::clip(other)));
+    }
+    let jwk = unverified.header.jwk.take();
+    let jwk = jwk.ok_or_else(|| Fault::Header("jwk is missing".to_owned()))?;
+    let key = PublicKey::from_jwk(&jwk.to_string(), "jwk")
+        .map_err(|error| Fault::Header(error.to_string()))?;
+    unverified.header.kid = None;
+    let payload = unverified.verify(std::slice::from_ref(&key))?;
+    Ok((payload, key))
+}
+
+/// Reads a JWS whatever it was made for, but none that brings its own key.
 fn read_any(text: &str, limit: usize) -> Result<Unverified<'_>, Fault> {
+    let unverified = read_parts(text, limit)?;
+    match unverified.header.jwk {
+        None => Ok(unverified),
+        Some(_) => Err(Fault::Header("jwk is not allowed here".to_owned())),
+    }
+}
+
+fn read_parts(text: &str, limit: usize) -> Result<Unverified<'_>, Fault> {
     if text.len() > limit {
         return Err(Fault::Length(text.len()));
     }
@@ -124,9 +158,6 @@ fn read_any(text: &str, limit: usize) -> Result<Unverified<'_>, Fault> {
     let header: Header = json::object(&header).map_err(Fault::Header)?;
     let payload = decode(payload)?;
     let signature = decode(signature)?;
-    if header.alg != ALGORITHM {
-        return Err(Fault::Algorithm(json::clip(&header.alg)));
-    }
     Ok(Unverified {
         header,
         payload,
@@ -142,13 +173,21 @@ impl Unverified<'_> {
     }
 
     /// The payload, if one of the keys signed it: the one that the header names, or where it names none the only one.
+    // INVARIANT(pinned-algorithm): a text is verified by the algorithm of its issuer's key, not by the one that it names.
     pub(crate) fn verify(self, keys: &[PublicKey]) -> Result<Vec<u8>, Fault> {
+        let is_pinned = |key: &PublicKey| key.algorithm().name() == self.header.alg;
+        if !keys.iter().any(is_pinned) {
+            return Err(Fault::Algorithm(json::clip(&self.header.alg)));
+        }
         let key = match (&self.header.kid, keys) {
             (Some(id), keys) => keys.iter().find(|key| key.id() == id),
             (None, [key]) => Some(key),
             (None, _) => None,
         };
         let key = key.ok_or(Fault::Key)?;
+        if !is_pinned(key) {
+            return Err(Fault::Algorithm(json::clip(&self.header.alg)));
+        }
         if !key.verifies(self.signed, &self.signature) {
             return Err(Fault::Signature);
         }
@@ -163,7 +202,7 @@ impl std::fmt::Display for Fault {
             Self::Form(reason) => write!(f, "not a compact JWS: {reason}"),
             Self::Header(reason) => write!(f, "the header is not accepted: {reason}"),
             Self::Type(typ) => write!(f, "typ is {typ}: made for something else"),
-            Self::Algorithm(alg) => write!(f, "alg is {alg}, not ES256"),
+            Self::Algorithm(alg) => write!(f, "alg is {alg}, not the one of the issuer's keys"),
             Self::Key => f.write_str("kid names none of the issuer's keys"),
             Self::Signature => f.write_str("the signature does not fit"),
         }
@@ -201,6 +240,17 @@ mod tests {
         let refusal = verify_jws(&text, &[other.public().clone()]).unwrap_err();
         assert_eq!((refusal.code(), refusal.check()), (Code::Invalid, "jws"));
         assert!(read(&text, LENGTH, &["other+jwt"]).is_err());
+    }
+
+    #[test]
+    fn pinned_algorithm() {
+        let key = SigningKey::generate().unwrap();
+        for alg in ["none", "HS256", "RS256", "ES384", "EdDSA", "es256"] {
+            let header = format!(r#"{{"alg":"{alg}","typ":"test+jwt"}}"#);
+            let text = crate::testing::forge(&header, "{}", &key);
+            let refusal = verify_jws(&text, &[key.public().clone()]).unwrap_err();
+            assert!(refusal.to_string().contains("alg is"), "{refusal}");
+        }
     }
 
     #[test]

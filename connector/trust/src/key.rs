@@ -1,11 +1,13 @@
-//! Keys on the curve P-256: one private key of ours, public keys of those we trust.
+//! Keys: one private key of ours, on the curve P-256, and public keys of those we trust.
 
+mod algorithm;
 mod jwk;
+mod modulus;
 
 use crate::TrustError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use josekit::jws::alg::ecdsa::{EcdsaJwsSigner, EcdsaJwsVerifier};
+use josekit::jws::alg::ecdsa::EcdsaJwsSigner;
 use josekit::jws::{ES256, JwsSigner, JwsVerifier};
 use jwk::Members;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -14,6 +16,8 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
+
+pub use algorithm::Algorithm;
 
 /// A private key on P-256. It proves the connector in TLS and signs its tokens and receipts with ES256.
 ///
@@ -26,12 +30,12 @@ pub struct SigningKey {
     public: PublicKey,
 }
 
-/// A public key on P-256, for ES256 only: <https://www.rfc-editor.org/rfc/rfc7518#section-3.4>.
+/// A public key of a party, for one algorithm.
 #[derive(Clone)]
 pub struct PublicKey {
     id: String,
     members: Members,
-    verifier: EcdsaJwsVerifier,
+    verifier: Box<dyn JwsVerifier>,
 }
 
 impl SigningKey {
@@ -113,13 +117,71 @@ impl SigningKey {
 impl PublicKey {
     /// Reads a JWK of a party: <https://www.rfc-editor.org/rfc/rfc7517>. `place` names it in errors.
     ///
+    /// What it is for says its `alg`, or where it has none the curve: a text that it verifies has that algorithm, or
+    /// is refused.
+    ///
     /// # Errors
-    /// [`TrustError::Content`] for a private part, another curve or algorithm, a point off the curve, or members
-    /// that we do not know.
+    /// [`TrustError::Content`] for a symmetric key, a private part, an algorithm that we do not know or that is not the
+    /// key's, a point off the curve, RSA with under 2048 bits, with e = 1 or of the ROCA generator, or members that we do
+    /// not know.
     pub fn from_jwk(text: &str, place: impl fmt::Display) -> Result<Self, TrustError> {
-        Members::read(text)
-            .and_then(Self::from_members)
-            .map_err(|reason| TrustError::content(place, reason))
+        Self::read(text, None, place)
+    }
+
+    /// As [`PublicKey::from_jwk`], for a key that must be for this algorithm. This alone takes symmetric keys, for who
+    /// pins one: nothing that the connector is configured with does.
+    ///
+    /// # Errors
+    /// As [`PublicKey::from_jwk`].
+    pub fn pinned(
+        text: &str,
+        algorithm: Algorithm,
+        place: impl fmt::Display,
+    ) -> Result<Self, TrustError> {
+        Self::read(text, Some(algorithm), place)
+    }
+
+    /// Reads all keys of one party: all for one algorithm, no two with one id, so that old and new may overlap while
+    /// they are rotated.
+    ///
+    /// # Errors
+    /// As [`PublicKey::pinned`]; [`TrustError::Content`] for keys of several algorithms and for ids that repeat.
+    pub fn set(
+        texts: &[String],
+        pinned: Option<Algorithm>,
+        place: impl fmt::Display,
+    ) -> Result<Vec<Self>, TrustError> {
+        let mut keys: Vec<Self> = Vec::with_capacity(texts.len());
+        for (number, text) in texts.iter().enumerate() {
+            let key = Self::read(
+                text,
+                pinned,
+                format_args!("{place} token key {}", number + 1),
+            )?;
+            if keys.iter().any(|other| other.id() == key.id()) {
+                return Err(TrustError::content(
+                    place,
+                    "has two token keys with one kid",
+                ));
+            }
+            // A second algorithm is a second way in.
+            if keys
+                .iter()
+                .any(|other| other.algorithm() != key.algorithm())
+            {
+                return Err(TrustError::content(
+                    place,
+                    "has token keys of several algorithms",
+                ));
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    /// What the key is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.members.algorithm()
     }
 
     /// The key as a JWK, for a peer's configuration.
@@ -144,18 +206,31 @@ impl PublicKey {
 
     /// Whether the signature is this key's over the message. A panic of the library is a no.
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let Some((r, s)) = signature.split_at_checked(32) else {
-            return false;
-        };
-        // Zero is no valid half of a signature, and josekit would build an empty integer of it.
-        let zero = |half: &[u8]| half.iter().all(|byte| *byte == 0);
-        if s.len() != 32 || zero(r) || zero(s) {
-            return false;
+        if self.algorithm().is_pair() {
+            let width = self.algorithm().width();
+            let Some((r, s)) = signature.split_at_checked(width) else {
+                return false;
+            };
+            // Zero is no valid half of a signature, and josekit would build an empty integer of it.
+            let zero = |half: &[u8]| half.iter().all(|byte| *byte == 0);
+            if s.len() != width || zero(r) || zero(s) {
+                return false;
+            }
         }
         catch_unwind(AssertUnwindSafe(|| {
             self.verifier.verify(message, signature).is_ok()
         }))
         .unwrap_or(false)
+    }
+
+    fn read(
+        text: &str,
+        pinned: Option<Algorithm>,
+        place: impl fmt::Display,
+    ) -> Result<Self, TrustError> {
+        Members::read(text, pinned)
+            .and_then(Self::from_members)
+            .map_err(|reason| TrustError::content(place, reason))
     }
 
     fn from_point(point: &[u8], place: impl fmt::Display) -> Result<Self, TrustError> {
@@ -176,11 +251,10 @@ impl PublicKey {
     fn from_members(members: Members) -> Result<Self, String> {
         let jwk = josekit::jwk::Jwk::from_bytes(members.write(""))
             .map_err(|_| "is not a JWK".to_owned())?;
-        // Whether the point is on the curve, OpenSSL checks here.
-        let verifier = catch_unwind(AssertUnwindSafe(|| ES256.verifier_from_jwk(&jwk)))
-            .ok()
-            .and_then(Result::ok)
-            .ok_or_else(|| "x and y are not a point of the curve P-256".to_owned())?;
+        let verifier = members
+            .algorithm()
+            .verifier(&jwk)
+            .ok_or_else(|| "is not a key of its algorithm, or not on its curve".to_owned())?;
         let id = members
             .id()
             .map_or_else(|| members.thumbprint(), str::to_owned);
@@ -194,7 +268,7 @@ impl PublicKey {
 
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
-        self.members.point() == other.members.point()
+        self.members.is_same(&other.members)
     }
 }
 

@@ -12,6 +12,7 @@ mod json;
 mod jws;
 mod key;
 mod merkle;
+mod once;
 mod pem;
 mod receipt;
 #[cfg(test)]
@@ -26,8 +27,9 @@ pub use certificate::{CertificateFacts, thumbprint};
 pub use error::TrustError;
 pub use identity::{CurrentIdentity, Identity};
 pub use jws::verify_jws;
-pub use key::{PublicKey, SigningKey};
+pub use key::{Algorithm, PublicKey, SigningKey};
 pub use merkle::{Digest256, Growth, Peaks, verify_consistency, verify_inclusion};
+pub use once::{NotOnce, OnceStore};
 pub use pem::{read_file, write_private, write_public};
 pub use receipt::{
     Acknowledgement, Agreement, Audit, Checkpoint, Entry, EntryKind, Envelope, Exchange,
@@ -36,5 +38,8 @@ pub use receipt::{
     tombstone, verify_checkpoint, verify_cosignature, verify_log, verify_receipt,
 };
 pub use tls::{ClientCertificates, Protocol, client_config, server_config};
-pub use token::{TokenIssuer, TokenRequest, VerifiedToken, verify_token};
+pub use token::{
+    Binding, Introspection, Nonces, Proof, ProofOf, Revoked, TokenExchange, TokenIssuer,
+    TokenRequest, VerifiedToken, verify_bound_token, verify_token,
+};
 pub use trusted::{Assertable, Registry, Trusted, TrustedParty};

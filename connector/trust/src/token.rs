@@ -1,10 +1,13 @@
 //! Access tokens: <https://www.rfc-editor.org/rfc/rfc9068>, bound to the client's certificate by RFC 8705.
 
 mod claims;
+mod exchange;
+mod proof;
+mod service;
 mod verify;
 
 use crate::{CurrentIdentity, Identity, TrustError, jws};
-use claims::{Audience, Claims, Confirmation};
+use claims::{Actor, Audience, Claims, Confirmation};
 use oxrdf::NamedNode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +15,10 @@ use time::OffsetDateTime;
 use twinlink_core::{Code, Delegation, Refusal, Secret};
 use uuid::Uuid;
 
-pub use verify::{VerifiedToken, verify_token};
+pub use exchange::TokenExchange;
+pub use proof::{Nonces, Proof, ProofOf};
+pub use service::{Introspection, Revoked};
+pub use verify::{Binding, VerifiedToken, verify_bound_token, verify_token};
 
 /// <https://www.rfc-editor.org/rfc/rfc9068#section-2.1>
 const TYPE: &str = "at+jwt";
@@ -63,8 +69,21 @@ impl TokenIssuer {
     /// # Errors
     /// [`TrustError::Issue`] for a lifetime over an hour, or what a verifier of ours would refuse.
     pub fn issue(&self, request: &TokenRequest, now: OffsetDateTime) -> Result<Secret, TrustError> {
-        let identity = self.identity.load();
-        Self::sign(&identity, request, now)
+        self.issue_bound(request, Binding::Certificate(&request.thumbprint), now)
+    }
+
+    /// As [`TokenIssuer::issue`], bound to this instead of the request's `thumbprint`: such as the key of an app that has
+    /// no certificate.
+    ///
+    /// # Errors
+    /// As [`TokenIssuer::issue`].
+    pub fn issue_bound(
+        &self,
+        request: &TokenRequest,
+        binding: Binding<'_>,
+        now: OffsetDateTime,
+    ) -> Result<Secret, TrustError> {
+        Self::sign(&self.identity.load(), request, (binding, &[]), now)
     }
 
     /// Issues a token by which this connector asks a peer on behalf of a user of its own organisation, bound to this
@@ -101,13 +120,15 @@ impl TokenIssuer {
             agreement: None,
             request: Some(delegation.request),
         };
-        Self::sign(&identity, &request, now)
+        let binding = Binding::Certificate(&request.thumbprint);
+        Self::sign(&identity, &request, (binding, &[]), now)
             .map_err(|error| Refusal::new(Code::Internal, "delegation", error))
     }
 
     fn sign(
         identity: &Identity,
         request: &TokenRequest,
+        (binding, actors): (Binding<'_>, &[String]),
         now: OffsetDateTime,
     ) -> Result<Secret, TrustError> {
         if request.lifetime > LONGEST || request.lifetime < Duration::from_secs(1) {
@@ -126,9 +147,9 @@ impl TokenIssuer {
             sub: Some(request.subject.clone()),
             client_id: Some(request.client_id.clone()),
             jti: Some(Uuid::new_v4().to_string()),
-            cnf: Some(Confirmation {
-                thumbprint: Some(request.thumbprint.clone()),
-            }),
+            cnf: Some(confirmation(binding)),
+            act: Actor::of(actors),
+            may_act: None,
             roles: strings(&request.roles),
             purpose: request.purpose.as_ref().map(|p| p.as_str().to_owned()),
             agreement: request.agreement.as_ref().map(|a| a.as_str().to_owned()),
@@ -146,6 +167,14 @@ impl TokenIssuer {
         }
         Ok(Secret::new(token))
     }
+}
+
+fn confirmation(binding: Binding<'_>) -> Confirmation {
+    let (thumbprint, key) = match binding {
+        Binding::Certificate(thumbprint) => (Some(thumbprint.to_owned()), None),
+        Binding::Key(thumbprint) => (None, Some(thumbprint.to_owned())),
+    };
+    Confirmation { thumbprint, key }
 }
 
 fn strings(terms: &[NamedNode]) -> Vec<String> {

@@ -209,15 +209,7 @@ impl Party {
     fn new(given: &TrustedParty) -> Result<Self, TrustError> {
         let fault =
             |reason: &dyn std::fmt::Display| TrustError::content(&given.participant, reason);
-        let mut keys: Vec<PublicKey> = Vec::with_capacity(given.token_keys.len());
-        for (number, jwk) in given.token_keys.iter().enumerate() {
-            let place = format!("{} token key {}", given.participant, number + 1);
-            let key = PublicKey::from_jwk(jwk, place)?;
-            if keys.iter().any(|other| other.id() == key.id()) {
-                return Err(fault(&"has two token keys with one kid"));
-            }
-            keys.push(key);
-        }
+        let keys = PublicKey::set(&given.token_keys, None, &given.participant)?;
         let roots = Arc::new(roots(given)?);
         let lists: Vec<CertificateRevocationListDer<'static>> = match &given.revocations_pem {
             Some(text) => pem::objects(text, &given.participant, "X509 CRL")?,

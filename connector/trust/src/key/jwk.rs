@@ -1,20 +1,24 @@
 //! The members of a JWK, linted: <https://www.rfc-editor.org/rfc/rfc7517#section-4>.
 
+use super::{Algorithm, modulus};
 use crate::json;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// The longest `kid` that is accepted, in bytes.
 const ID_LENGTH: usize = 128;
 
-/// The public members of a key on P-256. The order of x and y and the names are those of RFC 7638.
+/// The members that make a key, and what it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Members {
-    x: String,
-    y: String,
+    algorithm: Algorithm,
     id: Option<String>,
+    /// Those of RFC 7638, in its order.
+    members: BTreeMap<&'static str, String>,
 }
 
 /// A JWK as it was given. Members beyond these are refused: none of them may change what a key is for.
@@ -25,48 +29,91 @@ struct Given {
     crv: Option<String>,
     x: Option<String>,
     y: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    k: Option<String>,
     kid: Option<String>,
     alg: Option<String>,
     #[serde(rename = "use")]
     usage: Option<String>,
     key_ops: Option<Vec<String>>,
     // The private parts of all kinds of keys, named to be refused with a word that helps.
-    d: Option<serde::de::IgnoredAny>,
-    k: Option<serde::de::IgnoredAny>,
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    q: Option<IgnoredAny>,
+    dp: Option<IgnoredAny>,
+    dq: Option<IgnoredAny>,
+    qi: Option<IgnoredAny>,
+    oth: Option<IgnoredAny>,
 }
 
-#[derive(Serialize)]
-struct Written<'a> {
-    crv: &'a str,
-    kty: &'a str,
-    x: &'a str,
-    y: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    kid: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alg: Option<&'a str>,
+impl Given {
+    fn is_private(&self) -> bool {
+        let parts = [
+            &self.d, &self.p, &self.q, &self.dp, &self.dq, &self.qi, &self.oth,
+        ];
+        parts.into_iter().any(Option::is_some)
+    }
+
+    /// What `alg` says; without it, what the curve says. It must be what was pinned, if something was.
+    fn algorithm(&self, pinned: Option<Algorithm>) -> Result<Algorithm, String> {
+        let curve = self.crv.as_deref();
+        let algorithm = match (self.alg.as_deref(), self.kty.as_str(), curve) {
+            (Some(name), _, _) => Algorithm::from_name(name)
+                .ok_or_else(|| format!("alg {} is none that we verify", json::clip(name)))?,
+            (None, "EC", Some("P-256")) => Algorithm::ES256,
+            (None, "EC", Some("P-384")) => Algorithm::ES384,
+            (None, "EC", Some("P-521")) => Algorithm::ES512,
+            (None, "OKP", Some("Ed25519")) => Algorithm::EdDSA,
+            _ => return Err("alg is missing, and the kind of key leaves it open".to_owned()),
+        };
+        if pinned.is_some_and(|pinned| pinned != algorithm) {
+            return Err(format!("alg is {}, not what was pinned", algorithm.name()));
+        }
+        if algorithm.is_symmetric() && pinned.is_none() {
+            return Err(
+                "is a symmetric key: whoever verifies with it could sign with it".to_owned(),
+            );
+        }
+        if (self.kty.as_str(), curve) != algorithm.kind() {
+            let (kind, curve) = algorithm.kind();
+            return Err(format!(
+                "kty and crv are not those of {}: {kind} {}",
+                algorithm.name(),
+                curve.unwrap_or_default()
+            ));
+        }
+        Ok(algorithm)
+    }
 }
 
 impl Members {
+    /// Of a point on P-256.
     pub(super) fn new(x: String, y: String) -> Self {
-        Self { x, y, id: None }
+        let members = [
+            ("crv", "P-256".to_owned()),
+            ("kty", "EC".to_owned()),
+            ("x", x),
+            ("y", y),
+        ];
+        Self {
+            algorithm: Algorithm::ES256,
+            id: None,
+            members: members.into(),
+        }
     }
 
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    /// A party's public key, or a secret where a symmetric algorithm was pinned.
+    pub(super) fn read(text: &str, pinned: Option<Algorithm>) -> Result<Self, String> {
         let given: Given = json::object(text.as_bytes())?;
-        if given.d.is_some() || given.k.is_some() {
+        if given.is_private() || (given.k.is_some() && given.kty != "oct") {
             return Err("holds a private key: give the public part only".to_owned());
         }
-        if given.kty != "EC" || given.crv.as_deref() != Some("P-256") {
-            return Err("is not a key on the curve P-256 (kty EC, crv P-256)".to_owned());
-        }
-        if given.alg.is_some_and(|alg| alg != "ES256") {
-            return Err("alg is not ES256".to_owned());
-        }
-        if given.usage.is_some_and(|usage| usage != "sig") {
+        let algorithm = given.algorithm(pinned)?;
+        if given.usage.as_ref().is_some_and(|usage| usage != "sig") {
             return Err("use is not sig".to_owned());
         }
-        if given.key_ops.is_some_and(|ops| ops != ["verify"]) {
+        if given.key_ops.as_ref().is_some_and(|ops| ops != &["verify"]) {
             return Err("key_ops is not [\"verify\"]".to_owned());
         }
         if let Some(id) = &given.kid
@@ -74,49 +121,107 @@ impl Members {
         {
             return Err("kid is not 1 to 128 visible ASCII characters".to_owned());
         }
-        let (Some(x), Some(y)) = (given.x, given.y) else {
-            return Err("x or y is missing".to_owned());
+        let all = [
+            ("x", given.x),
+            ("y", given.y),
+            ("n", given.n),
+            ("e", given.e),
+            ("k", given.k),
+        ];
+        let wanted: &[&str] = match algorithm.kind().0 {
+            "EC" => &["x", "y"],
+            "OKP" => &["x"],
+            "RSA" => &["n", "e"],
+            _ => &["k"],
         };
-        let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).is_ok_and(|b| b.len() == 32);
-        if !coordinate(&x) || !coordinate(&y) {
-            return Err("x or y is not 32 bytes in base64url".to_owned());
+        let mut members = BTreeMap::from([("kty", given.kty)]);
+        members.extend(given.crv.map(|curve| ("crv", curve)));
+        for (name, value) in all {
+            match (wanted.contains(&name), value) {
+                (true, Some(value)) => drop(members.insert(name, value)),
+                (true, None) => return Err(format!("{name} is missing")),
+                (false, Some(_)) => return Err(format!("{name} is not for such a key")),
+                (false, None) => {}
+            }
         }
-        Ok(Self {
-            x,
-            y,
+        let members = Self {
+            algorithm,
             id: given.kid,
-        })
+            members,
+        };
+        members.check()?;
+        Ok(members)
+    }
+
+    /// The numbers.
+    fn check(&self) -> Result<(), String> {
+        let number = |name: &str| {
+            let text = self.members.get(name).map(String::as_str);
+            URL_SAFE_NO_PAD
+                .decode(text.unwrap_or_default())
+                .map_err(|_| format!("{name} is not base64url"))
+        };
+        let width = self.algorithm.width();
+        match self.algorithm.kind().0 {
+            "RSA" => modulus::lint(&number("n")?, &number("e")?),
+            "oct" if number("k")?.len() < width => Err(format!("k is under {width} bytes")),
+            "oct" => Ok(()),
+            "EC" if number("y")?.len() != width => {
+                Err(format!("y is not {width} bytes in base64url"))
+            }
+            _ if number("x")?.len() != width => Err(format!("x is not {width} bytes in base64url")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
     /// As a JWK; without `kid` where the id is empty.
     pub(super) fn write(&self, id: &str) -> String {
-        self.json(id, Some("ES256"))
+        let more = [("kid", id), ("alg", self.algorithm.name())];
+        self.json(more.into_iter().filter(|(_, value)| !value.is_empty()))
     }
 
     pub(super) fn thumbprint(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.json("", None)))
+        URL_SAFE_NO_PAD.encode(Sha256::digest(self.json([])))
     }
 
     pub(super) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    pub(super) fn point(&self) -> Vec<u8> {
-        let coordinate = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-        [vec![4], coordinate(&self.x), coordinate(&self.y)].concat()
+    /// Whether it is the same key, whatever it is called.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.members == other.members
     }
 
-    fn json(&self, kid: &str, alg: Option<&str>) -> String {
-        let written = Written {
-            crv: "P-256",
-            kty: "EC",
-            x: &self.x,
-            y: &self.y,
-            kid,
-            alg,
+    /// The point on the curve, uncompressed; nothing of the kind for other keys.
+    pub(super) fn point(&self) -> Vec<u8> {
+        let coordinate = |name| {
+            let text = self.members.get(name).map(String::as_str);
+            URL_SAFE_NO_PAD
+                .decode(text.unwrap_or_default())
+                .unwrap_or_default()
         };
-        // A struct of strings always serialises.
-        serde_json::to_string(&written).unwrap_or_default()
+        [vec![4], coordinate("x"), coordinate("y")].concat()
+    }
+
+    /// JSON without spaces, its members in this order: that is what a thumbprint is of.
+    fn json<'a>(&'a self, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let own = self
+            .members
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()));
+        let members = own.chain(more).map(|(name, value)| {
+            // A string always serialises.
+            format!(
+                "\"{name}\":{}",
+                serde_json::to_string(value).unwrap_or_default()
+            )
+        });
+        format!("{{{}}}", members.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -149,7 +254,9 @@ mod tests {
         for (name, value, reason) in [
             ("kty", json!("RSA"), "P-256"),
             ("crv", json!("P-384"), "P-256"),
-            ("alg", json!("HS256"), "alg"),
+            ("alg", json!("HS256"), "symmetric"),
+            ("alg", json!("none"), "alg"),
+            ("alg", json!("ES384"), "P-384"),
             ("use", json!("enc"), "use"),
             ("key_ops", json!(["sign"]), "key_ops"),
             ("d", json!("AAAA"), "private"),

@@ -167,10 +167,14 @@ fn check(
 ) -> Result<Audit, Refusal> {
     let mut tail = Tail::empty();
     let (mut last, mut purged, mut checkpoints) = (None, 0, 0);
+    let mut unsealed_purge = None;
     check_held(held, &tail.peaks)?;
     walk(journal, |sequence, record, digest| {
         match record {
-            Record::Purged => purged += 1,
+            Record::Purged => {
+                purged += 1;
+                unsealed_purge = Some(sequence);
+            }
             Record::Entry(entry) => {
                 if entry.previous != tail.head {
                     return Err(broken(
@@ -184,6 +188,7 @@ fn check(
                     }
                     check_checkpoint(sequence, entry, &tail)?;
                     checkpoints += 1;
+                    unsealed_purge = None;
                 }
                 look(entry).map_err(|refusal| {
                     Refusal::new(
@@ -198,6 +203,12 @@ fn check(
         last = Some(sequence);
         check_held(held, &tail.peaks)
     })?;
+    if let Some(sequence) = unsealed_purge {
+        return Err(broken(
+            sequence,
+            "was purged without a checkpoint behind it",
+        ));
+    }
     if let Some(missing) = held.iter().find(|held| held.size > tail.peaks.size()) {
         return Err(not_held(missing, "the log is shorter: its end was cut off"));
     }
@@ -222,6 +233,7 @@ fn check_checkpoint(sequence: u64, entry: &Entry, tail: &Tail) -> Result<(), Ref
         signed.size == tail.peaks.size()
             && signed.root == tail.peaks.root()
             && signed.time == entry.time
+            && entry.salt.is_empty()
     });
     match fits {
         true => Ok(()),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 pub struct Entry {
     /// The digest of the record before it; that of nothing before the first.
     pub previous: Digest256,
-    /// By chance, so that the digest of a record that was purged does not give away what it said.
+    /// By chance, so that the digest of a record that was purged does not give away what it said. Empty in checkpoints.
     pub salt: String,
     /// When: RFC 3339.
     pub time: String,
@@ -256,9 +256,14 @@ impl Draft {
 
     /// The record's bytes, after the record with this digest.
     pub(super) fn after(self, previous: Digest256) -> Result<Vec<u8>, TrustError> {
+        // A checkpoint holds nothing to hide, and every byte of it must be one that its signature covers.
+        let salt = match self.kind {
+            EntryKind::Checkpoint { .. } => String::new(),
+            _ => Uuid::new_v4().simple().to_string(),
+        };
         let entry = Entry {
             previous,
-            salt: Uuid::new_v4().simple().to_string(),
+            salt,
             time: self.time,
             kind: self.kind,
         };
@@ -281,7 +286,7 @@ impl Record {
 }
 
 /// What to put in place of a record that is to be forgotten: tree and chain stay whole. None for a checkpoint, which
-/// holds nothing about anybody, and for what is no record.
+/// holds nothing about anybody, and for what is no record. Only a record with a checkpoint behind it may be forgotten.
 pub fn tombstone(record: &[u8]) -> Option<Vec<u8>> {
     match Record::read(record)? {
         (Record::Purged, _) => Some(record.to_vec()),

@@ -38,7 +38,7 @@ pub enum Agreement {
 }
 
 /// What we provided to a peer, from our log. Refused requests were no use and are left out.
-pub fn provided<'a>(entries: impl IntoIterator<Item = &'a Entry>, consumer: &str) -> Vec<Exchange> {
+pub fn provided(entries: &[Entry], consumer: &str) -> Vec<Exchange> {
     let mut uses: BTreeMap<&str, Exchange> = BTreeMap::new();
     let mut names: BTreeMap<&str, &str> = BTreeMap::new();
     for entry in entries {
@@ -97,7 +97,7 @@ pub fn provided<'a>(entries: impl IntoIterator<Item = &'a Entry>, consumer: &str
 }
 
 /// What we got from a peer, from our log.
-pub fn consumed<'a>(entries: impl IntoIterator<Item = &'a Entry>, provider: &str) -> Vec<Exchange> {
+pub fn consumed(entries: &[Entry], provider: &str) -> Vec<Exchange> {
     let mut uses: BTreeMap<&str, Exchange> = BTreeMap::new();
     for entry in entries {
         if entry.kind.participant() != Some(provider) {

@@ -8,6 +8,9 @@ const ROLES: usize = 32;
 /// The most recipients of one token.
 const RECIPIENTS: usize = 8;
 
+/// The most actors in one token.
+pub(super) const ACTORS: usize = 4;
+
 /// The longest name or IRI, in bytes.
 const NAME_LENGTH: usize = 512;
 
@@ -29,6 +32,10 @@ pub(super) struct Claims {
     pub(super) client_id: Option<String>,
     pub(super) jti: Option<String>,
     pub(super) cnf: Option<Confirmation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) act: Option<Actor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) may_act: Option<MayAct>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) roles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,11 +54,66 @@ pub(super) enum Audience {
     Several(Vec<String>),
 }
 
-/// <https://www.rfc-editor.org/rfc/rfc8705#section-3.1>
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Confirmation {
-    #[serde(rename = "x5t#S256")]
-    pub(super) thumbprint: Option<String>,
+/// One of both: <https://www.rfc-editor.org/rfc/rfc8705#section-3.1>, <https://www.rfc-editor.org/rfc/rfc9449#section-6.1>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Confirmation {
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub(crate) thumbprint: Option<String>,
+    #[serde(rename = "jkt", skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+}
+
+/// Who acts, for whoever acted before: <https://www.rfc-editor.org/rfc/rfc8693#section-4.1>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Actor {
+    pub(super) sub: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) act: Option<Box<Self>>,
+}
+
+/// Who may come to act: <https://www.rfc-editor.org/rfc/rfc8693#section-4.4>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct MayAct {
+    pub(super) sub: String,
+}
+
+impl Actor {
+    /// Who acts now first, then who acted before.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        let mut next = Some(self);
+        while let Some(actor) = next {
+            names.push(actor.sub.clone());
+            next = actor.act.as_deref();
+        }
+        names
+    }
+
+    /// Of names in the order of [`Actor::names`].
+    pub(super) fn of(names: &[String]) -> Option<Self> {
+        let mut inner = None;
+        for name in names.iter().rev() {
+            inner = Some(Self {
+                sub: name.clone(),
+                act: inner.map(Box::new),
+            });
+        }
+        inner
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let names = self.names();
+        if names.len() > ACTORS {
+            return Err(("token.act", "has over 4 actors"));
+        }
+        for (place, actor) in names.iter().enumerate() {
+            name("token.act", Some(actor))?;
+            if names.iter().skip(place + 1).any(|other| other == actor) {
+                return Err(("token.act", "has an actor twice"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The check that failed, and why.
@@ -75,13 +137,16 @@ impl Claims {
             Some(Audience::Several(all)) if all.len() <= RECIPIENTS => {}
             Some(Audience::Several(_)) => return Err(("token.aud", "has over 8 recipients")),
         }
-        if self
-            .cnf
-            .as_ref()
-            .and_then(|cnf| cnf.thumbprint.as_ref())
-            .is_none()
-        {
-            return Err(("token.cnf", "binds the token to no certificate"));
+        match self.cnf.as_ref().map(|cnf| (&cnf.thumbprint, &cnf.key)) {
+            Some((Some(_), None) | (None, Some(_))) => {}
+            Some((Some(_), Some(_))) => {
+                return Err(("token.cnf", "binds the token to a certificate and to a key"));
+            }
+            _ => return Err(("token.cnf", "binds the token to no certificate and no key")),
+        }
+        self.act.as_ref().map_or(Ok(()), Actor::check)?;
+        if let Some(may_act) = &self.may_act {
+            name("token.may_act", Some(&may_act.sub))?;
         }
         if self.roles.len() > ROLES {
             return Err(("token.roles", "has over 32 roles"));
@@ -96,6 +161,14 @@ impl Claims {
 }
 
 impl Audience {
+    /// Every recipient.
+    pub(super) fn all(&self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one.clone()],
+            Self::Several(all) => all.clone(),
+        }
+    }
+
     /// Whether this recipient, letter by letter, is one.
     pub(super) fn contains(&self, recipient: &str) -> bool {
         match self {

@@ -35,6 +35,28 @@ pub struct VerifiedToken {
     pub agreement: Option<NamedNode>,
     /// The request it is part of.
     pub request: Option<Uuid>,
+    /// Who acts for the subject now, and who did before.
+    pub actors: Vec<String>,
+    /// Who may come to act for the subject.
+    pub may_act: Option<String>,
+    /// When it ends.
+    pub expires: OffsetDateTime,
+}
+
+/// What the client proved to hold, which the token must be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding<'a> {
+    /// A certificate, by its `x5t#S256`: <https://www.rfc-editor.org/rfc/rfc8705#section-3>.
+    Certificate(&'a str),
+    /// A key, by its thumbprint: <https://www.rfc-editor.org/rfc/rfc9449#section-6>.
+    Key(&'a str),
+}
+
+/// A token that is good, whoever it is for and whoever holds it.
+pub(super) struct Good<'a> {
+    pub(super) claims: Claims,
+    pub(super) issuer: NamedNode,
+    party: &'a Party,
 }
 
 /// Verifies a token that a client presented over a connection with the certificate of this thumbprint.
@@ -49,6 +71,35 @@ pub fn verify_token(
     thumbprint: &str,
     now: OffsetDateTime,
 ) -> Result<VerifiedToken, Refusal> {
+    verify_bound_token(token, trusted, Binding::Certificate(thumbprint), now)
+}
+
+/// As [`verify_token`], for a client that proved to hold a certificate or a key.
+///
+/// # Errors
+/// As [`verify_token`].
+pub fn verify_bound_token(
+    token: &Secret,
+    trusted: &Trusted,
+    binding: Binding<'_>,
+    now: OffsetDateTime,
+) -> Result<VerifiedToken, Refusal> {
+    let good = read(token, trusted, now)?;
+    let issuer = good.issuer.clone();
+    let believe = || {
+        check_recipient(&good.claims, trusted.own())?;
+        check_binding(&good.claims, binding)?;
+        accept(good.claims, &good.issuer, good.party)
+    };
+    believe().map_err(|refusal| refusal.at(issuer.as_str()))
+}
+
+/// All that can be said of a token without knowing who holds it.
+pub(super) fn read<'a>(
+    token: &Secret,
+    trusted: &'a Trusted,
+    now: OffsetDateTime,
+) -> Result<Good<'a>, Refusal> {
     let types = [TYPE, "application/at+jwt"];
     let unverified = jws::read(token.reveal(), LENGTH, &types).map_err(malformed)?;
     let issuer = claimed_issuer(unverified.peek())?;
@@ -63,11 +114,14 @@ pub fn verify_token(
             .check_form()
             .map_err(|(check, reason)| refuse(check, reason))?;
         check_time(&claims, now.unix_timestamp())?;
-        check_recipient(&claims, trusted.own())?;
-        check_binding(&claims, thumbprint)?;
-        accept(claims, &issuer, party)
+        Ok(claims)
     };
-    believe().map_err(|refusal| refusal.at(issuer.as_str()))
+    let claims = believe().map_err(|refusal: Refusal| refusal.at(issuer.as_str()))?;
+    Ok(Good {
+        claims,
+        issuer,
+        party,
+    })
 }
 
 /// The issuer that the token claims: looked at before its signature, only to find the keys.
@@ -130,22 +184,22 @@ fn check_recipient(claims: &Claims, own: &NamedNode) -> Result<(), Refusal> {
     }
 }
 
-fn check_binding(claims: &Claims, thumbprint: &str) -> Result<(), Refusal> {
-    match claims
-        .cnf
-        .as_ref()
-        .and_then(|cnf| cnf.thumbprint.as_deref())
-    {
-        Some(bound) if same(bound.as_bytes(), thumbprint.as_bytes()) => Ok(()),
+fn check_binding(claims: &Claims, binding: Binding<'_>) -> Result<(), Refusal> {
+    let bound = claims.cnf.as_ref().and_then(|cnf| match binding {
+        Binding::Certificate(shown) => Some((cnf.thumbprint.as_deref()?, shown)),
+        Binding::Key(shown) => Some((cnf.key.as_deref()?, shown)),
+    });
+    match bound {
+        Some((bound, shown)) if same(bound.as_bytes(), shown.as_bytes()) => Ok(()),
         _ => Err(refuse(
             "token.cnf",
-            "the token is bound to another certificate than the client presented",
+            "the token is bound to another certificate or key than the client proved to hold",
         )),
     }
 }
 
 /// Takes as long for a wrong value as for the right one.
-fn same(one: &[u8], other: &[u8]) -> bool {
+pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
     let differences = one.iter().zip(other).fold(0, |seen, (a, b)| seen | (a ^ b));
     one.len() == other.len() && std::hint::black_box(differences) == 0
 }
@@ -189,6 +243,11 @@ fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedT
         purpose,
         agreement,
         request,
+        actors: claims.act.map(|act| act.names()).unwrap_or_default(),
+        may_act: claims.may_act.map(|may_act| may_act.sub),
+        // Its range was checked.
+        expires: OffsetDateTime::from_unix_timestamp(claims.exp.unwrap_or_default())
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH),
     })
 }
 

@@ -1,0 +1,204 @@
+//! Logs of use that somebody tampered with: found alone, by whoever has the log and the public keys, and by comparing it
+//! with what the other side holds.
+//!
+//! Each case makes two organisations that use each other's twin, spoils one of the two logs in one way, and asks the
+//! verifier of the command line. What nobody can see in a log alone, because it is what an honest log looks like, must be
+//! found with the other side's: an end that was cut off, and a past that the owner wrote anew and signed.
+
+mod journal;
+mod spoil;
+
+use crate::chance::Chance;
+use crate::library::Fault;
+use crate::report::{Report, Verdict};
+use journal::{Memory, Side, fault};
+use oxrdf::NamedNode;
+use spoil::Spoiling;
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+use twinlink_trust::{
+    Agreement, Checkpoint, Entry, Exchange, consumed, list_entries, provided, reconcile, tombstone,
+    verify_log, verify_receipt,
+};
+
+/// Cases where nobody says how many.
+pub(crate) const CASES: usize = 300;
+
+/// Two logs of the same uses, and what each side holds of the other's.
+struct World {
+    city: Side,
+    police: Side,
+    /// Signed by the city, kept by the police.
+    held: Vec<Checkpoint>,
+}
+
+/// Runs so many cases of a seed; of one by the time of day where there is none.
+pub(crate) fn run(suite: &'static str, count: usize, seed: Option<u64>) -> Result<Report, Fault> {
+    let seed = seed.unwrap_or_else(|| {
+        let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        time.map_or(0, |time| time.as_secs())
+    });
+    let mut cases = Vec::new();
+    let mut kinds: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for number in 0..count as u64 {
+        let mut chance = Chance::new(seed.wrapping_add(number));
+        let world = World::make(&mut chance)?;
+        let spoiling = Spoiling::ALL
+            .get(usize::try_from(number).unwrap_or_default() % Spoiling::ALL.len())
+            .copied()
+            .unwrap_or(Spoiling::Flip);
+        let place = format!("case {number}, seed {seed}: {}", spoiling.name());
+        let untouched = world.untouched();
+        if untouched != Verdict::Passed {
+            cases.push((format!("case {number}, seed {seed}: untouched"), untouched));
+            continue;
+        }
+        let spoilt = spoiling.spoil(&world.city, &mut chance)?;
+        cases.push((place, world.judge(spoiling, &spoilt)));
+        *kinds.entry(spoiling.name()).or_default() += 1;
+    }
+    let mut report = Report::of(suite, cases);
+    for (name, count) in kinds {
+        report = report.with(name, count);
+    }
+    Ok(report.with("seed", usize::try_from(seed).unwrap_or_default()))
+}
+
+impl World {
+    /// Some uses of the city's twin by the police, all acknowledged, and some refusals.
+    fn make(chance: &mut Chance) -> Result<Self, Fault> {
+        let city = Side::new("https://city.example/")?;
+        let police = Side::new("https://police.example/")?;
+        let mut held = Vec::new();
+        for _ in 0..=chance.below(8) {
+            if chance.once_in(4) {
+                city.refuse(&police)?;
+            }
+            let receipt = city.provide(&police, chance.below(100) as u64)?;
+            let claims = verify_receipt(&receipt, &city.id, &city.keys()).map_err(fault)?;
+            held.push(claims.checkpoint);
+            if chance.once_in(3) {
+                city.seal()?;
+                police.seal()?;
+            }
+        }
+        city.seal()?;
+        police.seal()?;
+        if chance.once_in(2) {
+            city.forget(chance)?;
+        }
+        // The police has seen the last checkpoint too, as a witness does.
+        held.push(city.last_checkpoint()?);
+        Ok(Self { city, police, held })
+    }
+
+    /// A log that nobody touched must pass: else all that follows says nothing.
+    fn untouched(&self) -> Verdict {
+        let (alone, held) = (
+            self.alone(&self.city.journal),
+            self.with_held(&self.city.journal),
+        );
+        let agreements = self.compare(&self.city.journal);
+        let is_matched = agreements.as_ref().is_ok_and(|all| {
+            all.iter()
+                .all(|(_, agreement)| *agreement == Agreement::Matched)
+        });
+        // What was forgotten on purpose is only at the other side.
+        let is_forgotten = self.city.has_forgotten();
+        match (alone, held) {
+            (Ok(()), Ok(())) if is_matched || is_forgotten => Verdict::Passed,
+            (Ok(()), Ok(())) => Verdict::Failed(format!("does not match: {agreements:?}")),
+            (Err(reason), _) | (_, Err(reason)) => Verdict::Failed(format!("refused: {reason}")),
+        }
+    }
+
+    fn judge(&self, spoiling: Spoiling, spoilt: &Memory) -> Verdict {
+        if spoilt.records() == self.city.journal.records() {
+            return Verdict::Failed("nothing was spoilt".to_owned());
+        }
+        let alone = self.alone(spoilt);
+        if alone.is_ok() && !spoiling.looks_honest() {
+            return Verdict::Failed("not found alone".to_owned());
+        }
+        if self.with_held(spoilt).is_ok() {
+            return Verdict::Failed("not found with what the peer holds".to_owned());
+        }
+        Verdict::Passed
+    }
+
+    fn alone(&self, journal: &Memory) -> Result<(), String> {
+        verify_log(journal, &self.city.id, &self.city.keys(), &[])
+            .map(|_| ())
+            .map_err(|refusal| refusal.to_string())
+    }
+
+    fn with_held(&self, journal: &Memory) -> Result<(), String> {
+        verify_log(journal, &self.city.id, &self.city.keys(), &self.held)
+            .map(|_| ())
+            .map_err(|refusal| refusal.to_string())
+    }
+
+    fn compare(&self, journal: &Memory) -> Result<Vec<(String, Agreement)>, String> {
+        let ours = self.exchanges(journal, &self.police.id, provided)?;
+        let theirs = self.exchanges(&self.police.journal, &self.city.id, consumed)?;
+        Ok(reconcile(&ours, &theirs))
+    }
+
+    fn exchanges(
+        &self,
+        journal: &Memory,
+        with: &NamedNode,
+        read: fn(&[Entry], &str) -> Vec<Exchange>,
+    ) -> Result<Vec<Exchange>, String> {
+        let entries = list_entries(journal, 0, usize::MAX).map_err(|error| error.to_string())?;
+        let entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
+        Ok(read(&entries, with.as_str()))
+    }
+}
+
+impl Side {
+    /// Puts tombstones in place of some records, as retention does.
+    fn forget(&self, chance: &mut Chance) -> Result<(), Fault> {
+        let mut records = self.journal.records();
+        for _ in 0..=chance.below(3) {
+            let at = chance.below(records.len());
+            if let Some((_, record)) = records.get_mut(at)
+                && let Some(left) = tombstone(record)
+            {
+                *record = left;
+            }
+        }
+        self.journal.replace(records);
+        Ok(())
+    }
+
+    fn has_forgotten(&self) -> bool {
+        let records = self.journal.records();
+        records
+            .iter()
+            .any(|(_, record)| record.starts_with(b"{\"purged\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_of_spoiling_is_found() {
+        let report = run("tamper", Spoiling::ALL.len() * 3, Some(11)).unwrap();
+        let failures: Vec<_> = report.failures().collect();
+        assert!(failures.is_empty(), "{failures:?}");
+        assert_eq!(report.passed(), Spoiling::ALL.len() * 3);
+    }
+
+    #[test]
+    fn a_use_that_one_side_leaves_out_is_found_by_reconciling() {
+        let world = World::make(&mut Chance::new(5)).unwrap();
+        let theirs = world.compare(&world.city.journal).unwrap();
+        let all = theirs.len();
+        let none = world.compare(&Memory::default()).unwrap();
+        let only_there = none.iter().filter(|(_, a)| *a == Agreement::OnlyThere);
+        assert_eq!(only_there.count(), all);
+    }
+}

@@ -1,0 +1,217 @@
+//! The ways in which a log is spoilt: from a flipped bit to a past that was written anew.
+
+use super::journal::{Memory, Records, Side, fault};
+use crate::attacks::Forger;
+use crate::chance::Chance;
+use crate::library::Fault;
+use twinlink_trust::{Checkpoint, Digest256, Entry, EntryKind, Peaks};
+
+/// One way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spoiling {
+    /// A bit of a record.
+    Flip,
+    /// A byte put into a record.
+    Insert,
+    /// A byte taken out of a record.
+    Remove,
+    /// A record is gone.
+    Drop,
+    /// Two records changed places.
+    Swap,
+    /// A record is there again, elsewhere.
+    Replay,
+    /// A record stands in the place of another.
+    Replace,
+    /// What is left of a purged record, with another digest.
+    FalseTombstone,
+    /// The end is gone.
+    CutOff,
+    /// A record was changed, and all that follows fitted to it, but for signatures.
+    RewriteUnsigned,
+    /// The same, signed with somebody else's key.
+    RewriteByStranger,
+    /// The same, signed with the organisation's own key.
+    RewriteByOwner,
+}
+
+impl Spoiling {
+    pub(super) const ALL: &[Self] = &[
+        Self::Flip,
+        Self::Insert,
+        Self::Remove,
+        Self::Drop,
+        Self::Swap,
+        Self::Replay,
+        Self::Replace,
+        Self::FalseTombstone,
+        Self::CutOff,
+        Self::RewriteUnsigned,
+        Self::RewriteByStranger,
+        Self::RewriteByOwner,
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Flip => "a flipped bit",
+            Self::Insert => "a byte put in",
+            Self::Remove => "a byte taken out",
+            Self::Drop => "a record dropped",
+            Self::Swap => "records swapped",
+            Self::Replay => "a record replayed",
+            Self::Replace => "a record replaced by another",
+            Self::FalseTombstone => "a false tombstone",
+            Self::CutOff => "the end cut off",
+            Self::RewriteUnsigned => "a past rewritten without a key",
+            Self::RewriteByStranger => "a past rewritten with a stranger's key",
+            Self::RewriteByOwner => "a past rewritten by its owner",
+        }
+    }
+
+    /// Whether the result is what an honest log may look like: only others can tell.
+    pub(super) fn looks_honest(self) -> bool {
+        matches!(self, Self::CutOff | Self::RewriteByOwner)
+    }
+
+    /// A spoilt copy of a side's log.
+    pub(super) fn spoil(self, side: &Side, chance: &mut Chance) -> Result<Memory, Fault> {
+        let mut records = side.journal.records();
+        let at = chance.below(records.len());
+        let other = different(at, records.len(), chance);
+        match self {
+            Self::Flip | Self::Insert | Self::Remove => {
+                let record = records.get_mut(at).map(|(_, record)| record);
+                self.bytes(record.ok_or_else(|| fault("no record"))?, chance);
+            }
+            Self::Drop => {
+                // The last record is the checkpoint: without it the log looks like one that was not yet sealed.
+                records.remove(chance.below(records.len() - 1));
+            }
+            Self::Swap => {
+                let (one, two) = (content(&records, at)?, content(&records, other)?);
+                put(&mut records, at, two);
+                put(&mut records, other, one);
+            }
+            Self::Replace => {
+                let content = content(&records, other)?;
+                put(&mut records, at, content);
+            }
+            Self::Replay => {
+                let content = content(&records, at)?;
+                records.insert(other, (0, content));
+                for (place, (sequence, _)) in records.iter_mut().enumerate() {
+                    *sequence = place as u64 + 1;
+                }
+            }
+            Self::FalseTombstone => {
+                let digest = Digest256::of_leaf(b"something else").to_text();
+                put(
+                    &mut records,
+                    at,
+                    format!("{{\"purged\":\"{digest}\"}}").into_bytes(),
+                );
+            }
+            Self::CutOff => {
+                // More than the last checkpoint, which nobody's use is lost with.
+                let left = records.len() - 2 - chance.below(records.len() - 2);
+                records.truncate(left);
+            }
+            Self::RewriteUnsigned => rewrite(&mut records, None)?,
+            Self::RewriteByStranger => {
+                let stranger = Side::new(side.id.as_str())?;
+                rewrite(&mut records, Some(&Forger::new(&stranger.identity)?))?;
+            }
+            Self::RewriteByOwner => {
+                rewrite(&mut records, Some(&Forger::new(&side.identity)?))?;
+            }
+        }
+        Ok(Memory::of(records))
+    }
+
+    fn bytes(self, record: &mut Vec<u8>, chance: &mut Chance) {
+        let at = chance.below(record.len());
+        match self {
+            Self::Insert => {
+                let byte = chance.one(b" 0a\"}{,").copied();
+                record.insert(at, byte.unwrap_or_default());
+            }
+            Self::Remove => {
+                record.remove(at);
+            }
+            _ => {
+                if let Some(byte) = record.get_mut(at) {
+                    *byte ^= 1 << chance.below(8);
+                }
+            }
+        }
+    }
+}
+
+/// Changes what the first completion says, and makes all that follows fit: what a forger does who knows the format.
+fn rewrite(records: &mut Records, signer: Option<&Forger>) -> Result<(), Fault> {
+    let mut head = Digest256::of_nothing();
+    let mut peaks = Peaks::default();
+    let mut is_changed = false;
+    for (_, record) in records.iter_mut() {
+        if let Ok(mut entry) = serde_json::from_slice::<Entry>(record) {
+            if !is_changed && !matches!(entry.kind, EntryKind::Checkpoint { .. }) {
+                "2001-01-01T00:00:00Z".clone_into(&mut entry.time);
+                is_changed = true;
+            }
+            entry.previous = head;
+            seal(&mut entry, &peaks, signer)?;
+            *record = serde_json::to_vec(&entry).map_err(fault)?;
+            head = Digest256::of_leaf(record);
+        } else {
+            // What is left of a purged record is its digest.
+            let left: serde_json::Value = serde_json::from_slice(record).map_err(fault)?;
+            let digest = left.get("purged").and_then(serde_json::Value::as_str);
+            let digest = digest.and_then(Digest256::from_text);
+            head = digest.ok_or_else(|| fault("not a record"))?;
+        }
+        peaks.push(head);
+    }
+    Ok(())
+}
+
+/// Makes a checkpoint fit the tree; signed only where there is somebody to sign it.
+fn seal(entry: &mut Entry, tree: &Peaks, signer: Option<&Forger>) -> Result<(), Fault> {
+    let time = entry.time.clone();
+    let EntryKind::Checkpoint {
+        size,
+        peaks,
+        checkpoint,
+    } = &mut entry.kind
+    else {
+        return Ok(());
+    };
+    (*size, *peaks) = (tree.size(), tree.digests().to_vec());
+    if let Some(signer) = signer {
+        let claims = Checkpoint {
+            log: "https://city.example/".to_owned(),
+            size: tree.size(),
+            root: tree.root(),
+            time,
+        };
+        let header = r#"{"alg":"ES256","typ":"twinlink-checkpoint+jwt"}"#;
+        let claims = serde_json::to_string(&claims).map_err(fault)?;
+        *checkpoint = signer.sign(header, &claims)?;
+    }
+    Ok(())
+}
+
+fn content(records: &Records, at: usize) -> Result<Vec<u8>, Fault> {
+    let found = records.get(at).map(|(_, record)| record.clone());
+    found.ok_or_else(|| fault("no record"))
+}
+
+fn put(records: &mut Records, at: usize, content: Vec<u8>) {
+    if let Some((_, record)) = records.get_mut(at) {
+        *record = content;
+    }
+}
+
+/// Another place.
+fn different(at: usize, count: usize, chance: &mut Chance) -> usize {
+    (at + 1 + chance.below(count - 1)) % count
+}
