@@ -8,7 +8,8 @@
     reason = "all of it is a test"
 )]
 
-use oxigraph::model::{GraphName, NamedNode, NamedOrBlankNode, Quad, Term};
+use oxigraph::model::vocab::{rdf, xsd};
+use oxigraph::model::{GraphName, Literal, NamedNode, NamedOrBlankNode, Quad, Term};
 use oxigraph::sparql::{QueryResults, SparqlEvaluator};
 use oxigraph::store::Store;
 use oxsdatatypes::DateTime;
@@ -19,9 +20,12 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use twinlink_examples::helsinki::{CITY, POLICE, RESCUE};
 use twinlink_ingest::{Kind, ReadOptions, Syntax, read};
-use twinlink_policy::{Ask, Guard, Policy, PolicySet, Selector};
+use twinlink_policy::{
+    Ask, Function, Guard, MeasureKind, Part, Policy, PolicySet, Selector, Statistic, TimeUnit,
+    Transformed,
+};
 
-const QUESTIONS: [&str; 8] = [
+const QUESTIONS: [&str; 9] = [
     "1-schools-and-clinics",
     "2-homes",
     "3-hydrants-and-units",
@@ -30,6 +34,7 @@ const QUESTIONS: [&str; 8] = [
     "6-incident-notes",
     "7-people-under-the-plume",
     "8-water-supply",
+    "9-residents-in-numbers",
 ];
 
 struct Member {
@@ -110,10 +115,13 @@ impl Member {
 fn materialise(guard: &Guard, quads: Vec<Quad>) -> Vec<Quad> {
     let types: HashSet<(NamedOrBlankNode, Term)> = quads
         .iter()
-        .filter(|quad| quad.predicate == oxigraph::model::vocab::rdf::TYPE)
+        .filter(|quad| quad.predicate == rdf::TYPE)
         .map(|quad| (quad.subject.clone(), quad.object.clone()))
         .collect();
     let matches = |selector: &Selector, quad: &Quad| {
+        assert!(
+            selector.nodes.is_none() && selector.named.is_none() && selector.recorded.is_none()
+        );
         selector
             .graph
             .as_ref()
@@ -127,11 +135,82 @@ fn materialise(guard: &Guard, quads: Vec<Quad>) -> Vec<Quad> {
                 .as_ref()
                 .is_none_or(|class| types.contains(&(quad.subject.clone(), class.clone().into())))
     };
-    quads
+    let open: Vec<Quad> = quads
         .into_iter()
-        .filter(|quad| {
-            guard.permits().iter().any(|set| matches(set, quad))
-                && !guard.prohibitions().iter().any(|set| matches(set, quad))
+        .filter(|quad| !guard.prohibitions().iter().any(|set| matches(set, quad)))
+        .collect();
+    let selected = |selector: &Selector| -> Vec<Quad> {
+        let quads = open.iter().filter(|quad| matches(selector, quad));
+        quads.cloned().collect()
+    };
+    let mut visible: HashSet<Quad> = guard.permits().iter().flat_map(&selected).collect();
+    for one in guard.transformed() {
+        visible.extend(changed(one, selected(&one.selector)));
+    }
+    for one in guard.statistics() {
+        visible.extend(told(one, &selected(&one.selector)));
+    }
+    visible.into_iter().collect()
+}
+
+/// As far as these policies change anything.
+fn changed(transformed: &Transformed, mut quads: Vec<Quad>) -> Vec<Quad> {
+    for step in &transformed.steps {
+        let Part::Values(properties) = &step.part else {
+            panic!("{step:?}");
+        };
+        for quad in &mut quads {
+            if !properties.contains(&quad.predicate) {
+                continue;
+            }
+            let Term::Literal(value) = &quad.object else {
+                panic!("{quad}");
+            };
+            quad.object = match &step.function {
+                Function::Mask(text) => Literal::from(text.as_str()).into(),
+                Function::Truncate(TimeUnit::Year) => {
+                    let (year, _) = value.value().split_once('-').unwrap();
+                    Literal::new_typed_literal(format!("{year}-01-01"), xsd::DATE).into()
+                }
+                other => panic!("{other:?}"),
+            };
+        }
+    }
+    quads
+}
+
+/// A sum over all, as long as all are enough.
+fn told(statistic: &Statistic, quads: &[Quad]) -> Vec<Quad> {
+    let units: HashSet<_> = quads.iter().map(|quad| &quad.subject).collect();
+    let measure = statistic.measure.as_ref().unwrap();
+    assert!(statistic.dimensions.is_empty() && measure.kind == MeasureKind::Sum);
+    assert!(units.len() >= statistic.minimum as usize);
+    let values = quads
+        .iter()
+        .filter(|quad| quad.predicate == measure.property);
+    let sum: u32 = values.map(|quad| number(&Some(quad.object.clone()))).sum();
+    let cube = |name: &str| node(&format!("http://purl.org/linked-data/cube#{name}"));
+    let observation = node(&format!("{}#all", statistic.name.as_str()));
+    let number = |number: String, datatype| Literal::new_typed_literal(number, datatype);
+    let facts: [(NamedNode, Term); 5] = [
+        (rdf::TYPE.into_owned(), cube("Observation").into()),
+        (cube("dataSet"), statistic.name.clone().into()),
+        (term("measured"), measure.property.clone().into()),
+        (
+            term("count"),
+            number(units.len().to_string(), xsd::INTEGER).into(),
+        ),
+        (term("sum"), number(sum.to_string(), xsd::DECIMAL).into()),
+    ];
+    facts
+        .into_iter()
+        .map(|(property, value)| {
+            Quad::new(
+                observation.clone(),
+                property,
+                value,
+                GraphName::DefaultGraph,
+            )
         })
         .collect()
 }
@@ -335,17 +414,41 @@ fn each_caller_gets_what_the_table_says() {
 #[test]
 fn personal_data_stays_with_the_police() {
     let police = &MEMBERS[2];
-    let personal = |quads: &[Quad]| {
+    let personal = |quads: &[Quad]| -> HashSet<Term> {
+        let quads = quads.iter();
         quads
-            .iter()
             .filter(|quad| quad.predicate.as_str().contains("#person"))
-            .count()
+            .map(|quad| quad.object.clone())
+            .collect()
     };
-    assert_eq!(personal(&police.quads()), 6);
-    assert_eq!(personal(&police.visible(&caller("police officer"))), 6);
-    for name in ["rescue officer", "city planner", "outsider"] {
-        assert_eq!(personal(&police.visible(&caller(name))), 0, "{name}");
+    let all = personal(&police.quads());
+    assert_eq!(all.len(), 6);
+    assert_eq!(personal(&police.visible(&caller("police officer"))), all);
+    let shown = personal(&police.visible(&caller("rescue officer")));
+    // Three years of birth, and one mask for all names.
+    assert_eq!(shown.len(), 4);
+    assert!(shown.is_disjoint(&all), "{shown:?}");
+    for name in ["city planner", "outsider"] {
+        assert!(
+            personal(&police.visible(&caller(name))).is_empty(),
+            "{name}"
+        );
     }
+}
+
+#[test]
+fn planners_are_told_how_many_people_there_are_and_not_where() {
+    let city = &MEMBERS[0];
+    let planner = store(city.visible(&caller("city planner")));
+    let told = ask(&planner, &question("9-residents-in-numbers"));
+    let query = "PREFIX tl: <https://w3id.org/twinlink/ns#>
+        SELECT (COUNT(?x) AS ?buildings) (SUM(?n) AS ?people) WHERE { GRAPH ?g { ?x tl:residents ?n } }";
+    let true_ones = ask(&merged(), query);
+    assert_eq!(told.len(), 1);
+    for column in 0..2 {
+        assert_eq!(number(&told[0][column]), number(&true_ones[0][column]));
+    }
+    assert_eq!(number(&ask(&planner, query)[0][0]), 0);
 }
 
 #[test]

@@ -73,8 +73,8 @@ pub(super) struct Report {
 }
 
 /// Every question of the examples, in its order.
-pub(super) const QUESTIONS: [&Question; 8] = [
-    &SCHOOLS, &HOMES, &HYDRANTS, &ROADS, &CORDONS, &NOTES, &PEOPLE, &WATER,
+pub(super) const QUESTIONS: [&Question; 9] = [
+    &SCHOOLS, &HOMES, &HYDRANTS, &ROADS, &CORDONS, &NOTES, &PEOPLE, &WATER, &NUMBERS,
 ];
 
 macro_rules! question {
@@ -98,6 +98,7 @@ static CORDONS: Question = question!("5-cordons");
 static NOTES: Question = question!("6-incident-notes");
 static PEOPLE: Question = question!("7-people-under-the-plume");
 static WATER: Question = question!("8-water-supply");
+static NUMBERS: Question = question!("9-residents-in-numbers");
 
 pub(super) static RESCUE_OFFICER: Caller = Caller {
     name: "rescue officer",
@@ -149,6 +150,24 @@ fn acts() -> Result<Vec<Act>, Failure> {
         Cells::First("buildings", "66"),
         Cells::First("people", "1842"),
     ];
+    // Three of four notes are about somebody. Whom, only the police are shown.
+    const NOTED_MASKED: &[Cells] = &[
+        Cells::First("person", "***"),
+        Cells::First("born", "1958-01-01"),
+        Cells::Bound("person", 3),
+        Cells::Bound("born", 3),
+    ];
+    const NOTED_PERSONS: &[Cells] = &[
+        Cells::First("person", "Aino Esimerkki"),
+        Cells::First("born", "1958-03-14"),
+        Cells::Bound("person", 3),
+        Cells::Bound("born", 3),
+    ];
+    // In the whole of the centre, not only under the plume.
+    const ALL_TOGETHER: &[Cells] = &[
+        Cells::First("buildings", "311"),
+        Cells::First("people", "7130"),
+    ];
     const NOBODY: &[Cells] = &[Cells::First("buildings", "0"), Cells::First("people", "0")];
 
     let officer = |question| expected(question, &RESCUE_OFFICER);
@@ -172,27 +191,24 @@ fn acts() -> Result<Vec<Act>, Failure> {
                         ..officer(&CORDONS)?.missing(&[(Police, Partial)])
                     },
                 ),
-                answer(
-                    &NOTES,
-                    officer(&NOTES)?.cells(&[Cells::Bound("person", 0), Cells::Bound("born", 0)]),
-                ),
+                answer(&NOTES, officer(&NOTES)?.cells(NOTED_MASKED)),
                 answer(&PEOPLE, officer(&PEOPLE)?.cells(EVERYBODY)),
             ],
         },
         Act {
             title: "An officer of the police asks the last but one of these",
-            remark: "Names and dates of birth are for the police alone.",
+            remark: "Names and dates of birth are for the police alone: the rescue officer saw a mask and a year.",
             caller: &POLICE_OFFICER,
             kills: None,
             scenes: vec![answer(
                 &NOTES,
-                expected(&NOTES, &POLICE_OFFICER)?
-                    .cells(&[Cells::Bound("person", 3), Cells::Bound("born", 3)]),
+                expected(&NOTES, &POLICE_OFFICER)?.cells(NOTED_PERSONS),
             )],
         },
         Act {
             title: "A city planner asks the same, for urban planning",
-            remark: "The map is theirs, the residents and the leak are not. A count over what one may not see is 0, and is marked.",
+            remark: "The map is theirs, the residents and the leak are not. A count over what one may not see is 0, and is marked. How many \
+                     residents there are in all, the city tells them.",
             caller: &CITY_PLANNER,
             kills: None,
             scenes: vec![
@@ -201,6 +217,7 @@ fn acts() -> Result<Vec<Act>, Failure> {
                 answer(&ROADS, planner(&ROADS)?),
                 answer(&PEOPLE, planner(&PEOPLE)?.unsure().cells(NOBODY)),
                 answer(&WATER, planner(&WATER)?),
+                answer(&NUMBERS, planner(&NUMBERS)?.cells(ALL_TOGETHER)),
             ],
         },
         Act {

@@ -29,8 +29,10 @@ use twinlink_vocab::{odrl, tl};
                   at = \"2026-11-20T12:00:00Z\"        # default: now\n  \
                   decision = \"permitted\"             # or \"denied\"\n  \
                   sees = [{ graph = \"https://police.example/graph/cordons\", property = \"tl:polygon\" }]\n  \
-                  withholds = [{ property = \"tl:personName\" }]\n\n\
-                  What the caller `sees` must be visible to the last statement, of what it `withholds` none may be.\n\
+                  withholds = [{ property = \"tl:personName\" }]\n  \
+                  limits = [{ property = \"tl:personBirthDate\" }]\n\n\
+                  What the caller `sees` must be visible to the last statement, of what it `withholds` none may be. What it\n\
+                  `limits` is visible in part, changed, or told in numbers only.\n\
                   A part of the dataset is named by graph (tl:DefaultGraph for the unnamed one), property and class, or\n\
                   by none of them for all. Exit code 1 where an expectation is not met; the rule at fault is named."
 )]
@@ -65,6 +67,8 @@ struct Expectation {
     sees: Vec<Part>,
     #[serde(default)]
     withholds: Vec<Part>,
+    #[serde(default)]
+    limits: Vec<Part>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -175,6 +179,7 @@ impl Expectation {
         for (parts, wanted, word) in [
             (&self.sees, Extent::All, "is not shown"),
             (&self.withholds, Extent::Nothing, "is not withheld"),
+            (&self.limits, Extent::Part, "is shown to the last statement, or not at all"),
         ] {
             for part in parts {
                 let selector = part.selector()?;
