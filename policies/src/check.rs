@@ -1,6 +1,8 @@
 //! What a document of policies would do, for the person who is about to publish it.
 
+use crate::action;
 use crate::error::PolicyError;
+use crate::model::treatment::Treatment;
 use crate::model::{Constraint, Moment, Policy, PolicyKind, Rule, RuleKind};
 use crate::{PolicySet, parse};
 use oxrdf::NamedNode;
@@ -80,6 +82,7 @@ fn described(policy: &Policy) -> Vec<Finding> {
         });
         findings.extend(warnings(policy, rule));
     }
+    findings.extend(together(policy));
     findings
 }
 
@@ -103,6 +106,91 @@ fn warnings(policy: &Policy, rule: &Rule) -> Vec<Finding> {
         });
     }
     warnings
+}
+
+/// What rules of one policy undo for one another.
+fn together(policy: &Policy) -> Vec<Finding> {
+    let permissions = || {
+        let rules = policy.rules.iter();
+        rules.filter(|rule| rule.kind == RuleKind::Permission)
+    };
+    let mut warnings = Vec::new();
+    let mut warn = |rule: &Rule, detail: String| {
+        warnings.push(Finding::Warning(format!(
+            "policy {}, {} {}: {detail}",
+            policy.uid, rule.kind, rule.number
+        )));
+    };
+    for rule in permissions() {
+        let is_changed = rule.treatment != Treatment::default();
+        if is_changed && let Some(raw) = permissions().find(|other| shows_raw(other, rule)) {
+            let detail = format!(
+                "permission {} shows the same as it is, so nothing of it is hidden by being changed or late",
+                raw.number
+            );
+            warn(rule, detail);
+        }
+        let mut others = permissions().filter(|other| other.number > rule.number);
+        if let Some(other) = others.find(|other| is_subtractable(other, rule)) {
+            let detail = format!(
+                "it tells statistics of data that permission {} tells others of: one may be taken from the other",
+                other.number
+            );
+            warn(rule, detail);
+        }
+        let selectors = || rule.targets.iter().flat_map(|target| &target.selectors);
+        if selectors().any(|selector| selector.named.is_some()) {
+            let detail = "who can guess names can ask for one after the other".to_owned();
+            warn(rule, detail);
+        }
+    }
+    warnings
+}
+
+/// Whether one permission surely shows, as it is, to all whom another lets see it, all that the other selects.
+fn shows_raw(raw: &Rule, changed: &Rule) -> bool {
+    let parties = raw.assignees.is_empty()
+        || (!changed.assignees.is_empty()
+            && changed
+                .assignees
+                .iter()
+                .all(|party| raw.assignees.contains(party)));
+    let actions = changed.actions.iter().all(|inner| {
+        let mut outer = raw.actions.iter();
+        outer.any(|outer| action::includes(outer, inner))
+    });
+    let targets = raw.targets.iter().filter(|target| target.figures.is_none());
+    let selectors: Vec<_> = targets.flat_map(|target| &target.selectors).collect();
+    let mut inner = changed.targets.iter().flat_map(|target| &target.selectors);
+    parties
+        && actions
+        && raw.treatment == Treatment::default()
+        && (raw.constraints.is_empty() || raw.constraints == changed.constraints)
+        && inner.all(|inner| selectors.iter().any(|outer| outer.covers(inner)))
+}
+
+/// Whether somebody may be told two statistics of the same data.
+fn is_subtractable(left: &Rule, right: &Rule) -> bool {
+    let told = |rule: &Rule| {
+        let targets = rule
+            .targets
+            .iter()
+            .filter(|target| target.figures.is_some());
+        targets
+            .flat_map(|target| target.selectors.clone())
+            .collect::<Vec<_>>()
+    };
+    let parties = left.assignees.is_empty()
+        || right.assignees.is_empty()
+        || left
+            .assignees
+            .iter()
+            .any(|party| right.assignees.contains(party));
+    let right = told(right);
+    parties
+        && told(left)
+            .iter()
+            .any(|one| right.iter().any(|other| !one.is_disjoint(other)))
 }
 
 fn lacks_time_zone(condition: &Constraint) -> bool {

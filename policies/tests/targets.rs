@@ -10,6 +10,8 @@
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod support;
 
+#[path = "targets/compared.rs"]
+mod compared;
 #[path = "targets/nodes.rs"]
 mod nodes;
 #[path = "targets/patterns.rs"]
@@ -18,3 +20,5 @@ mod patterns;
 mod refusals;
 #[path = "targets/shapes.rs"]
 mod shapes;
+#[path = "targets/shown.rs"]
+mod shown;

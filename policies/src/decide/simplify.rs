@@ -62,3 +62,6 @@ fn distinct(mut statistics: Vec<Statistic>) -> Vec<Statistic> {
     statistics.retain(|one| all.iter().filter(|other| other.name == one.name).count() == 1);
     statistics
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 8 << 10;
 /// How deep brackets may nest: the parser goes down them, on whatever thread it is called.
 const MOST_NESTING: usize = 12;
 /// The most characters of operators: the parser goes one call deeper for each of a chain.
-const MOST_OPERATORS: usize = 120;
+const MOST_OPERATORS: usize = 64;
 /// The longest compiled pattern, as SPARQL, in bytes: three-valued EXISTS are written twice.
 const MOST_COMPILED: usize = 64 << 10;
 
@@ -115,10 +115,11 @@ fn pattern_of(projection: GraphPattern, side: Side) -> Result<NodePattern, Outsi
             .err()
             .unwrap_or_else(|| Outside("no SELECT".to_owned())));
     };
-    if !variables.contains(&this()) || !polarity::binds(&inner, &this()) {
+    let pattern = Rewriting::default().pattern(*inner, side)?;
+    if !variables.contains(&this()) || !polarity::binds(&pattern, &this()) {
         return Err(Outside("solutions without ?this".to_owned()));
     }
-    Ok(nodes(Rewriting::default().pattern(*inner, side)?))
+    Ok(nodes(pattern))
 }
 
 /// The nodes that are `?this` in a pattern.

@@ -154,7 +154,27 @@ fn the_profile_declares_the_left_operands_we_add() {
         .filter(|quad| quad.object == oxrdf::Term::from(twinlink_vocab::odrl::LEFT_OPERAND_CLASS))
         .map(|quad| quad.subject.to_string())
         .collect();
-    let added = ["graph", "property", "class", "role"].map(|name| tl(name).to_string());
+    let added = [
+        "area",
+        "cellSize",
+        "class",
+        "dimension",
+        "graph",
+        "measure",
+        "measureKind",
+        "minimumGroupSize",
+        "multiple",
+        "named",
+        "pattern",
+        "property",
+        "recordedBy",
+        "replacement",
+        "role",
+        "shape",
+        "step",
+        "timeUnit",
+    ];
+    let added = added.map(|name| tl(name).to_string());
     assert_eq!(declared, BTreeSet::from(added));
     assert!(PROFILE_TURTLE.contains(&format!("{} a odrl:Profile", twinlink_vocab::tl::PROFILE)));
 }

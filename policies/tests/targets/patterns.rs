@@ -29,9 +29,8 @@ fn patterns_select_what_matches() {
             "a b",
         ),
         (
-            format!(
-                "PREFIX ex: <http://example.org/> SELECT ?this {{ ?this ex:q ?q FILTER(?q > 1) }}"
-            ),
+            "PREFIX ex: <http://example.org/> SELECT ?this { ?this ex:q ?q FILTER(?q > 1) }"
+                .to_owned(),
             "b c",
         ),
         (
@@ -162,15 +161,15 @@ fn two_refinements_by_nodes_hold_together() {
 enum Test {
     /// The node's value is over 3: unknown where it is no number.
     Over,
-    Not(Box<Test>),
-    And(Box<Test>, Box<Test>),
-    Or(Box<Test>, Box<Test>),
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
     /// Some neighbour passes.
-    Some(Box<Test>),
+    Some(Box<Self>),
     /// No neighbour passes, by MINUS.
-    Without(Box<Test>),
+    Without(Box<Self>),
     /// The same truth as another.
-    Same(Box<Test>, Box<Test>),
+    Same(Box<Self>, Box<Self>),
 }
 
 fn tests() -> impl Strategy<Value = Test> {

@@ -54,7 +54,7 @@ fn opens(byte: u8) -> bool {
 fn operates(byte: u8) -> bool {
     matches!(
         byte,
-        b'/' | b'|' | b'^' | b'!' | b'&' | b'*' | b'+' | b'-' | b'=' | b'<' | b'>' | b';' | b','
+        b'/' | b'|' | b'^' | b'!' | b'&' | b'*' | b'+' | b'-' | b'=' | b'<' | b'>'
     )
 }
 
