@@ -92,6 +92,7 @@ pub(crate) fn ask(
         subject: "conformance".to_owned(),
         roles: Vec::new(),
         purpose: None,
+        break_glass: None,
     };
     let budget = budget();
     let gathered = federator.gather(query, None, permit, &delegation, &budget);

@@ -142,7 +142,7 @@ impl PolicySet {
     }
 
     /// Which purpose is a kind of which.
-    pub(crate) fn purposes(&self) -> &PurposeHierarchy {
+    pub fn purposes(&self) -> &PurposeHierarchy {
         &self.purposes
     }
 

@@ -99,15 +99,8 @@ pub(super) fn run() -> Result<Value, Fault> {
 /// The same connector, but for the log.
 fn forgetful(with: &Connector) -> Connector {
     Connector {
-        participant: with.participant.clone(),
-        authenticator: Arc::clone(&with.authenticator),
-        policies: Arc::clone(&with.policies),
-        twin: Arc::clone(&with.twin),
-        federation: Arc::clone(&with.federation),
         use_log: Arc::new(Forgetful),
-        clock: Arc::clone(&with.clock),
-        workers: Arc::clone(&with.workers),
-        limits: with.limits,
+        ..with.clone()
     }
 }
 
@@ -154,6 +147,7 @@ async fn once(connector: &Connector, credentials: &Credentials) -> Result<String
         dataset: None,
         federated: false,
         purpose: None,
+        break_glass: None,
         patience: None,
     };
     let reply = answer(connector, credentials, request)
@@ -232,6 +226,8 @@ fn record() -> UseRecord {
         action: iri("http://www.w3.org/ns/odrl/2/read"),
         policies: vec![iri("https://conformance.example/policies/1")],
         policy_version: "v1".to_owned(),
+        agreements: Vec::new(),
+        break_glass: None,
         token_id: Some("token".to_owned()),
         request_digest: "ab".repeat(32),
         refused: None,

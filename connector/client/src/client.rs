@@ -12,12 +12,15 @@ use tokio::time::Instant;
 use tonic::Request;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
-use twinlink_proto::v1::{self, connector_client::ConnectorClient};
+use twinlink_proto::v1::{
+    self, connector_client::ConnectorClient, stewardship_client::StewardshipClient,
+};
 
 /// A connection to one connector. Cheap to clone: clones share the connection.
 #[derive(Clone)]
 pub struct Client {
     stub: ConnectorClient<Channel>,
+    pub(crate) stewardship: StewardshipClient<Channel>,
     tokens: Arc<dyn TokenSource>,
 }
 
@@ -34,6 +37,8 @@ pub struct QueryOptions {
     pub federated: bool,
     /// The purpose; the token must carry the same.
     pub purpose: Option<NamedNode>,
+    /// The declared incident for which the caller breaks the glass.
+    pub break_glass: Option<NamedNode>,
     /// UUID of the request that this is a part of.
     pub request_id: Option<String>,
     /// When the whole answer must be here.
@@ -97,6 +102,8 @@ impl Client {
     /// Over a channel that the caller made, and answers for: nothing is checked of whom it leads to.
     pub fn over(channel: Channel, tokens: Arc<dyn TokenSource>) -> Self {
         Self {
+            stewardship: StewardshipClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES),
             stub: ConnectorClient::new(channel)
                 .max_decoding_message_size(MESSAGE_BYTES)
                 .max_encoding_message_size(MESSAGE_BYTES),
@@ -109,6 +116,7 @@ impl Client {
     pub fn with_tokens(&self, tokens: Arc<dyn TokenSource>) -> Self {
         Self {
             stub: self.stub.clone(),
+            stewardship: self.stewardship.clone(),
             tokens,
         }
     }
@@ -129,6 +137,7 @@ impl Client {
             federated: options.federated,
             purpose: text(options.purpose),
             request_id: options.request_id.unwrap_or_default(),
+            break_glass: text(options.break_glass),
         };
         let request = self.request(message, deadline).await?;
         let mut stub = self.stub.clone();
@@ -179,7 +188,11 @@ impl Client {
             .try_into()
     }
 
-    async fn request<T>(&self, message: T, deadline: Instant) -> Result<Request<T>, Error> {
+    pub(crate) async fn request<T>(
+        &self,
+        message: T,
+        deadline: Instant,
+    ) -> Result<Request<T>, Error> {
         let token = within(deadline, self.tokens.token()).await?;
         let mut request = Request::new(message);
         request
@@ -199,6 +212,7 @@ impl QueryOptions {
             dataset: None,
             federated: false,
             purpose: None,
+            break_glass: None,
             request_id: None,
             deadline,
         }

@@ -11,6 +11,7 @@ mod connect;
 mod error;
 mod import;
 mod outcome;
+mod steward;
 mod token;
 
 pub use answer::{Answer, Head};
@@ -20,4 +21,5 @@ pub use connect::{ClientConfig, VerifyPeer};
 pub use error::Error;
 pub use import::{ImportOptions, Imported};
 pub use outcome::{Outcome, SourceState, SourceStatus};
+pub use steward::{Incident, NewIncident, Obligation, ObligationState};
 pub use token::{Token, TokenSource};

@@ -172,7 +172,7 @@ impl TryFrom<v1::SourceState> for SourceState {
 }
 
 /// Only the years 1 to 9999, as the message's definition has it: calendars overflow beyond.
-fn time(stamp: prost_types::Timestamp) -> Result<SystemTime, ()> {
+pub(crate) fn time(stamp: prost_types::Timestamp) -> Result<SystemTime, ()> {
     let within = (-62_135_596_800..=253_402_300_799).contains(&stamp.seconds);
     if !within || !(0..1_000_000_000).contains(&stamp.nanos) {
         return Err(());
@@ -185,7 +185,7 @@ pub(crate) fn node(iri: String) -> Result<NamedNode, Error> {
     NamedNode::new(iri.as_str()).map_err(|_| Error::nonsense(format_args!("`{iri}` as an IRI")))
 }
 
-fn present(text: String) -> Option<String> {
+pub(crate) fn present(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 

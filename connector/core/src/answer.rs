@@ -1,17 +1,21 @@
 //! The way of one request, top to bottom. Both doors, and every later one, call this and nothing else.
 
 mod body;
+mod decide;
+mod gather;
+mod permits;
 
 use crate::limits::{Budget, Limits};
 use crate::ports::{
-    Applied, Authenticator, Clock, Evaluated, Federation, Intent, PolicySource, Recorded, Twin,
-    UseLog, UseRecord, Workers,
+    Applied, Authenticator, Clock, Federation, PolicySource, Recorded, Twin, UseLog, UseRecord,
+    Workers,
 };
 use crate::{
-    Caller, Change, Code, Credentials, Delegation, Head, Outcome, Piece, Refusal, Request,
-    SourceState, SourceStatus, syntax,
+    Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request, StateOfWorld, syntax,
 };
-use body::{Body, Feed, feed};
+use body::Body;
+use decide::{Wish, odrl, same_purpose};
+pub(crate) use decide::{authenticate, policy_time};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use oxrdf::NamedNode;
@@ -21,8 +25,9 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use twinlink_policy::{Ask, Permit};
 use uuid::Uuid;
+
+pub use permits::PermitCache;
 
 /// What one connector is made of, as its requests see it.
 #[derive(Clone)]
@@ -33,6 +38,10 @@ pub struct Connector {
     pub authenticator: Arc<dyn Authenticator>,
     /// May they.
     pub policies: Arc<dyn PolicySource>,
+    /// By what has happened so far.
+    pub world: Arc<dyn StateOfWorld>,
+    /// What they may, where that was decided a moment ago.
+    pub permits: Arc<PermitCache>,
     /// The organisation's own twin.
     pub twin: Arc<dyn Twin>,
     /// The peers.
@@ -45,6 +54,10 @@ pub struct Connector {
     pub workers: Arc<dyn Workers>,
     /// What one request may cost.
     pub limits: Limits,
+    /// How exactly they who see a part of the twin are told when it last changed; zero: not at all.
+    pub age_grain: Duration,
+    /// How soon a use that broke the glass is to be reviewed, where its policy does not say.
+    pub review: Duration,
 }
 
 /// An answer on its way: the head is known, the rows follow, the outcome comes last.
@@ -103,10 +116,12 @@ pub async fn answer(
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
-        let permit = decide(connector, &caller, &mut record)?;
-        let plan = plan(connector, caller, permit, request).await?;
+        let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
+        let decision = decide::consider(connector, wish, &mut record)?;
+        let plan = plan(connector, caller, request).await?;
+        let granted = decide::begin(connector, decision, &mut record).await?;
         let intent = connector.use_log.intend(record.clone()).await?;
-        gather(connector, plan, intent, &budget, started).await
+        gather::gather(connector, plan, granted, intent, &budget, started).await
     };
     match within(connector, &budget, way).await {
         Ok(reply) => {
@@ -135,16 +150,27 @@ pub async fn change(
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, purpose)?;
-        let read = permit(connector, &caller, "read").ok();
-        let modify = decide(connector, &caller, &mut record)?;
+        let read = decide::uncounted(connector, Wish::new(&caller, "read", None));
+        let decision =
+            decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)?;
         let change = check(connector, change).await?;
+        let mut granted = decide::begin(connector, decision, &mut record).await?;
         let intent = connector.use_log.intend(record.clone()).await?;
         let twin = Arc::clone(&connector.twin);
-        let held = budget.clone();
-        let applied = offload(connector, move || {
-            twin.change(&change, read.as_ref(), &modify, &held)
+        let (held, modify) = (budget.clone(), granted.permit());
+        let sees_all = read
+            .as_ref()
+            .is_some_and(|read| read.guard().is_everything());
+        let started = connector.clock.instant();
+        let mut applied = offload(connector, move || {
+            twin.change(&change, read.as_deref(), &modify, &held)
         })
         .await?;
+        granted.meter(connector, started).await?;
+        if !sees_all {
+            // It counts the changes of what the caller may not see too.
+            applied.sequence = 0;
+        }
         let done = Recorded {
             rows: applied.inserted + applied.removed,
             result_digest: String::new(),
@@ -173,7 +199,7 @@ pub async fn admit_change(
     let mut record = record(connector, Uuid::now_v7(), "modify", "");
     let permit = authenticate(connector, credentials, &mut record).and_then(|caller| {
         same_purpose(&caller, purpose)?;
-        decide(connector, &caller, &mut record)
+        decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)
     });
     match permit {
         Ok(_) => Ok(()),
@@ -181,76 +207,11 @@ pub async fn admit_change(
     }
 }
 
-/// A question that a permit covers. Only [`plan`] makes one.
+/// A question that is understood. Only [`plan`] makes one.
 struct Plan {
     request: Request,
     query: Query,
-    permit: Permit,
     caller: Caller,
-}
-
-fn authenticate(
-    connector: &Connector,
-    credentials: &Credentials,
-    record: &mut UseRecord,
-) -> Result<Caller, Refusal> {
-    let caller = connector
-        .authenticator
-        .authenticate(credentials, connector.clock.now())?;
-    record.participant = Some(caller.participant().clone());
-    record.subject = Some(caller.subject().to_owned());
-    record.purpose = caller.purpose().cloned();
-    record.token_id = Some(caller.token_id().to_owned());
-    Ok(caller)
-}
-
-/// A request may repeat its token's purpose, not widen it.
-fn same_purpose(caller: &Caller, stated: Option<&NamedNode>) -> Result<(), Refusal> {
-    match stated {
-        Some(stated) if caller.purpose() != Some(stated) => Err(Refusal::new(
-            Code::Forbidden,
-            "purpose",
-            format_args!(
-                "the request states <{}>, the token does not",
-                stated.as_str()
-            ),
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn decide(
-    connector: &Connector,
-    caller: &Caller,
-    record: &mut UseRecord,
-) -> Result<Permit, Refusal> {
-    let name = record
-        .action
-        .as_str()
-        .rsplit('/')
-        .next()
-        .unwrap_or_default();
-    let permit = permit(connector, caller, name)?;
-    record.policies = permit.policies().to_vec();
-    record.policy_version = permit.version().to_owned();
-    Ok(permit)
-}
-
-fn permit(connector: &Connector, caller: &Caller, action: &str) -> Result<Permit, Refusal> {
-    let now = connector.clock.now();
-    let ask = Ask {
-        participant: caller.participant().clone(),
-        subject: caller.subject().to_owned(),
-        roles: caller.roles().to_vec(),
-        purpose: caller.purpose().cloned(),
-        action: odrl(action),
-        now: policy_time(now)?,
-    };
-    connector
-        .policies
-        .current()
-        .decide(&ask)
-        .map_err(|denied| Refusal::new(Code::Forbidden, "policy", denied))
 }
 
 /// A change with a fault in its text is refused before its intent is recorded.
@@ -263,130 +224,18 @@ async fn check(connector: &Connector, change: Change) -> Result<Change, Refusal>
     .await
 }
 
-async fn plan(
-    connector: &Connector,
-    caller: Caller,
-    permit: Permit,
-    request: Request,
-) -> Result<Plan, Refusal> {
+/// A question with a fault in its text is refused before it counts as a use.
+async fn plan(connector: &Connector, caller: Caller, request: Request) -> Result<Plan, Refusal> {
     let limits = connector.limits;
     offload(connector, move || {
         let query = syntax::parse_query(&request.query, request.base.as_deref(), &limits)?;
         Ok(Plan {
             request,
             query,
-            permit,
             caller,
         })
     })
     .await
-}
-
-/// Evaluates and opens the reply: returns when the head is known.
-async fn gather(
-    connector: &Connector,
-    plan: Plan,
-    intent: Intent,
-    budget: &Budget,
-    started: Instant,
-) -> Result<Reply, Refusal> {
-    let request = plan.request.id;
-    let feed = if plan.request.federated {
-        gather_federated(connector, &plan, budget).await?
-    } else {
-        gather_here(connector, plan, budget, started)?
-    };
-    let (head, body) = Body::open(connector.clone(), intent, budget.clone(), feed).await?;
-    Ok(Reply {
-        request,
-        head,
-        body,
-    })
-}
-
-fn gather_here(
-    connector: &Connector,
-    plan: Plan,
-    budget: &Budget,
-    started: Instant,
-) -> Result<Feed, Refusal> {
-    let twin = Arc::clone(&connector.twin);
-    let ourselves = ourselves(connector, &plan.permit);
-    let clock = Arc::clone(&connector.clock);
-    feed(connector, budget, move |budget, sink| {
-        let evaluated = twin.evaluate(
-            &plan.query,
-            plan.request.dataset.as_ref(),
-            &plan.permit,
-            budget,
-            sink,
-        )?;
-        let elapsed = clock.instant().saturating_duration_since(started);
-        Ok((vec![settle(ourselves, &evaluated, elapsed)], Vec::new()))
-    })
-}
-
-async fn gather_federated(
-    connector: &Connector,
-    plan: &Plan,
-    budget: &Budget,
-) -> Result<Feed, Refusal> {
-    let delegation = Delegation {
-        request: plan.request.id,
-        participant: plan.caller.participant().clone(),
-        subject: plan.caller.subject().to_owned(),
-        roles: plan.caller.roles().to_vec(),
-        purpose: plan.caller.purpose().cloned(),
-    };
-    let harvest = connector
-        .federation
-        .gather(
-            &plan.query,
-            plan.request.dataset.as_ref(),
-            &plan.permit,
-            &delegation,
-            budget,
-        )
-        .await?;
-    feed(connector, budget, move |budget, sink| {
-        let evaluated = harvest.merge.run(budget, sink)?;
-        let mut sources = harvest.sources;
-        if let Some(ourselves) = sources.first_mut() {
-            ourselves.not_evaluable += evaluated.not_evaluable;
-        }
-        Ok((sources, harvest.unsure))
-    })
-}
-
-fn ourselves(connector: &Connector, permit: &Permit) -> SourceStatus {
-    SourceStatus {
-        participant: connector.participant.clone(),
-        state: SourceState::Complete,
-        rows: 0,
-        elapsed: Duration::ZERO,
-        as_of: None,
-        policies: permit.policies().to_vec(),
-        not_evaluable: 0,
-        reason: None,
-        receipt: None,
-    }
-}
-
-fn settle(mut status: SourceStatus, evaluated: &Evaluated, elapsed: Duration) -> SourceStatus {
-    status.rows = evaluated.rows;
-    status.as_of = evaluated.as_of;
-    status.elapsed = elapsed;
-    status.not_evaluable = evaluated.not_evaluable;
-    if evaluated.not_evaluable > 0 {
-        status.state = SourceState::Partial;
-        status.reason = Some(format!(
-            "{} values could not be evaluated",
-            evaluated.not_evaluable
-        ));
-    } else if evaluated.rows == 0 {
-        status.state = SourceState::Empty;
-    }
-    status
 }
 
 /// Runs a job on a worker thread; a panic there is an internal error of this one request.
@@ -431,7 +280,11 @@ fn timed_out() -> Refusal {
 }
 
 /// Writes a refusal into the log of use. One that cannot be written is still refused, and says so in our log.
-async fn refuse(connector: &Connector, mut record: UseRecord, refusal: Refusal) -> Refusal {
+pub(crate) async fn refuse(
+    connector: &Connector,
+    mut record: UseRecord,
+    refusal: Refusal,
+) -> Refusal {
     tracing::info!(request = %record.request, code = ?refusal.code(), check = refusal.check(), party = refusal.party(), %refusal, "refused");
     record.refused = Some(refusal.check().to_owned());
     if let Err(error) = connector.use_log.intend(record).await {
@@ -448,15 +301,26 @@ fn budget(connector: &Connector, patience: Option<Duration>, now: Instant) -> Bu
 }
 
 fn record(connector: &Connector, request: Uuid, action: &str, text: &str) -> UseRecord {
+    use_record(connector, request, odrl(action), text)
+}
+
+pub(crate) fn use_record(
+    connector: &Connector,
+    request: Uuid,
+    action: NamedNode,
+    text: &str,
+) -> UseRecord {
     UseRecord {
         request,
         time: connector.clock.now(),
         participant: None,
         subject: None,
         purpose: None,
-        action: odrl(action),
+        action,
         policies: Vec::new(),
         policy_version: String::new(),
+        agreements: Vec::new(),
+        break_glass: None,
         token_id: None,
         request_digest: hex(&Sha256::digest(text.as_bytes())),
         refused: None,
@@ -470,18 +334,6 @@ fn describe(change: &Change) -> String {
         Change::Replace(graph, quads) => format!("replace {graph} by {} quads", quads.len()),
         Change::Clear(graph) => format!("clear {graph}"),
     }
-}
-
-fn odrl(action: &str) -> NamedNode {
-    NamedNode::new_unchecked(format!("http://www.w3.org/ns/odrl/2/{action}"))
-}
-
-fn policy_time(now: time::OffsetDateTime) -> Result<oxsdatatypes::DateTime, Refusal> {
-    let fault = |error: &dyn std::fmt::Display| Refusal::new(Code::Internal, "clock", error);
-    now.format(&time::format_description::well_known::Rfc3339)
-        .map_err(|error| fault(&error))?
-        .parse()
-        .map_err(|error| fault(&error))
 }
 
 fn hex(bytes: &[u8]) -> String {

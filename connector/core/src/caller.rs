@@ -1,6 +1,7 @@
 //! Who is asking: what a door was shown, and what trust made of it.
 
-use oxrdf::NamedNode;
+use oxrdf::{NamedNode, Term};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a door was shown. Nothing here is believed yet.
@@ -25,6 +26,7 @@ pub struct Caller {
     purpose: Option<NamedNode>,
     token_id: String,
     is_owner: bool,
+    values: BTreeMap<NamedNode, Vec<Term>>,
 }
 
 impl Secret {
@@ -66,7 +68,15 @@ impl Caller {
             purpose,
             token_id,
             is_owner,
+            values: BTreeMap::new(),
         }
+    }
+
+    /// The same caller, whose verified token says these too: a left operand, such as `tl:legalBasis`, and its values.
+    #[must_use]
+    pub fn with_values(mut self, left_operand: NamedNode, values: Vec<Term>) -> Self {
+        self.values.insert(left_operand, values);
+        self
     }
 
     /// The organisation, by participant id.
@@ -92,6 +102,11 @@ impl Caller {
     /// The token's `jti`.
     pub fn token_id(&self) -> &str {
         &self.token_id
+    }
+
+    /// What else its token says, by left operand.
+    pub fn values(&self) -> &BTreeMap<NamedNode, Vec<Term>> {
+        &self.values
     }
 
     /// Whether the caller is of the connector's own organisation.

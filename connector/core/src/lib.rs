@@ -11,10 +11,11 @@ mod ports;
 mod refusal;
 mod request;
 mod solution;
+mod steward;
 mod syntax;
 mod world;
 
-pub use answer::{Connector, Reply, admit_change, answer, change, offload};
+pub use answer::{Connector, PermitCache, Reply, admit_change, answer, change, offload};
 pub use caller::{Caller, Credentials, Secret};
 pub use limits::{Budget, Limits};
 pub use outcome::{Outcome, SourceState, SourceStatus};
@@ -25,6 +26,10 @@ pub use ports::{
 pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request};
 pub use solution::{Head, Piece, Sink, Solution, Sources};
+pub use steward::{
+    Declaration, declare_incident, end_incident, fulfil_obligation, list_incidents,
+    list_obligations,
+};
 pub use syntax::{parse_query, parse_update};
 pub use world::{
     Beginning, Begun, Obligation, ObligationKind, ObligationState, Seen, StateOfWorld, Turn,

@@ -64,7 +64,8 @@ pub struct Evaluated {
 /// What a change did. Counts only what the caller may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Applied {
-    /// Sequence number of the commit; the same as before where nothing changed.
+    /// Sequence number of the commit; the same as before where nothing changed. 0 to a caller who sees only a part of
+    /// the twin: it counts the changes of the rest too.
     pub sequence: u64,
     /// Quads added.
     pub inserted: u64,
@@ -201,6 +202,10 @@ pub struct UseRecord {
     pub policies: Vec<NamedNode>,
     /// The version of the policy set.
     pub policy_version: String,
+    /// Those of them that are agreements, each with the hash of its text.
+    pub agreements: Vec<(NamedNode, String)>,
+    /// The incident for which the caller broke the glass, where that was needed.
+    pub break_glass: Option<NamedNode>,
     /// The token's `jti`.
     pub token_id: Option<String>,
     /// SHA-256 of the request's text, lower-case hex.

@@ -19,6 +19,8 @@ pub struct Request {
     pub federated: bool,
     /// The purpose the caller states; it must be the one the token carries.
     pub purpose: Option<NamedNode>,
+    /// The declared incident for which the caller breaks the glass, if nothing else permits what is asked.
+    pub break_glass: Option<NamedNode>,
     /// How long the caller is ready to wait.
     pub patience: Option<Duration>,
 }
@@ -65,4 +67,6 @@ pub struct Delegation {
     pub roles: Vec<NamedNode>,
     /// Its purpose.
     pub purpose: Option<NamedNode>,
+    /// The incident for which it breaks the glass.
+    pub break_glass: Option<NamedNode>,
 }

@@ -130,6 +130,10 @@ pub struct Obligation {
     pub participant: NamedNode,
     /// What has to be done: an ODRL action, such as `odrl:delete`.
     pub action: NamedNode,
+    /// Whom to tell, pay or ask, where the policy says so.
+    pub towards: Vec<NamedNode>,
+    /// What has to be done besides, once it is late.
+    pub consequences: Vec<NamedNode>,
     /// The policy that asks for it.
     pub policy: NamedNode,
     /// The request that was permitted.

@@ -4,9 +4,11 @@ mod ask;
 mod audit;
 mod check;
 mod console;
+mod incident;
 pub(crate) mod init;
 pub(crate) mod load;
 pub(crate) mod network;
+mod obligation;
 mod policy;
 
 use clap::{Parser, Subcommand};
@@ -61,6 +63,12 @@ enum Command {
     /// Look at the log of use: list, show, verify, reconcile with a peer, export. Works offline.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Declare, end or list incidents: what crisis rules wait for.
+    #[command(subcommand)]
+    Incident(incident::IncidentCommand),
+    /// List what is owed for the use of the twin, or note that it was done.
+    #[command(subcommand)]
+    Obligation(obligation::ObligationCommand),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(check::ConfigCommand),
@@ -85,6 +93,8 @@ pub fn main() -> ExitCode {
         Command::Token(given) => ask::token(config, &given, &console),
         Command::Policy(given) => policy::run(config, &given, &console),
         Command::Audit(given) => audit::run(config, &given, &console),
+        Command::Incident(given) => incident::run(config, given, &console),
+        Command::Obligation(given) => obligation::run(config, given, &console),
         Command::Config(given) => check::config(config, &given, &console),
         Command::Doctor(given) => check::doctor(config, &given, &console),
         Command::Demo(given) => crate::demo::run(&given, &console),

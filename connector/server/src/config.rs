@@ -32,12 +32,27 @@ pub struct Config {
     pub peers: PathBuf,
     /// Certificate, key and who vouches for our own clients.
     pub identity: Identity,
+    /// What decisions need beside policies.
+    pub policy: PolicySettings,
     /// What one request may cost.
     pub limits: Limits,
     /// Requests evaluated at once.
     pub concurrency: usize,
     /// Where metrics are told, to whoever can connect; nowhere without it.
     pub metrics: Option<SocketAddr>,
+}
+
+/// What decisions need beside policies, and what goes with them.
+#[derive(Debug, Clone)]
+pub struct PolicySettings {
+    /// RDF files that say which purposes, roles and events are kinds of which, beside those that are built in.
+    pub profiles: Vec<PathBuf>,
+    /// The secret of pseudonyms. None: a policy that shows pseudonyms shows nothing.
+    pub pseudonym_key: Option<PathBuf>,
+    /// How exactly they who see a part of the twin are told when it last changed; zero: not at all.
+    pub age_grain: Duration,
+    /// How long the owner may take to review a use that broke the glass, where its policy does not say.
+    pub review: Duration,
 }
 
 /// Paths of the key material.
@@ -123,7 +138,19 @@ struct RawConfig {
     metrics: Option<String>,
     identity: RawIdentity,
     #[serde(default)]
+    policy: RawPolicy,
+    #[serde(default)]
     limits: RawLimits,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPolicy {
+    #[serde(default)]
+    profiles: Vec<PathBuf>,
+    pseudonym_key: Option<PathBuf>,
+    age_grain_seconds: Option<u32>,
+    review_hours: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -182,6 +209,7 @@ impl Config {
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let limits = raw.limits.validate(&wrong)?;
+        let policy = raw.policy.validate(folder, &wrong)?;
         Ok(Self {
             participant: identifier(&raw.participant).map_err(|p| wrong("participant", p))?,
             dataset: identifier(&raw.dataset).map_err(|p| wrong("dataset", p))?,
@@ -205,6 +233,7 @@ impl Config {
                     .map(|p| folder.join(p))
                     .collect(),
             },
+            policy,
             limits,
             concurrency: raw.limits.concurrency.unwrap_or(64),
             file: path.to_owned(),
@@ -234,6 +263,32 @@ impl Config {
 fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_| format!("is `{text}`, expected an address and port such as `0.0.0.0:7443`"))
+}
+
+impl RawPolicy {
+    fn validate(
+        self,
+        folder: &Path,
+        wrong: &impl Fn(&'static str, String) -> ConfigError,
+    ) -> Result<PolicySettings, ConfigError> {
+        let review = self.review_hours.unwrap_or(72);
+        if review == 0 || review > 8784 {
+            let problem = format!("is {review}, expected 1 to 8784");
+            return Err(wrong("policy.review_hours", problem));
+        }
+        let grain = self.age_grain_seconds.unwrap_or(60);
+        if grain > 604_800 {
+            let problem = format!("is {grain}, expected at most 604800");
+            return Err(wrong("policy.age_grain_seconds", problem));
+        }
+        let profiles = self.profiles.iter();
+        Ok(PolicySettings {
+            profiles: profiles.map(|path| folder.join(path)).collect(),
+            pseudonym_key: self.pseudonym_key.map(|path| folder.join(path)),
+            age_grain: Duration::from_secs(grain.into()),
+            review: Duration::from_secs(u64::from(review) * 3600),
+        })
+    }
 }
 
 impl RawLimits {
@@ -347,6 +402,13 @@ key = "identity/key.pem"
 authority = "identity/authority.pem"
 # revocations = ["identity/revocations.pem"]
 
+[policy]
+# The secret of pseudonyms: with another one, everybody is called otherwise.
+pseudonym_key = "identity/pseudonym.key"
+# profiles = ["profiles/purposes.ttl"]  # which purposes, roles and events are kinds of which
+# age_grain_seconds = 60  # how exactly they who see a part are told when the twin last changed; 0: not at all
+# review_hours = 72       # how soon a use that broke the glass is to be reviewed
+
 # [limits]
 # deadline_seconds = 30   # the longest a request may run
 # rows = 1000000          # the most rows of one answer
@@ -423,52 +485,4 @@ fn url(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(text: &str) -> Result<Config, ConfigError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("twinlink.toml");
-        fs::write(&path, text).unwrap();
-        Config::load(&path)
-    }
-
-    fn rendered() -> String {
-        let participant = NamedNode::new("https://city.example/").unwrap();
-        let dataset = NamedNode::new("https://city.example/twin").unwrap();
-        render(
-            &participant,
-            &dataset,
-            "127.0.0.1:7443",
-            "https://localhost:7443",
-        )
-    }
-
-    #[test]
-    fn what_init_writes_is_valid() {
-        let config = load(&rendered()).unwrap();
-        assert_eq!(config.participant.as_str(), "https://city.example/");
-        assert_eq!(config.limits, Limits::default());
-        assert!(config.peers().unwrap().is_empty());
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_with_their_place() {
-        let error = load(&format!("{}\n[limit]\nrows = 1\n", rendered())).unwrap_err();
-        let text = error.to_string();
-        assert!(text.contains("limit") && text.contains("line"), "{text}");
-    }
-
-    #[test]
-    fn wrong_values_name_their_key() {
-        for (from, to, key) in [
-            ("version = 1", "version = 2", "version"),
-            ("https://city.example/\"", "city\"", "participant"),
-            ("127.0.0.1:7443", "localhost", "listen"),
-            ("https://localhost:7443", "localhost:7443", "public_url"),
-        ] {
-            let error = load(&rendered().replacen(from, to, 1)).unwrap_err();
-            assert!(error.to_string().contains(&format!("`{key}`")), "{error}");
-        }
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ mod describe;
 mod import;
 mod outcome;
 mod query;
+mod stewardship;
 
 use crate::serve::PeerCertificate;
 use crate::status::status;
@@ -19,7 +20,9 @@ use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use twinlink_client::MESSAGE_BYTES;
 use twinlink_core::{Connector, Credentials, Refusal, Secret};
-use twinlink_proto::v1::{self, connector_server::ConnectorServer};
+use twinlink_proto::v1::{
+    self, connector_server::ConnectorServer, stewardship_server::StewardshipServer,
+};
 
 /// The participant ids of the peers there are now.
 pub type Participants = Arc<dyn Fn() -> Vec<NamedNode> + Send + Sync>;
@@ -29,13 +32,19 @@ const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The routes of the gRPC door. A path that is none of its own is left to whatever it is merged with.
 pub fn routes(connector: Arc<Connector>, participants: Participants) -> Routes {
-    let door = ConnectorServer::new(Door {
+    let door = Arc::new(Door {
         connector,
         participants,
-    })
-    .max_decoding_message_size(REQUEST_BYTES)
-    .max_encoding_message_size(MESSAGE_BYTES);
-    let mut routes = Routes::new(door).add_service(health());
+    });
+    let stewardship = StewardshipServer::from_arc(Arc::clone(&door))
+        .max_decoding_message_size(REQUEST_BYTES)
+        .max_encoding_message_size(MESSAGE_BYTES);
+    let door = ConnectorServer::from_arc(door)
+        .max_decoding_message_size(REQUEST_BYTES)
+        .max_encoding_message_size(MESSAGE_BYTES);
+    let mut routes = Routes::new(door)
+        .add_service(stewardship)
+        .add_service(health());
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(twinlink_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

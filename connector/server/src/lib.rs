@@ -12,6 +12,7 @@ pub mod http;
 pub mod metrics;
 pub mod peers;
 pub mod runtime;
+mod secret;
 pub mod serve;
 mod session;
 pub mod status;

@@ -214,6 +214,7 @@ fn options(question: &SubQuery) -> QueryOptions {
         named_graphs: dataset.named_graphs.clone(),
     });
     options.purpose = question.delegation.purpose.clone();
+    options.break_glass = question.delegation.break_glass.clone();
     options.request_id = Some(question.delegation.request.to_string());
     options
 }

@@ -7,7 +7,7 @@ use crate::metrics::Metrics;
 use crate::peers::Remote;
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
-use crate::{grpc, http};
+use crate::{grpc, http, secret};
 use arc_swap::ArcSwap;
 use axum::Router;
 use oxrdf::{NamedNode, NamedNodeRef};
@@ -24,7 +24,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use twinlink_core::{Connector, PolicySource};
 use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::{Ask, Permit, Policy, PolicyError, PolicySet};
-use twinlink_store::{EvaluationOptions, TwinStore};
+use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
     Assertable, ClientCertificates, CurrentIdentity, Identity, Receipts, Registry,
     TokenAuthenticator, TokenIssuer, Trusted, TrustedParty, server_config,
@@ -68,8 +68,9 @@ impl Node {
         let policies = Arc::new(Policies(ArcSwap::from_pointee(policies(&config)?)));
         let store = Arc::new(TwinStore::open(
             &config.store,
-            EvaluationOptions::default(),
+            evaluation_options(&config)?,
         )?);
+        let ledger = Arc::new(Ledger::open(&config.store)?);
         let workers = Arc::new(Threads::new(config.concurrency));
         let clock = Arc::new(SystemClock);
         let remote = Arc::new(Remote::new(
@@ -96,12 +97,16 @@ impl Node {
             participant: config.participant.clone(),
             authenticator: Arc::new(TokenAuthenticator::new(Arc::clone(&registry))),
             policies: Arc::clone(&policies) as _,
+            world: Arc::clone(&ledger) as _,
+            permits: Arc::default(),
             twin: store,
             federation: Arc::new(federation),
             use_log: metrics.counting(Arc::new(receipts)),
             clock,
             workers,
             limits: config.limits,
+            age_grain: config.policy.age_grain,
+            review: config.policy.review,
         };
         Ok(Self {
             config,
@@ -309,6 +314,15 @@ pub(crate) fn steward(config: &Config, action: NamedNodeRef<'_>) -> Result<Permi
         )
         .into()
     })
+}
+
+/// How queries are evaluated here.
+pub(crate) fn evaluation_options(config: &Config) -> Result<EvaluationOptions, Failure> {
+    let options = EvaluationOptions::default();
+    match &config.policy.pseudonym_key {
+        Some(path) => Ok(options.with_pseudonym_key(&secret::read(path)?)),
+        None => Ok(options),
+    }
 }
 
 /// The syntax of a policy file, by its ending.

@@ -19,6 +19,10 @@ pub struct QueryRequest {
     /// UUID of the request that this is a part of. Empty: the connector makes one.
     #[prost(string, tag = "6")]
     pub request_id: ::prost::alloc::string::String,
+    /// IRI of the declared incident for which the caller breaks the glass. Only rules that provide for it heed this; the
+    /// owner is told, and reviews the use.
+    #[prost(string, tag = "7")]
+    pub break_glass: ::prost::alloc::string::String,
 }
 /// SPARQL 1.1 Protocol, section 2.1.4.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -152,7 +156,7 @@ pub struct SourceStatus {
     pub rows: u64,
     #[prost(message, optional, tag = "4")]
     pub elapsed: ::core::option::Option<::prost_types::Duration>,
-    /// When the twin last changed.
+    /// When the twin last changed; rounded down, or absent, where the caller sees only a part of it.
     #[prost(message, optional, tag = "5")]
     pub as_of: ::core::option::Option<::prost_types::Timestamp>,
     /// The policies that let the rows through, by their uid.
@@ -218,7 +222,8 @@ pub struct ImportResponse {
     pub inserted: u64,
     #[prost(uint64, tag = "2")]
     pub removed: u64,
-    /// Sequence number of the commit. It is on disk.
+    /// Sequence number of the commit, which is on disk. 0 where the caller sees only a part of the twin: the number counts
+    /// the changes of the rest too.
     #[prost(uint64, tag = "3")]
     pub sequence: u64,
 }
@@ -249,6 +254,122 @@ pub struct DescribeResponse {
     /// Whether a list was cut at its limit.
     #[prost(bool, tag = "8")]
     pub truncated: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Incident {
+    /// IRI.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// IRIs of what it is.
+    #[prost(string, repeated, tag = "2")]
+    pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// WKT in CRS84. Empty: no area is given.
+    #[prost(string, tag = "3")]
+    pub area: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub begins: ::core::option::Option<::prost_types::Timestamp>,
+    /// It never lasts longer, whoever forgets to end it.
+    #[prost(message, optional, tag = "5")]
+    pub ends: ::core::option::Option<::prost_types::Timestamp>,
+    /// Participant id.
+    #[prost(string, tag = "6")]
+    pub declared_by: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeclareIncidentRequest {
+    /// IRI. Empty: the connector makes one.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub kinds: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// WKT in CRS84. Empty: no area.
+    #[prost(string, tag = "3")]
+    pub area: ::prost::alloc::string::String,
+    /// Absent: now.
+    #[prost(message, optional, tag = "4")]
+    pub begins: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "5")]
+    pub ends: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndIncidentRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIncidentsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIncidentsResponse {
+    /// The newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub incidents: ::prost::alloc::vec::Vec<Incident>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Obligation {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// `duty`: owed by whoever used the twin. `review`: the owner looks over a use that broke the glass.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Participant id of who owes it.
+    #[prost(string, tag = "3")]
+    pub participant: ::prost::alloc::string::String,
+    /// IRI of what has to be done.
+    #[prost(string, tag = "4")]
+    pub action: ::prost::alloc::string::String,
+    /// IRI of the policy that asks for it.
+    #[prost(string, tag = "5")]
+    pub policy: ::prost::alloc::string::String,
+    /// UUID of the request that was permitted.
+    #[prost(string, tag = "6")]
+    pub request: ::prost::alloc::string::String,
+    /// Participant id and name of who used the twin.
+    #[prost(string, tag = "7")]
+    pub user_participant: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub user_subject: ::prost::alloc::string::String,
+    /// IRI of the incident for which glass was broken. Empty: none was.
+    #[prost(string, tag = "9")]
+    pub incident: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "10")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Absent: some time.
+    #[prost(message, optional, tag = "11")]
+    pub due: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "12")]
+    pub fulfilled: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "13")]
+    pub evidence: ::prost::alloc::string::String,
+    #[prost(enumeration = "ObligationState", tag = "14")]
+    pub state: i32,
+    /// Participant ids of whom to tell, pay or ask.
+    #[prost(string, repeated, tag = "15")]
+    pub towards: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// IRIs of what has to be done besides, once it is late.
+    #[prost(string, repeated, tag = "16")]
+    pub consequences: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListObligationsRequest {
+    /// Whether to list what was fulfilled, too.
+    #[prost(bool, tag = "1")]
+    pub fulfilled: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListObligationsResponse {
+    /// What is due first comes first, then what was fulfilled, the newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub obligations: ::prost::alloc::vec::Vec<Obligation>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FulfilObligationRequest {
+    /// UUID.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What shows that it was done, for the record.
+    #[prost(string, tag = "2")]
+    pub evidence: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -293,6 +414,38 @@ impl SourceState {
             "SOURCE_STATE_TIMED_OUT" => Some(Self::TimedOut),
             "SOURCE_STATE_STALE" => Some(Self::Stale),
             "SOURCE_STATE_NOT_EVALUABLE" => Some(Self::NotEvaluable),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ObligationState {
+    Unspecified = 0,
+    Pending = 1,
+    Fulfilled = 2,
+    Violated = 3,
+}
+impl ObligationState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OBLIGATION_STATE_UNSPECIFIED",
+            Self::Pending => "OBLIGATION_STATE_PENDING",
+            Self::Fulfilled => "OBLIGATION_STATE_FULFILLED",
+            Self::Violated => "OBLIGATION_STATE_VIOLATED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OBLIGATION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "OBLIGATION_STATE_PENDING" => Some(Self::Pending),
+            "OBLIGATION_STATE_FULFILLED" => Some(Self::Fulfilled),
+            "OBLIGATION_STATE_VIOLATED" => Some(Self::Violated),
             _ => None,
         }
     }
@@ -744,6 +897,590 @@ pub mod connector_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "twinlink.v1.Connector";
     impl<T> tonic::server::NamedService for ConnectorServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod stewardship_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// For stewards of the connector's own organisation: its incidents, and what is owed for the use of its twin.
+    #[derive(Debug, Clone)]
+    pub struct StewardshipClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> StewardshipClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> StewardshipClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            StewardshipClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Declares an incident. Rules that wait for it apply from the next request on.
+        pub async fn declare_incident(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeclareIncidentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Incident>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/DeclareIncident",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "DeclareIncident"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends an incident now. What it gave is gone on the next request, and from open streams.
+        pub async fn end_incident(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EndIncidentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Incident>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/EndIncident",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "EndIncident"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_incidents(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIncidentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIncidentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/ListIncidents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "ListIncidents"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What is owed, and on request what was done.
+        pub async fn list_obligations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListObligationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListObligationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/ListObligations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "ListObligations"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Notes that an obligation was fulfilled.
+        pub async fn fulfil_obligation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FulfilObligationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Obligation>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/FulfilObligation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "FulfilObligation"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod stewardship_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with StewardshipServer.
+    #[async_trait]
+    pub trait Stewardship: std::marker::Send + std::marker::Sync + 'static {
+        /// Declares an incident. Rules that wait for it apply from the next request on.
+        async fn declare_incident(
+            &self,
+            request: tonic::Request<super::DeclareIncidentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Incident>, tonic::Status>;
+        /// Ends an incident now. What it gave is gone on the next request, and from open streams.
+        async fn end_incident(
+            &self,
+            request: tonic::Request<super::EndIncidentRequest>,
+        ) -> std::result::Result<tonic::Response<super::Incident>, tonic::Status>;
+        async fn list_incidents(
+            &self,
+            request: tonic::Request<super::ListIncidentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIncidentsResponse>,
+            tonic::Status,
+        >;
+        /// What is owed, and on request what was done.
+        async fn list_obligations(
+            &self,
+            request: tonic::Request<super::ListObligationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListObligationsResponse>,
+            tonic::Status,
+        >;
+        /// Notes that an obligation was fulfilled.
+        async fn fulfil_obligation(
+            &self,
+            request: tonic::Request<super::FulfilObligationRequest>,
+        ) -> std::result::Result<tonic::Response<super::Obligation>, tonic::Status>;
+    }
+    /// For stewards of the connector's own organisation: its incidents, and what is owed for the use of its twin.
+    #[derive(Debug)]
+    pub struct StewardshipServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> StewardshipServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for StewardshipServer<T>
+    where
+        T: Stewardship,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/twinlink.v1.Stewardship/DeclareIncident" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeclareIncidentSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::UnaryService<super::DeclareIncidentRequest>
+                    for DeclareIncidentSvc<T> {
+                        type Response = super::Incident;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeclareIncidentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::declare_incident(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeclareIncidentSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/EndIncident" => {
+                    #[allow(non_camel_case_types)]
+                    struct EndIncidentSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::UnaryService<super::EndIncidentRequest>
+                    for EndIncidentSvc<T> {
+                        type Response = super::Incident;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EndIncidentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::end_incident(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EndIncidentSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/ListIncidents" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListIncidentsSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::UnaryService<super::ListIncidentsRequest>
+                    for ListIncidentsSvc<T> {
+                        type Response = super::ListIncidentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListIncidentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::list_incidents(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListIncidentsSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/ListObligations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListObligationsSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::UnaryService<super::ListObligationsRequest>
+                    for ListObligationsSvc<T> {
+                        type Response = super::ListObligationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListObligationsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::list_obligations(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListObligationsSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/FulfilObligation" => {
+                    #[allow(non_camel_case_types)]
+                    struct FulfilObligationSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::UnaryService<super::FulfilObligationRequest>
+                    for FulfilObligationSvc<T> {
+                        type Response = super::Obligation;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FulfilObligationRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::fulfil_obligation(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FulfilObligationSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for StewardshipServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "twinlink.v1.Stewardship";
+    impl<T> tonic::server::NamedService for StewardshipServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -1,5 +1,6 @@
 //! The rows on their way out: a bounded channel from the evaluation thread to the door.
 
+use super::decide::Granted;
 use super::{Connector, hex, panicked, timed_out, within};
 use crate::ports::{Intent, Recorded};
 use crate::{Budget, Code, Head, Outcome, Piece, Refusal, Sink, SourceStatus};
@@ -8,6 +9,7 @@ use futures::future::{BoxFuture, Either, select};
 use futures::{SinkExt, StreamExt};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 /// How many pieces wait for a slow reader before the evaluation waits too.
 const IN_FLIGHT: usize = 8;
@@ -25,6 +27,9 @@ pub(super) struct Feed {
 /// The rows of a reply, counted and digested as they leave.
 pub(super) struct Body {
     connector: Connector,
+    granted: Granted,
+    /// When the evaluation began.
+    started: Instant,
     budget: Budget,
     feed: Feed,
     intent: Option<Intent>,
@@ -100,20 +105,26 @@ impl Body {
     /// Waits for the head.
     pub(super) async fn open(
         connector: Connector,
+        granted: Granted,
         intent: Intent,
         budget: Budget,
-        mut feed: Feed,
+        feed: Feed,
     ) -> Result<(Head, Self), Refusal> {
-        match feed.pieces.next().await {
+        // Before the head is waited for: what is dropped while it waits is metered, too.
+        let started = connector.clock.instant();
+        let mut body = Self {
+            connector,
+            granted,
+            started,
+            budget,
+            feed,
+            intent: Some(intent),
+            digest: Sha256::new(),
+            rows: 0,
+        };
+        match body.feed.pieces.next().await {
             Some(Piece::Head(head)) => {
-                let mut body = Self {
-                    connector,
-                    budget,
-                    feed,
-                    intent: Some(intent),
-                    digest: Sha256::new(),
-                    rows: 0,
-                };
+                body.granted.check(&body.connector)?;
                 if let Head::Boolean(value) = &head {
                     body.rows = 1;
                     body.digest.update(format!("{value}\n"));
@@ -125,7 +136,7 @@ impl Body {
                 "evaluation",
                 "the first piece is not the head",
             )),
-            None => match feed.end.await {
+            None => match (&mut body.feed.end).await {
                 Ok(Err(refusal)) => Err(refusal),
                 _ => Err(panicked()),
             },
@@ -138,12 +149,19 @@ impl Body {
             Ok(pieces.next().await)
         })
         .await;
+        let piece = piece.and_then(|piece| {
+            if piece.is_some() {
+                self.granted.check(&self.connector)?;
+            }
+            Ok(piece)
+        });
         match piece {
             Ok(piece) => {
                 self.count(piece.as_ref());
                 Ok(piece)
             }
             Err(refusal) => {
+                self.budget.cancel();
                 self.complete(false, Some(refusal.check())).await?;
                 Err(refusal)
             }
@@ -212,14 +230,16 @@ impl Body {
             failed: failed.map(str::to_owned),
             time: self.connector.clock.now(),
         };
+        self.granted.meter(&self.connector, self.started).await?;
         self.connector.use_log.complete(intent, done).await
     }
 }
 
-/// A reply that is dropped stops its evaluation.
+/// A reply that is dropped stops its evaluation. The time that it took counts all the same.
 impl Drop for Body {
     fn drop(&mut self) {
         self.budget.cancel();
+        drop(self.granted.meter(&self.connector, self.started));
     }
 }
 

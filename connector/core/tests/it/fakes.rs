@@ -1,13 +1,18 @@
 //! Fakes for the ports: just enough of each, with switches for what can go wrong.
 
+mod ledger;
+
+pub(crate) use ledger::FakeLedger;
+
 use futures::future::{BoxFuture, FutureExt, ready};
 use oxrdf::{Literal, NamedNode, Variable};
 use oxrdfio::RdfFormat;
 use spargebra::Query;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
+use time::macros::datetime;
 use twinlink_core::policy::{Permit, Policy, PolicySet};
 use twinlink_core::{
     Applied, Authenticator, Budget, Caller, Change, Clock, Code, Connector, Credentials,
@@ -26,7 +31,10 @@ pub(crate) const MODIFY: &str = "
         odrl:target <https://city.example/twin> ; odrl:action odrl:modify ] .";
 
 pub(crate) struct World {
-    pub(crate) policy: &'static str,
+    pub(crate) policies: Arc<FakePolicies>,
+    pub(crate) clock: Arc<FakeClock>,
+    pub(crate) ledger: Arc<FakeLedger>,
+    pub(crate) caller: Caller,
     pub(crate) known: bool,
     pub(crate) log_is_full: bool,
     pub(crate) limits: Limits,
@@ -57,7 +65,10 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 impl World {
     pub(crate) fn new() -> Self {
         Self {
-            policy: READ,
+            policies: Arc::new(FakePolicies::new(READ)),
+            clock: Arc::default(),
+            ledger: Arc::default(),
+            caller: caller("https://fire.example/", &[], false),
             known: true,
             log_is_full: false,
             limits: Limits::default(),
@@ -67,20 +78,20 @@ impl World {
     }
 
     pub(crate) fn connector(&self) -> Connector {
-        let dataset = NamedNode::new_unchecked("https://city.example/twin");
-        let policies = Policy::parse(self.policy, RdfFormat::Turtle, None).unwrap_or_default();
         Connector {
             participant: NamedNode::new_unchecked("https://city.example/"),
-            authenticator: Arc::new(FakeAuthenticator(self.known)),
-            policies: Arc::new(FakePolicies(Arc::new(
-                PolicySet::compile(dataset, policies).unwrap(),
-            ))),
+            authenticator: Arc::new(FakeAuthenticator(self.known.then(|| self.caller.clone()))),
+            policies: Arc::clone(&self.policies) as _,
+            world: Arc::clone(&self.ledger) as _,
+            permits: Arc::default(),
             twin: Arc::clone(&self.twin) as _,
             federation: Arc::new(NoFederation),
             use_log: Arc::new(FakeLog(self.log_is_full, Arc::clone(&self.log))),
-            clock: Arc::new(ThreadClock),
+            clock: Arc::clone(&self.clock) as _,
             workers: Arc::new(FreeThreads),
             limits: self.limits,
+            age_grain: Duration::from_secs(60),
+            review: Duration::from_secs(3600),
         }
     }
 
@@ -96,6 +107,7 @@ impl World {
             dataset: None,
             federated: false,
             purpose: None,
+            break_glass: None,
             patience: None,
         }
     }
@@ -174,29 +186,55 @@ impl Twin for FakeTwin {
     }
 }
 
-struct FakeAuthenticator(bool);
+/// A caller of an organisation, with roles.
+pub(crate) fn caller(participant: &str, roles: &[&str], is_owner: bool) -> Caller {
+    Caller::assertion(
+        NamedNode::new_unchecked(participant),
+        "ada".to_owned(),
+        roles
+            .iter()
+            .map(|role| NamedNode::new_unchecked(*role))
+            .collect(),
+        None,
+        "1".to_owned(),
+        is_owner,
+    )
+}
+
+struct FakeAuthenticator(Option<Caller>);
 
 impl Authenticator for FakeAuthenticator {
     fn authenticate(&self, _: &Credentials, _: OffsetDateTime) -> Result<Caller, Refusal> {
-        if !self.0 {
-            return Err(Refusal::new(Code::Unauthenticated, "token", "none"));
-        }
-        Ok(Caller::assertion(
-            NamedNode::new_unchecked("https://fire.example/"),
-            "ada".to_owned(),
-            Vec::new(),
-            None,
-            "1".to_owned(),
-            false,
-        ))
+        let none = || Refusal::new(Code::Unauthenticated, "token", "none");
+        self.0.clone().ok_or_else(none)
     }
 }
 
-struct FakePolicies(Arc<PolicySet>);
+/// Policies that can be replaced.
+pub(crate) struct FakePolicies(Mutex<Arc<PolicySet>>);
+
+impl FakePolicies {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(Mutex::new(Arc::new(compiled(text))))
+    }
+
+    pub(crate) fn replace(&self, text: &str) {
+        *self.0.lock().unwrap() = Arc::new(compiled(text));
+    }
+}
+
+fn compiled(text: &str) -> PolicySet {
+    let dataset = NamedNode::new_unchecked("https://city.example/twin");
+    let policies = match text {
+        "" => Vec::new(),
+        text => Policy::parse(text, RdfFormat::Turtle, None).unwrap(),
+    };
+    PolicySet::compile(dataset, policies).unwrap()
+}
 
 impl PolicySource for FakePolicies {
     fn current(&self) -> Arc<PolicySet> {
-        Arc::clone(&self.0)
+        Arc::clone(&self.0.lock().unwrap())
     }
 }
 
@@ -249,12 +287,25 @@ impl Federation for NoFederation {
     }
 }
 
-/// Real time; each sleep is a thread.
-struct ThreadClock;
+/// The time of day is set; deadlines are of real time, and each sleep is a thread.
+pub(crate) struct FakeClock(Mutex<OffsetDateTime>);
 
-impl Clock for ThreadClock {
+impl Default for FakeClock {
+    fn default() -> Self {
+        Self(Mutex::new(datetime!(2026-11-20 12:00 UTC)))
+    }
+}
+
+impl FakeClock {
+    #[expect(dead_code, reason = "rules that end by time come next")]
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for FakeClock {
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc()
+        *self.0.lock().unwrap()
     }
 
     fn instant(&self) -> Instant {

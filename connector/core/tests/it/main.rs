@@ -5,6 +5,7 @@
     reason = "a test that fails here fails rightly"
 )]
 
+mod decisions;
 mod fakes;
 
 use fakes::{World, block_on};
@@ -59,8 +60,8 @@ fn what_a_caller_who_went_away_had_asked_is_stopped() {
 /// INVARIANT(no-permit-no-answer)
 #[test]
 fn no_permit_no_answer() {
-    let mut world = World::new();
-    world.policy = "";
+    let world = World::new();
+    world.policies.replace("");
     let refusal = world.refused();
     assert_eq!(refusal.code(), Code::Forbidden);
     assert_eq!(refusal.public(), "not permitted");
@@ -191,7 +192,7 @@ fn a_dropped_reply_cancels_its_evaluation() {
 
 #[test]
 fn a_change_needs_a_permit_of_its_own_and_a_record() {
-    let mut world = World::new();
+    let world = World::new();
     let insert = Change::Insert(Vec::new());
     let done = block_on(change(
         &world.connector(),
@@ -201,7 +202,7 @@ fn a_change_needs_a_permit_of_its_own_and_a_record() {
         None,
     ));
     assert_eq!(done.unwrap_err().code(), Code::Forbidden);
-    world.policy = fakes::MODIFY;
+    world.policies.replace(fakes::MODIFY);
     let done = block_on(change(
         &world.connector(),
         &world.credentials(),
@@ -209,8 +210,23 @@ fn a_change_needs_a_permit_of_its_own_and_a_record() {
         None,
         None,
     ));
-    assert_eq!(done.unwrap().sequence, 7);
+    assert_eq!(
+        done.unwrap().sequence,
+        0,
+        "who does not see all is not told"
+    );
     assert_eq!(world.log().completed.len(), 1);
+    world
+        .policies
+        .replace(&format!("{}{}", fakes::READ, fakes::MODIFY));
+    let done = block_on(change(
+        &world.connector(),
+        &world.credentials(),
+        Change::Insert(Vec::new()),
+        None,
+        None,
+    ));
+    assert_eq!(done.unwrap().sequence, 7);
 }
 
 impl World {

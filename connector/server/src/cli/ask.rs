@@ -34,6 +34,10 @@ pub(super) struct QueryArguments {
     /// Ask this participant's connector instead of our own.
     #[arg(long, value_name = "IRI")]
     at: Option<String>,
+    /// Break the glass for this declared incident, if nothing else permits the question. The owner is told, and reviews
+    /// what you did.
+    #[arg(long, value_name = "INCIDENT")]
+    break_glass: Option<String>,
     /// How to print the answer. Rows: table, json, csv, tsv, xml. Graphs: turtle, ntriples, rdfxml, jsonld.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -94,6 +98,7 @@ pub(super) fn query(
     let text = given.text()?;
     let person = given.person.person()?;
     let at = optional("--at", given.at.as_deref())?;
+    let break_glass = optional("--break-glass", given.break_glass.as_deref())?;
     let session = Session::open(&config, at.as_ref())?;
     let deadline = Instant::now() + Duration::from_secs(given.timeout);
     let outcome = crate::wire::runtime()?.block_on(async {
@@ -104,6 +109,7 @@ pub(super) fn query(
         let options = QueryOptions {
             federated: given.federated,
             purpose: person.purpose.clone(),
+            break_glass: break_glass.clone(),
             ..QueryOptions::new(text, deadline)
         };
         let answer = client.query(options).await?;

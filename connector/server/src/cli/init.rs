@@ -151,6 +151,7 @@ impl Blueprint {
             };
             write_public(&folder.join("card.toml"), &toml::to_string(&card)?)?;
         }
+        write_private(&identity.join("pseudonym.key"), &crate::secret::new())?;
         write_public(
             &folder.join("policies/owner.ttl"),
             &twinlink_policy::owner_policy(&self.participant, &self.dataset),

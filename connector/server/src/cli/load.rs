@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use twinlink_client::ImportOptions;
 use twinlink_core::{Budget, Change, Twin as _};
 use twinlink_ingest::{Kind, OsmOptions, ReadOptions, Syntax, WriteOptions, Writer};
-use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
+use twinlink_store::{StoreError, TwinStore};
 use twinlink_vocab::odrl;
 
 /// Quads sent to a running connector in one piece of text.
@@ -134,7 +134,11 @@ fn read(
 }
 
 pub(super) fn open(config: &Config) -> Result<TwinStore, StoreError> {
-    TwinStore::open(&config.store, EvaluationOptions::default())
+    let options = wire::evaluation_options(config).map_err(|error| StoreError::Open {
+        path: config.store.clone(),
+        reason: error.to_string(),
+    })?;
+    TwinStore::open(&config.store, options)
 }
 
 /// No connector runs: the quads go into the store at once, if the policies let a steward do that.

@@ -117,7 +117,7 @@ fn in_words(path: &Path, errors: &[twinlink_policy::PolicyError]) -> Failure {
 }
 
 /// An IRI, or a name with one of the prefixes that messages use: `tl:`, `odrl:`, `dpv:`, `sector-infra:`.
-fn term(text: &str) -> Result<NamedNode, String> {
+pub(super) fn term(text: &str) -> Result<NamedNode, String> {
     let namespaces = [
         ("tl:", tl::NAMESPACE),
         ("odrl:", odrl::NAMESPACE),

@@ -78,6 +78,7 @@ impl Lists<'_> {
             dataset: None,
             federated: false,
             purpose: self.purpose.clone(),
+            break_glass: None,
             patience: Some(self.deadline.saturating_duration_since(Instant::now())),
         };
         let mut reply = answer(self.connector, self.credentials, question).await?;

@@ -60,6 +60,7 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
         dataset: message.dataset.map(dataset).transpose()?,
         federated: message.federated,
         purpose: iri("grpc.purpose", "purpose", &message.purpose)?,
+        break_glass: iri("grpc.break_glass", "break_glass", &message.break_glass)?,
         patience: None,
     })
 }

@@ -17,6 +17,8 @@ pub(super) struct Options {
     pub(super) federated: bool,
     /// `purpose=IRI`: repeats the token's.
     pub(super) purpose: Option<NamedNode>,
+    /// `break-glass=IRI`: the declared incident for which the caller breaks the glass.
+    pub(super) break_glass: Option<NamedNode>,
     /// `timeout=MILLISECONDS`: how long the caller is ready to wait.
     pub(super) patience: Option<Duration>,
 }
@@ -119,6 +121,7 @@ impl Parameters {
         Ok(Options {
             federated,
             purpose: self.iri("purpose")?,
+            break_glass: self.iri("break-glass")?,
             patience: patience.transpose()?,
         })
     }
@@ -174,6 +177,7 @@ mod tests {
             "timeout=-1",
             "timeout=soon",
             "purpose=rescue",
+            "break-glass=incident",
         ] {
             let parameters = Parameters::decode(text).unwrap();
             assert!(parameters.options().is_err(), "{text}");

@@ -125,6 +125,7 @@ async fn run_query(
         dataset: parameters.dataset("default-graph-uri", "named-graph-uri")?,
         federated: stated.federated,
         purpose: stated.purpose,
+        break_glass: stated.break_glass,
         patience: stated.patience,
     };
     let credentials = credentials(&head.headers, &head.extensions)?;
@@ -148,10 +149,10 @@ async fn run_update(
 ) -> Result<Response, Fault> {
     none_of(parameters, &["default-graph-uri", "named-graph-uri"])?;
     let stated = parameters.options()?;
-    if stated.federated {
+    if stated.federated || stated.break_glass.is_some() {
         return Err(Fault::invalid(
             "http.parameters",
-            "an update changes this twin only: it is not federated",
+            "an update changes this twin only, and breaks no glass: it is not federated",
         ));
     }
     let update = Change::Update {
@@ -182,8 +183,11 @@ pub(super) async fn admit(door: &Door, head: &Parts, parameters: &Parameters) ->
 pub(super) fn done(status: StatusCode, applied: &Applied) -> Response {
     let number = |name, value: u64| (HeaderName::from_static(name), HeaderValue::from(value));
     let mut response = status.into_response();
+    if applied.sequence > 0 {
+        let (name, value) = number("twinlink-sequence", applied.sequence);
+        response.headers_mut().insert(name, value);
+    }
     response.headers_mut().extend([
-        number("twinlink-sequence", applied.sequence),
         number("twinlink-inserted", applied.inserted),
         number("twinlink-removed", applied.removed),
     ]);

@@ -70,6 +70,8 @@ fn record(refused: Option<&str>) -> UseRecord {
         action: name("http://www.w3.org/ns/odrl/2/read"),
         policies: Vec::new(),
         policy_version: String::new(),
+        agreements: Vec::new(),
+        break_glass: None,
         token_id: None,
         request_digest: String::new(),
         refused: refused.map(str::to_owned),

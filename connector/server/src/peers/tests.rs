@@ -139,6 +139,7 @@ impl Pair {
                 subject: "ada".to_owned(),
                 roles: Vec::new(),
                 purpose: None,
+                break_glass: None,
             },
             budget: Budget::new(Instant::now() + Duration::from_secs(20), 100),
         }

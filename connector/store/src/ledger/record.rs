@@ -60,6 +60,8 @@ struct ObligationRecord {
     kind: String,
     participant: String,
     action: String,
+    towards: Vec<String>,
+    consequences: Vec<String>,
     policy: String,
     request: String,
     user: (String, String),
@@ -273,10 +275,13 @@ impl IncidentRecord {
 impl ObligationRecord {
     fn of(obligation: &Obligation) -> Self {
         let text = |node: &NamedNode| node.as_str().to_owned();
+        let texts = |nodes: &[NamedNode]| nodes.iter().map(text).collect();
         Self {
             kind: obligation.kind.as_str().to_owned(),
             participant: text(&obligation.participant),
             action: text(&obligation.action),
+            towards: texts(&obligation.towards),
+            consequences: texts(&obligation.consequences),
             policy: text(&obligation.policy),
             request: obligation.request.to_string(),
             user: (text(&obligation.user.0), obligation.user.1.clone()),
@@ -293,11 +298,16 @@ impl ObligationRecord {
     fn obligation(self, id: u128) -> Result<Obligation, StoreError> {
         let kinds = [ObligationKind::Duty, ObligationKind::Review];
         let kind = kinds.into_iter().find(|kind| kind.as_str() == self.kind);
+        let nodes = |texts: &[String]| -> Result<_, StoreError> {
+            texts.iter().map(|text| node(text)).collect()
+        };
         Ok(Obligation {
             id: Uuid::from_u128(id),
             kind: kind.ok_or_else(|| ledger_error(format_args!("a {} is owed", self.kind)))?,
             participant: node(&self.participant)?,
             action: node(&self.action)?,
+            towards: nodes(&self.towards)?,
+            consequences: nodes(&self.consequences)?,
             policy: node(&self.policy)?,
             request: self.request.parse().map_err(ledger_error)?,
             user: (node(&self.user.0)?, self.user.1),

@@ -53,6 +53,8 @@ fn duty(due: Option<OffsetDateTime>) -> Obligation {
         kind: ObligationKind::Duty,
         participant: iri("fire"),
         action: NamedNode::new("http://www.w3.org/ns/odrl/2/delete").unwrap(),
+        towards: vec![iri("city")],
+        consequences: vec![iri("pay")],
         policy: iri("policy"),
         request: Uuid::now_v7(),
         user: (iri("fire"), "ada".to_owned()),

@@ -140,6 +140,12 @@ pub struct Used {
     pub policies: Vec<String>,
     /// The version of the policy set: a hash over it.
     pub policy_version: String,
+    /// Those of them that are agreements, each with the hash of its text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agreements: Vec<(String, String)>,
+    /// The incident for which the caller broke the glass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<String>,
     /// SHA-256 of the request's text, lower-case hex.
     pub request_digest: String,
 }
@@ -176,6 +182,12 @@ impl Used {
             action: text(&record.action),
             policies: record.policies.iter().map(text).collect(),
             policy_version: record.policy_version.clone(),
+            agreements: record
+                .agreements
+                .iter()
+                .map(|(uid, hash)| (text(uid), hash.clone()))
+                .collect(),
+            break_glass: record.break_glass.as_ref().map(text),
             request_digest: record.request_digest.clone(),
         }
     }

@@ -110,6 +110,8 @@ fn record() -> UseRecord {
         action: iri("http://www.w3.org/ns/odrl/2/read"),
         policies: vec![iri("https://city.example/policies/1")],
         policy_version: "v1".to_owned(),
+        agreements: Vec::new(),
+        break_glass: None,
         token_id: Some("token-1".to_owned()),
         request_digest: "ab".repeat(32),
         refused: None,

@@ -360,6 +360,7 @@ fn own_users_only() {
         subject: "officer-7".to_owned(),
         roles: vec![iri("https://roles.example/officer")],
         purpose: None,
+        break_glass: None,
     };
     let token = case
         .police

@@ -12,6 +12,7 @@ use oxrdf::{Literal, NamedNode, Variable};
 use oxrdfio::RdfFormat;
 use spargebra::Query;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use time::OffsetDateTime;
 use tonic::transport::{Channel, Endpoint};
 use twinlink_client::{Client, Token};
@@ -21,6 +22,7 @@ use twinlink_core::{
     Delegation, Evaluated, Federation, Harvest, Head, Intent, Limits, Piece, PolicySource,
     Recorded, Refusal, Sink, Solution, Twin, UseLog, UseRecord,
 };
+use twinlink_store::Ledger;
 
 pub(crate) const CITY: &str = "https://city.example/";
 pub(crate) const TOKEN: &str = "a.b.c";
@@ -108,10 +110,14 @@ impl World {
                 changes: self.changes,
             }),
             federation: Arc::new(NoFederation),
+            world: Arc::new(Ledger::in_memory().unwrap()),
+            permits: Arc::default(),
             use_log: Arc::new(FakeLog),
             clock: Arc::new(SystemClock),
             workers: Arc::new(Threads::new(16)),
             limits: self.limits,
+            age_grain: Duration::from_secs(60),
+            review: Duration::from_secs(3600),
         }
     }
 

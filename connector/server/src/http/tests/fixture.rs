@@ -21,7 +21,7 @@ use twinlink_core::{
     Recorded, Refusal, Secret, Sink, Solution, SourceState, SourceStatus, Twin, UseLog, UseRecord,
 };
 use twinlink_policy::{Permit, Policy, PolicySet, RdfFormat, owner_policy};
-use twinlink_store::{EvaluationOptions, TwinStore};
+use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_vocab::tl;
 
 /// What anyone may do.
@@ -280,6 +280,8 @@ fn connector(world: &Arc<World>) -> Connector {
         policies: Arc::new(Open(policies())),
         twin: Arc::<World>::clone(world),
         federation: Arc::<World>::clone(world),
+        world: Arc::new(Ledger::in_memory().unwrap()),
+        permits: Arc::default(),
         use_log: Arc::new(Forgetful),
         clock: Arc::new(SystemClock),
         workers: Arc::new(Threads::new(8)),
@@ -289,6 +291,8 @@ fn connector(world: &Arc<World>) -> Connector {
             query_bytes: 10_000,
             ..Limits::default()
         },
+        age_grain: Duration::from_secs(60),
+        review: Duration::from_secs(3600),
     }
 }
 

@@ -1,0 +1,153 @@
+//! The evaluation of a plan, here or over the peers too, up to the head of its answer.
+
+use super::body::{Body, Feed, feed};
+use super::decide::Granted;
+use super::{Connector, Plan, Reply};
+use crate::ports::{Evaluated, Intent};
+use crate::{Budget, Delegation, Refusal, SourceState, SourceStatus};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use twinlink_policy::Permit;
+
+/// Evaluates and opens the reply: returns when the head is known.
+pub(super) async fn gather(
+    connector: &Connector,
+    plan: Plan,
+    granted: Granted,
+    intent: Intent,
+    budget: &Budget,
+    started: Instant,
+) -> Result<Reply, Refusal> {
+    let request = plan.request.id;
+    let permit = granted.permit();
+    let feed = if plan.request.federated {
+        gather_federated(connector, &plan, &permit, budget).await?
+    } else {
+        gather_here(connector, plan, permit, budget, started)?
+    };
+    let (head, body) = Body::open(connector.clone(), granted, intent, budget.clone(), feed).await?;
+    Ok(Reply {
+        request,
+        head,
+        body,
+    })
+}
+
+fn gather_here(
+    connector: &Connector,
+    plan: Plan,
+    permit: Arc<Permit>,
+    budget: &Budget,
+    started: Instant,
+) -> Result<Feed, Refusal> {
+    let twin = Arc::clone(&connector.twin);
+    let ourselves = ourselves(connector, &permit);
+    let age = Age::of(connector, &permit);
+    let clock = Arc::clone(&connector.clock);
+    feed(connector, budget, move |budget, sink| {
+        let evaluated = twin.evaluate(
+            &plan.query,
+            plan.request.dataset.as_ref(),
+            &permit,
+            budget,
+            sink,
+        )?;
+        let elapsed = clock.instant().saturating_duration_since(started);
+        let mut status = settle(ourselves, &evaluated, elapsed);
+        status.as_of = age.told(status.as_of);
+        Ok((vec![status], Vec::new()))
+    })
+}
+
+async fn gather_federated(
+    connector: &Connector,
+    plan: &Plan,
+    permit: &Permit,
+    budget: &Budget,
+) -> Result<Feed, Refusal> {
+    let delegation = Delegation {
+        request: plan.request.id,
+        participant: plan.caller.participant().clone(),
+        subject: plan.caller.subject().to_owned(),
+        roles: plan.caller.roles().to_vec(),
+        purpose: plan.caller.purpose().cloned(),
+        break_glass: plan.request.break_glass.clone(),
+    };
+    let harvest = connector
+        .federation
+        .gather(
+            &plan.query,
+            plan.request.dataset.as_ref(),
+            permit,
+            &delegation,
+            budget,
+        )
+        .await?;
+    let age = Age::of(connector, permit);
+    feed(connector, budget, move |budget, sink| {
+        let evaluated = harvest.merge.run(budget, sink)?;
+        let mut sources = harvest.sources;
+        if let Some(ourselves) = sources.first_mut() {
+            ourselves.not_evaluable += evaluated.not_evaluable;
+            ourselves.as_of = age.told(ourselves.as_of);
+        }
+        Ok((sources, harvest.unsure))
+    })
+}
+
+/// How exactly a caller may know when the twin last changed. The twin's age is that of all of it, so to one who sees a
+/// part it would tell when the rest changed.
+#[derive(Debug, Clone, Copy)]
+struct Age {
+    grain: Option<Duration>,
+}
+
+impl Age {
+    fn of(connector: &Connector, permit: &Permit) -> Self {
+        Self {
+            grain: (!permit.guard().is_everything()).then_some(connector.age_grain),
+        }
+    }
+
+    // INVARIANT(coarse-age): who sees a part of the twin learns no more of its last change than the grain it lies in.
+    fn told(self, as_of: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
+        let (Some(grain), Some(time)) = (self.grain, as_of) else {
+            return as_of;
+        };
+        let grain = i64::try_from(grain.as_secs()).ok()?;
+        let within = time.unix_timestamp().checked_rem_euclid(grain)?;
+        OffsetDateTime::from_unix_timestamp(time.unix_timestamp() - within).ok()
+    }
+}
+
+fn ourselves(connector: &Connector, permit: &Permit) -> SourceStatus {
+    SourceStatus {
+        participant: connector.participant.clone(),
+        state: SourceState::Complete,
+        rows: 0,
+        elapsed: Duration::ZERO,
+        as_of: None,
+        policies: permit.policies().to_vec(),
+        not_evaluable: 0,
+        reason: None,
+        receipt: None,
+    }
+}
+
+fn settle(mut status: SourceStatus, evaluated: &Evaluated, elapsed: Duration) -> SourceStatus {
+    status.rows = evaluated.rows;
+    status.as_of = evaluated.as_of;
+    status.elapsed = elapsed;
+    status.not_evaluable = evaluated.not_evaluable;
+    if evaluated.not_evaluable > 0 {
+        status.state = SourceState::Partial;
+        status.reason = Some(format!(
+            "{} values could not be evaluated",
+            evaluated.not_evaluable
+        ));
+    } else if evaluated.rows == 0 {
+        status.state = SourceState::Empty;
+    }
+    status
+}

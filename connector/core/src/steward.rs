@@ -1,0 +1,194 @@
+//! What stewards of the connector's own organisation do: declare and end incidents, see to obligations.
+//!
+//! Recorded like every other use. No policy decides on it: a policy that could lock out those who end an incident, or
+//! let in others, is not worth its risk.
+
+use crate::answer::{authenticate, refuse, use_record};
+use crate::ports::Recorded;
+use crate::{Code, Connector, Credentials, Obligation, Refusal};
+use oxrdf::{NamedNode, NamedNodeRef};
+use oxsdatatypes::DateTime;
+use std::collections::BTreeSet;
+use twinlink_policy::Incident;
+use uuid::Uuid;
+
+/// The role of those who may.
+const STEWARD: NamedNodeRef<'static> =
+    NamedNodeRef::new_unchecked("https://w3id.org/twinlink/ns#Steward");
+
+/// The most obligations in one list.
+const MOST: usize = 10_000;
+
+/// An incident, before it is known who declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declaration {
+    /// Its IRI.
+    pub id: NamedNode,
+    /// What it is.
+    pub kinds: Vec<NamedNode>,
+    /// Where: a WKT geometry in CRS84.
+    pub area: Option<String>,
+    /// From when. None: from now.
+    pub begins: Option<DateTime>,
+    /// Until when, at the latest.
+    pub ends: DateTime,
+}
+
+/// Declares an incident: rules that wait for one of its kinds apply from the next request on.
+///
+/// # Errors
+/// [`Code::Forbidden`], check `steward`, for anybody but a steward of this connector's organisation; as
+/// [`crate::StateOfWorld::declare`].
+pub async fn declare_incident(
+    connector: &Connector,
+    credentials: &Credentials,
+    declaration: Declaration,
+) -> Result<Incident, Refusal> {
+    let text = format!("{declaration:?}");
+    let now = connector.clock.now();
+    record(connector, credentials, "declareIncident", &text, async |caller| {
+        let incident = Incident {
+            id: declaration.id,
+            kinds: kinds(connector, &declaration.kinds),
+            area: declaration.area,
+            begins: match declaration.begins {
+                Some(begins) => begins,
+                None => crate::answer::policy_time(now)?,
+            },
+            ends: declaration.ends,
+            declared_by: caller,
+        };
+        connector.world.declare(incident.clone(), now).await?;
+        tracing::warn!(incident = incident.id.as_str(), ends = %incident.ends, "an incident is declared");
+        Ok(incident)
+    })
+    .await
+}
+
+/// Ends an incident: what it gave is gone on the next request, and from open streams.
+///
+/// # Errors
+/// As [`declare_incident`] and [`crate::StateOfWorld::end`].
+pub async fn end_incident(
+    connector: &Connector,
+    credentials: &Credentials,
+    incident: NamedNode,
+) -> Result<Incident, Refusal> {
+    let text = incident.to_string();
+    let now = connector.clock.now();
+    record(connector, credentials, "endIncident", &text, async |_| {
+        let ended = connector.world.end(incident, now).await?;
+        tracing::warn!(incident = ended.id.as_str(), "an incident is ended");
+        Ok(ended)
+    })
+    .await
+}
+
+/// All incidents that are kept, the newest first.
+///
+/// # Errors
+/// As [`declare_incident`].
+pub async fn list_incidents(
+    connector: &Connector,
+    credentials: &Credentials,
+) -> Result<Vec<Incident>, Refusal> {
+    record(connector, credentials, "listIncidents", "", async |_| {
+        Ok(connector.world.incidents())
+    })
+    .await
+}
+
+/// What is owed, first what is due first; with `settled` what was done, too.
+///
+/// # Errors
+/// As [`declare_incident`].
+pub async fn list_obligations(
+    connector: &Connector,
+    credentials: &Credentials,
+    settled: bool,
+) -> Result<Vec<Obligation>, Refusal> {
+    record(connector, credentials, "listObligations", "", async |_| {
+        let mut all = connector.world.obligations();
+        all.truncate(MOST);
+        if settled {
+            let world = std::sync::Arc::clone(&connector.world);
+            let room = MOST - all.len();
+            all.extend(crate::offload(connector, move || world.fulfilled(room)).await?);
+        }
+        Ok(all)
+    })
+    .await
+}
+
+/// Notes that an obligation was fulfilled.
+///
+/// # Errors
+/// As [`declare_incident`] and [`crate::StateOfWorld::fulfil`].
+pub async fn fulfil_obligation(
+    connector: &Connector,
+    credentials: &Credentials,
+    obligation: Uuid,
+    evidence: Option<String>,
+) -> Result<Obligation, Refusal> {
+    let text = format!("{obligation} {}", evidence.as_deref().unwrap_or_default());
+    let now = connector.clock.now();
+    record(
+        connector,
+        credentials,
+        "fulfilObligation",
+        &text,
+        async |_| connector.world.fulfil(obligation, evidence, now).await,
+    )
+    .await
+}
+
+/// Lets a steward do something, with a record of it before and after. Hands the steward's organisation to the work.
+// INVARIANT(stewards-only): incidents and obligations are in the hands of the owner's stewards.
+async fn record<T>(
+    connector: &Connector,
+    credentials: &Credentials,
+    action: &str,
+    text: &str,
+    work: impl AsyncFnOnce(NamedNode) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let mut record = use_record(connector, Uuid::now_v7(), twinlink(action), text);
+    let way = async {
+        let caller = authenticate(connector, credentials, &mut record)?;
+        if !caller.is_owner() || !caller.roles().iter().any(|role| *role == STEWARD) {
+            let detail = "only a steward of the connector's own organisation may do this";
+            return Err(Refusal::new(Code::Forbidden, "steward", detail));
+        }
+        let intent = connector.use_log.intend(record.clone()).await?;
+        let done = work(caller.participant().clone()).await;
+        let recorded = Recorded {
+            rows: 0,
+            result_digest: String::new(),
+            complete: done.is_ok(),
+            failed: done
+                .as_ref()
+                .err()
+                .map(|refusal| refusal.check().to_owned()),
+            time: connector.clock.now(),
+        };
+        connector.use_log.complete(intent, recorded).await?;
+        Ok(done)
+    };
+    match way.await {
+        Ok(done) => done,
+        Err(refusal) => Err(refuse(connector, record, refusal).await),
+    }
+}
+
+/// These kinds and all that are broader, as the policies in force know them.
+fn kinds(connector: &Connector, kinds: &[NamedNode]) -> Vec<NamedNode> {
+    let policies = connector.policies.current();
+    let all: BTreeSet<_> = kinds
+        .iter()
+        .flat_map(|kind| policies.purposes().kinds(kind))
+        .collect();
+    all.into_iter().collect()
+}
+
+fn twinlink(action: &str) -> NamedNode {
+    NamedNode::new_unchecked(format!("https://w3id.org/twinlink/ns#{action}"))
+}
