@@ -1,15 +1,25 @@
 //! Makes up data, policies and callers: few terms, so that everything meets everything.
 
+mod guard;
+mod value;
+
+use super::model::materialise;
 use super::random::Random;
 use super::scene::{
-    Action, Caller, Comparison, Constraint, Kind, Membership, Moment, Place, Policy, Rule, Scene,
-    Target, When, iri,
+    Action, Caller, Comparison, Constraint, KEY, Kind, Membership, Moment, Place, Policy, Rule,
+    Scene, Target, When, iri,
 };
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Quad, Term};
+use std::collections::HashSet;
 
 /// Predicates `p0` and on; some are subjects and objects too.
-pub(super) const PROPERTIES: usize = 5;
+pub(super) const PROPERTIES: usize = 9;
+/// Those that say where, when, how much and in which district a subject is, mostly: the others say anything.
+pub(super) const PLACE: usize = 5;
+pub(super) const TIME: usize = 6;
+pub(super) const SIZE: usize = 7;
+pub(super) const DISTRICT: usize = 8;
 /// Classes `C0` and on.
 pub(super) const CLASSES: usize = 4;
 /// Named graphs `g0` and on; some are subjects and objects too.
@@ -24,6 +34,9 @@ pub(super) fn scene(random: &mut Random) -> Scene {
     };
     let nodes = if size > 60 { 24 } else { 7 };
     let mut quads: Vec<_> = (0..size).map(|_| quad(random, nodes)).collect();
+    if random.chance(50) {
+        quads.extend(value::town(random, nodes));
+    }
     // Some statements are made in two graphs.
     for place in 0..size / 8 {
         let graph = iri(format_args!("g{}", random.below(GRAPHS - 1)));
@@ -32,16 +45,29 @@ pub(super) fn scene(random: &mut Random) -> Scene {
             quads.push(Quad { graph_name, ..quad });
         }
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     quads.retain(|quad| seen.insert(quad.clone()));
     let count = random.between(1, 3);
     let mut policies: Vec<_> = (0..count).map(|n| policy(random, n)).collect();
     if random.chance(75) {
         policies.push(open_policy(random));
     }
+    let guards = random.chance(60).then(|| guard::guards(random));
+    let mut about = quads.clone();
+    if let Some(guards) = &guards {
+        policies.clear();
+        // Without names; a pattern that fails is found out when the case is run.
+        let shown = materialise(&quads, &guards.read, &HashSet::new(), KEY).unwrap_or_default();
+        let known: HashSet<_> = quads.iter().collect();
+        let mut made: Vec<_> = shown.into_iter().filter(|q| !known.contains(q)).collect();
+        made.sort_by_cached_key(ToString::to_string);
+        about.extend(made);
+    }
     Scene {
         policies,
         caller: caller(random),
+        guards,
+        about,
         quads,
     }
 }
@@ -62,8 +88,13 @@ pub(super) fn quad(random: &mut Random, nodes: usize) -> Quad {
         let class = iri(format_args!("C{}", random.below(CLASSES)));
         return Quad::new(subject, rdf::TYPE, class, graph);
     }
-    let property = iri(format_args!("p{}", random.below(PROPERTIES)));
-    Quad::new(subject, property, object(random, nodes), graph)
+    let property = random.below(PROPERTIES);
+    let object = if property < PLACE || random.chance(15) {
+        object(random, nodes)
+    } else {
+        value::of(random, property)
+    };
+    Quad::new(subject, iri(format_args!("p{property}")), object, graph)
 }
 
 fn graph_or_property(random: &mut Random) -> NamedNode {
@@ -88,7 +119,8 @@ fn object(random: &mut Random, nodes: usize) -> Term {
 /// canonical form, in which oxigraph gives them back.
 pub(super) fn literal(random: &mut Random) -> Literal {
     let number = random.below(7);
-    match random.below(9) {
+    match random.below(10) {
+        9 => value::literal(random),
         0..3 => Literal::new_typed_literal(number.to_string(), xsd::INTEGER),
         3 => Literal::new_typed_literal(format!("{number}.5"), xsd::DECIMAL),
         4 => Literal::new_typed_literal(format!("{number}.25"), xsd::DOUBLE),

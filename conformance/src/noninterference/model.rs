@@ -1,272 +1,143 @@
-//! What a caller may see and change, read from ODRL's text without regard to speed.
+//! The reference model: what a caller may see, worked out without regard to speed.
 //!
-//! Written from <https://www.w3.org/TR/odrl-model/> and the profile `tl:`, for policies as they were made up: nothing of
-//! the engine is used, neither its parser nor its decisions. All that follows is one sentence of ODRL after another.
+//! One sentence of [`Guard`]'s documentation after another. Nothing of the engine is used but the types that say what a
+//! guard is; patterns are left to oxigraph.
 
-use super::scene::{
-    Action, Caller, Comparison, Constraint, Kind, Membership, Moment, Place, Rule, Scene, Target,
-    When,
-};
-use oxrdf::{GraphName, NamedNode, NamedOrBlankNode, Quad, Term};
-use std::cmp::Ordering;
+mod statistic;
+mod transform;
+
+use super::reference;
+use oxrdf::vocab::rdf;
+use oxrdf::{NamedNode, Quad, Term};
+use oxsdatatypes::DateTime;
 use std::collections::HashSet;
+use twinlink_core::policy::{End, Guard, NodePattern, Recorded, Selector};
 
-const TYPE: &str = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type";
+/// The connector's secret for pseudonyms.
+pub(super) type Key = [u8; 32];
 
-/// The purposes with what is broader, as `ontologies/twinlink.ttl` and the Data Privacy Vocabulary have them.
-const BROADER: &[(&str, &str)] = &[
-    (
-        "https://w3id.org/twinlink/ns#EmergencyResponse",
-        "https://w3id.org/dpv/sector/infra#CriticalEmergencyResponseManagement",
-    ),
-    (
-        "https://w3id.org/dpv/sector/infra#CriticalEmergencyResponseManagement",
-        "https://w3id.org/dpv/sector/infra#CriticalInfrastructureManagement",
-    ),
-    (
-        "https://w3id.org/dpv/sector/infra#CriticalInfrastructureManagement",
-        "https://w3id.org/dpv/sector/infra#InfrastructureManagement",
-    ),
-    (
-        "https://w3id.org/dpv/sector/infra#InfrastructureManagement",
-        "https://w3id.org/dpv#Purpose",
-    ),
-    (
-        "https://w3id.org/twinlink/ns#UrbanPlanning",
-        "https://w3id.org/dpv#PublicBenefit",
-    ),
-    (
-        "https://w3id.org/dpv#PublicBenefit",
-        "https://w3id.org/dpv#Purpose",
-    ),
-];
-
-/// True, false, or not known.
-type Truth = Option<bool>;
-
-/// What of a dataset an action of a caller may be about.
-pub(super) struct Scope {
-    permitted: Vec<Part>,
-    prohibited: Vec<Part>,
+/// A dataset, and who asks.
+pub(super) struct Model<'a> {
+    /// The quads that there are.
+    pub(super) data: &'a [Quad],
+    /// The quads that tell of which class, of which pattern and how old a subject is: all there are, visible or not.
+    pub(super) whole: &'a [Quad],
+    /// What the question names.
+    pub(super) names: &'a HashSet<Term>,
+    pub(super) key: Key,
 }
 
-/// A target with the instances of its classes in one dataset.
-struct Part {
-    target: Target,
-    instances: HashSet<NamedOrBlankNode>,
+/// What the guard leaves of the data: the copy that every answer must be the answer of.
+pub(super) fn materialise(
+    data: &[Quad],
+    guard: &Guard,
+    names: &HashSet<Term>,
+    key: Key,
+) -> Result<Vec<Quad>, String> {
+    let whole = data;
+    Model {
+        data,
+        whole,
+        names,
+        key,
+    }
+    .shown(guard)
 }
 
-impl Scope {
-    /// The scope over a dataset in this state: who is an instance of which class is what the whole dataset says,
-    /// hidden or not.
-    pub(super) fn new(scene: &Scene, action: Action, state: &[Quad]) -> Self {
-        let active = |permits: bool| -> Vec<Part> {
-            scene
-                .policies
-                .iter()
-                // An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
-                .filter(|policy| policy.kind != Kind::Offer)
-                .flat_map(|policy| &policy.rules)
-                .filter(|rule| rule.permits == permits && is_active(rule, action, &scene.caller))
-                .flat_map(|rule| &rule.targets)
-                .map(|target| Part {
-                    target: target.clone(),
-                    instances: instances(&target.classes, state),
-                })
-                .collect()
-        };
-        Self {
-            permitted: active(true),
-            prohibited: active(false),
+impl Model<'_> {
+    /// What is shown as it is, what is shown changed, and what is told in numbers; each quad once.
+    pub(super) fn shown(&self, guard: &Guard) -> Result<Vec<Quad>, String> {
+        let mut shown = HashSet::new();
+        for permit in guard.permits() {
+            shown.extend(self.allowed(permit, guard)?);
         }
-    }
-
-    /// Whether any permission is active.
-    pub(super) fn is_permitted_at_all(&self) -> bool {
-        !self.permitted.is_empty()
-    }
-
-    /// Permitted by some rule and prohibited by none.
-    pub(super) fn holds(&self, quad: &Quad) -> bool {
-        self.permitted.iter().any(|part| part.holds(quad))
-            && !self.prohibited.iter().any(|part| part.holds(quad))
-    }
-
-    /// The quads that are in it.
-    pub(super) fn of(&self, quads: &[Quad]) -> Vec<Quad> {
-        quads.iter().filter(|q| self.holds(q)).cloned().collect()
-    }
-}
-
-impl Part {
-    /// All refinements must hold: ODRL 2.5.3.
-    fn holds(&self, quad: &Quad) -> bool {
-        let Target {
-            graphs,
-            properties,
-            classes,
-        } = &self.target;
-        let graph = match &quad.graph_name {
-            GraphName::DefaultGraph => Some(Place::Default),
-            GraphName::NamedNode(name) => Some(Place::Named(name.clone())),
-            GraphName::BlankNode(_) => None,
-        };
-        (graphs.is_empty() || graph.is_some_and(|graph| graphs.contains(&graph)))
-            && (properties.is_empty() || properties.contains(&quad.predicate))
-            && (classes.is_empty() || self.instances.contains(&quad.subject))
-    }
-}
-
-fn instances(classes: &[NamedNode], state: &[Quad]) -> HashSet<NamedOrBlankNode> {
-    let is_one =
-        |object: &Term| matches!(object, Term::NamedNode(class) if classes.contains(class));
-    let typed = state
-        .iter()
-        .filter(|quad| quad.predicate.as_str() == TYPE && is_one(&quad.object));
-    typed.map(|quad| quad.subject.clone()).collect()
-}
-
-/// A permission needs all its constraints to be satisfied; a prohibition applies unless one is not.
-fn is_active(rule: &Rule, action: Action, caller: &Caller) -> bool {
-    let about = rule.actions.iter().any(|stated| {
-        let covers = includes(*stated, action);
-        if rule.permits {
-            covers
-        } else {
-            covers || includes(action, *stated)
+        for transformed in guard.transformed() {
+            let rows = self.allowed(&transformed.selector, guard)?;
+            shown.extend(self.changed(rows, &transformed.steps)?);
         }
-    });
-    let to = rule.assignees.is_empty() || rule.assignees.contains(&caller.participant);
-    let satisfied = all(rule.constraints.iter().map(|c| truth(c, caller)));
-    about
-        && to
-        && if rule.permits {
-            satisfied == Some(true)
-        } else {
-            satisfied != Some(false)
+        for statistic in guard.statistics() {
+            let rows = self.allowed(&statistic.selector, guard)?;
+            shown.extend(statistic::observations(statistic, &rows));
         }
-}
+        Ok(shown.into_iter().collect())
+    }
 
-/// `odrl:includedIn`.
-fn includes(outer: Action, inner: Action) -> bool {
-    outer == inner || (outer == Action::Use && inner != Action::Transfer)
-}
-
-fn truth(constraint: &Constraint, caller: &Caller) -> Truth {
-    match constraint {
-        Constraint::Purpose(operator, values) => {
-            // Without a purpose there is nothing to compare.
-            let purpose = caller.purpose.as_ref()?;
-            match operator {
-                Membership::Eq | Membership::IsAnyOf => Some(values.contains(purpose)),
-                Membership::Neq | Membership::IsNoneOf => Some(!values.contains(purpose)),
-                Membership::IsA => any(values.iter().map(|kind| is_a(purpose, kind))),
-            }
+    /// The quads that the selector selects and no prohibition selects.
+    pub(super) fn allowed(
+        &self,
+        selector: &Selector,
+        guard: &Guard,
+    ) -> Result<HashSet<Quad>, String> {
+        let mut quads = self.selected(selector)?;
+        for prohibition in guard.prohibitions() {
+            let withheld = self.selected(prohibition)?;
+            quads.retain(|quad| !withheld.contains(quad));
         }
-        Constraint::Role(operator, values) => {
-            if caller.roles.is_empty() {
-                return None;
-            }
-            let has = caller.roles.iter().any(|role| values.contains(role));
-            match operator {
-                Membership::Eq | Membership::IsAnyOf => Some(has),
-                Membership::Neq | Membership::IsNoneOf => Some(!has),
-                Membership::IsA => None,
-            }
+        Ok(quads)
+    }
+
+    /// All conditions must hold.
+    fn selected(&self, selector: &Selector) -> Result<HashSet<Quad>, String> {
+        let mut quads: HashSet<_> = self.data.iter().cloned().collect();
+        if let Some(graph) = &selector.graph {
+            quads.retain(|quad| quad.graph_name == graph.to_graph_name());
         }
-        Constraint::DateTime(operator, when) => {
-            let order = compare(caller.now, *when)?;
-            Some(match operator {
-                Comparison::Eq => order == Ordering::Equal,
-                Comparison::Neq => order != Ordering::Equal,
-                Comparison::Lt => order == Ordering::Less,
-                Comparison::Lteq => order != Ordering::Greater,
-                Comparison::Gt => order == Ordering::Greater,
-                Comparison::Gteq => order != Ordering::Less,
-            })
+        if let Some(property) = &selector.property {
+            quads.retain(|quad| quad.predicate == *property);
         }
-        Constraint::And(parts) => all(parts.iter().map(|part| truth(part, caller))),
-        Constraint::Or(parts) => any(parts.iter().map(|part| truth(part, caller))),
-        Constraint::Xone(parts) => one(parts.iter().map(|part| truth(part, caller))),
+        if let Some(class) = &selector.class {
+            let instances = self.instances(class);
+            quads.retain(|quad| instances.contains(&subject(quad)));
+        }
+        if let Some(pattern) = &selector.nodes {
+            let nodes = self.nodes(pattern)?;
+            quads.retain(|quad| nodes.contains(&subject(quad)));
+        }
+        if let Some(named) = &selector.named {
+            quads.retain(|quad| {
+                let end = match named.end {
+                    End::Subject => subject(quad),
+                    End::Object => quad.object.clone(),
+                };
+                self.names.contains(&end) != named.is_negated
+            });
+        }
+        if let Some(recorded) = &selector.recorded {
+            quads.retain(|quad| self.is_recorded(quad, recorded));
+        }
+        Ok(quads)
+    }
+
+    fn instances(&self, class: &NamedNode) -> HashSet<Term> {
+        let class = Term::from(class.clone());
+        let stated = |quad: &&Quad| quad.predicate == rdf::TYPE && quad.object == class;
+        self.whole.iter().filter(stated).map(subject).collect()
+    }
+
+    /// The values of `?this` over the union of all graphs.
+    fn nodes(&self, pattern: &NodePattern) -> Result<HashSet<Term>, String> {
+        reference::nodes(pattern.query(), self.whole)
+    }
+
+    /// There is a time, and every one is a time that is not after `until`.
+    fn is_recorded(&self, quad: &Quad, recorded: &Recorded) -> bool {
+        let states =
+            |one: &&Quad| one.subject == quad.subject && one.predicate == recorded.property;
+        let mut times = self.whole.iter().filter(states).peekable();
+        times.peek().is_some() && times.all(|one| is_until(&one.object, recorded.until))
     }
 }
 
-/// False where one is false, else not known where one is not known.
-fn all(truths: impl Iterator<Item = Truth>) -> Truth {
-    let truths: Vec<_> = truths.collect();
-    if truths.contains(&Some(false)) {
-        Some(false)
-    } else if truths.contains(&None) {
-        None
-    } else {
-        Some(true)
-    }
-}
-
-/// True where one is true, else not known where one is not known.
-fn any(truths: impl Iterator<Item = Truth>) -> Truth {
-    let truths: Vec<_> = truths.collect();
-    if truths.contains(&Some(true)) {
-        Some(true)
-    } else if truths.contains(&None) {
-        None
-    } else {
-        Some(false)
-    }
-}
-
-/// False where two are true, else not known where one is not known, else whether one is true.
-fn one(truths: impl Iterator<Item = Truth>) -> Truth {
-    let truths: Vec<_> = truths.collect();
-    let held = truths.iter().filter(|truth| **truth == Some(true)).count();
-    if held > 1 {
-        Some(false)
-    } else if truths.contains(&None) {
-        None
-    } else {
-        Some(held == 1)
-    }
-}
-
-/// Not known for a purpose that no hierarchy places.
-fn is_a(purpose: &NamedNode, kind: &NamedNode) -> Truth {
-    if purpose == kind {
-        return Some(true);
-    }
-    let is_placed = |name: &NamedNode| {
-        BROADER
-            .iter()
-            .any(|(narrow, broad)| *narrow == name.as_str() || *broad == name.as_str())
+/// An order between times with a zone and times without is not told.
+pub(super) fn is_until(object: &Term, until: DateTime) -> bool {
+    let Term::Literal(literal) = object else {
+        return false;
     };
-    if !is_placed(purpose) || !is_placed(kind) {
-        return None;
-    }
-    let mut reached = vec![purpose.as_str()];
-    let mut at = 0;
-    while let Some(name) = reached.get(at).copied() {
-        let broader = BROADER.iter().filter(|(narrow, _)| *narrow == name);
-        reached.extend(broader.map(|(_, broad)| *broad));
-        at += 1;
-    }
-    Some(reached.contains(&kind.as_str()))
+    let time = literal.value().parse::<DateTime>();
+    literal.datatype() == oxrdf::vocab::xsd::DATE_TIME
+        && time.is_ok_and(|time| time.timezone().is_some() && time <= until)
 }
 
-/// Where now stands to a time: within a day is equal to it. Not known where either has no time zone.
-fn compare(now: Moment, when: When) -> Option<Ordering> {
-    let utc = |moment: Moment| Some(moment.day * 1440 + moment.minute - moment.ahead?);
-    let now = utc(now)?;
-    match when {
-        When::Instant(instant) => Some(now.cmp(&utc(instant)?)),
-        When::Day(day) => {
-            let begin = utc(Moment { minute: 0, ..day })?;
-            let end = begin + 1440;
-            Some(if now < begin {
-                Ordering::Less
-            } else if now < end {
-                Ordering::Equal
-            } else {
-                Ordering::Greater
-            })
-        }
-    }
+fn subject(quad: &Quad) -> Term {
+    quad.subject.clone().into()
 }

@@ -4,19 +4,24 @@
 //! a view around its view, or in what is made of its answers. What only the inside could get wrong and the outside
 //! cannot imitate (such as leaving out the second check of an insertion) is not among them.
 
+mod bag;
+mod copy;
+mod guard;
 mod view;
 
-use super::question::Question;
-use super::scene::{Action, Kind, Policy, Scene};
+use super::model::Model;
+use super::question::{Check, Question, names};
+use super::scene::{Action, KEY, Kind, Policy, Scene};
 use super::subject::{Subject, budget, choice, parse};
 use crate::answer::{Answer, Table};
 use crate::engine::Collector;
+use bag::Bag;
 use oxrdf::vocab::rdf;
 use oxrdf::{GraphName, NamedOrBlankNode, Quad, Term};
 use spargebra::Query;
-use spargebra::algebra::QueryDataset;
-use std::collections::HashSet;
-use twinlink_core::policy::{GraphNameKey, Guard, Permit, Selector};
+use spargebra::algebra::{GraphPattern, QueryDataset};
+use std::collections::{HashMap, HashSet};
+use twinlink_core::policy::{Guard, Selector};
 use twinlink_core::{Applied, Change, Refusal, Workbench as _};
 use twinlink_store::{QuadWorkbench, TwinStore};
 
@@ -77,10 +82,39 @@ faults! {
     ClassesFromTheVisible = "class sets from the visible part only",
     ClassesFromTheDefaultGraph = "class sets from the default graph only",
     ClassesOfTheObject = "class of the object instead of the subject",
+    // In what is shown changed.
+    MaskedAfterJoin = "values changed after joins and filters",
+    SortedBeforeMask = "values changed after sorting",
+    OriginalsFound = "what is shown changed found by what it was",
+    OriginalsShown = "what is shown changed shown as it is too",
+    TransformsIgnoreProhibitions = "transforms ignore prohibitions",
+    PseudonymsWithoutARecipient = "the same pseudonym for every recipient",
+    PseudonymsWithoutAPurpose = "the same pseudonym for every purpose",
+    PseudonymsWithoutAKey = "pseudonyms without the connector's key",
+    FirstStepOnly = "first step only",
+    StepsReversed = "steps in reverse",
+    BrokenValuesShown = "values that a function is not defined for shown",
+    SubjectsForgotten = "nodes changed as values only",
+    SuppressionForgotten = "rare values shown",
+    ChangedGivenTwice = "what is shown both ways given twice",
+    EmptiedGraphListed = "a graph listed whose quads were all dropped",
+    // In numbers.
+    SmallGroupShown = "small groups shown",
+    ComplementForgotten = "no second group suppressed",
+    StatisticsIgnoreProhibitions = "statistics count what is prohibited",
+    FewMeasured = "a measure that few units have told",
+    // In sets of subjects.
+    PatternsOverTheVisible = "patterns over the visible part only",
+    PatternErrorsSelect = "a pattern's error selects",
+    NameLimitIgnored = "names without limit",
+    NegationForgotten = "named instead of not named",
+    DelayIgnored = "delay ignored",
+    OneOldTimeIsEnough = "one old time of several is enough",
     // Around the answer.
     FilteredAfterwards = "answers filtered after they were computed",
     // In changes.
     WhereUnguarded = "WHERE of updates unguarded",
+    WhereUnchanged = "WHERE of updates sees what is shown changed as it is",
     ClearUnguarded = "CLEAR and replacing unguarded",
     ModifyUnguarded = "modify permit ignored",
     HiddenCounted = "what a change did counted with what is hidden",
@@ -127,80 +161,89 @@ impl Subject for Mutant {
         policies
     }
 
-    fn guard(&self, permit: &Permit) -> Guard {
-        let guard = permit.guard();
-        let mut permits = guard.permits().to_vec();
-        let mut prohibitions = guard.prohibitions().to_vec();
-        match self.0 {
-            Some(Fault::ProhibitionsIgnored) => prohibitions.clear(),
-            Some(Fault::FirstPermitOnly) => permits.truncate(1),
-            Some(Fault::FirstProhibitionOnly) => prohibitions.truncate(1),
-            Some(Fault::PropertyForgotten) => permits.iter_mut().for_each(|selector| {
-                if selector.graph.is_some() || selector.class.is_some() {
-                    selector.property = None;
-                }
-            }),
-            Some(Fault::ClassForgotten) => permits.iter_mut().for_each(|selector| {
-                if selector.graph.is_some() || selector.property.is_some() {
-                    selector.class = None;
-                }
-            }),
-            Some(Fault::DefaultGraphIsAny) => permits.iter_mut().for_each(|selector| {
-                if selector.graph == Some(GraphNameKey::Default) {
-                    selector.graph = None;
-                }
-            }),
-            _ => {}
-        }
-        Guard::new(permits, prohibitions)
+    fn guard(&self, guard: &Guard) -> Guard {
+        guard::guard(self.0, guard)
     }
 
     fn answer(
         &self,
         twin: &TwinStore,
-        permit: &Permit,
+        guard: &Guard,
         question: &Question,
     ) -> Result<Answer, String> {
         let query = parse(question)?;
-        let guard = self.guard(permit);
+        let guard = &self.guard(guard);
         let quads: Vec<_> = quads_of(twin, &Guard::everything())?;
-        let instances: fn(&Quad) -> Option<(NamedOrBlankNode, Term)> = match self.0 {
-            Some(Fault::ClassesFromTheVisible) => {
-                // Those that the right view shows.
-                let visible: HashSet<_> = quads_of(twin, &guard)?.into_iter().collect();
-                let shown = by_class(&quads, &guard, |quad| {
-                    visible.contains(quad).then(|| subject_of(quad)).flatten()
-                });
-                return over(shown, query, question);
-            }
-            Some(Fault::ClassesFromTheDefaultGraph) => {
-                |quad| subject_of(quad).filter(|_| quad.graph_name == GraphName::DefaultGraph)
-            }
-            Some(Fault::ClassesOfTheObject) => {
-                return over(objects_by_class(&quads, &guard), query, question);
-            }
-            // Both ways around the engine must be right where nothing is made wrong in them.
-            None if question.body.len().is_multiple_of(2) => subject_of,
-            Some(Fault::FilteredAfterwards) => {
-                let visible: Vec<_> = quads_of(twin, &guard)?.into_iter().collect();
-                let mut answer = answered(twin, &Guard::everything(), &query, question)?;
-                filter(&mut answer, &quads, &visible);
-                return Ok(answer);
-            }
-            _ => return view::answer(self.0, twin, &guard, &query, question),
+        let names = match self.0 {
+            Some(Fault::NameLimitIgnored) => names::all(pattern(&query)),
+            _ => names::of_query(&query),
         };
-        over(by_class(&quads, &guard, instances), query, question)
+        let copied = || copy::copy(self.0, &quads, guard, &names);
+        let has_dataset = question.dataset.is_some();
+        match self.0 {
+            Some(Fault::ClassesOfTheObject) if is_simple(guard) => {
+                over(objects_by_class(&quads, guard), query, question)
+            }
+            Some(Fault::FilteredAfterwards) => {
+                let mut answer = answered(twin, &Guard::everything(), &query, question)?;
+                filter(&mut answer, &quads, &copied()?);
+                Ok(answer)
+            }
+            Some(fault @ (Fault::MaskedAfterJoin | Fault::SortedBeforeMask)) => {
+                let sorts = matches!(question.check, Check::Ordered | Check::Page { .. });
+                if fault == Fault::SortedBeforeMask && !sorts {
+                    return answered(twin, guard, &query, question);
+                }
+                let changes = copy::changes(&quads, guard, &names)?;
+                let changed: HashSet<_> = changes.iter().map(|(now, _)| now).collect();
+                let mut as_it_is = copied()?;
+                as_it_is.retain(|quad| !changed.contains(quad));
+                as_it_is.extend(changes.iter().map(|(_, was)| was.clone()));
+                let mut answer = over(as_it_is, query, question)?;
+                rename(&mut answer, &copy::renamed(&changes));
+                Ok(answer)
+            }
+            Some(Fault::OriginalsFound | Fault::ChangedGivenTwice | Fault::EmptiedGraphListed)
+                if !has_dataset =>
+            {
+                self.bag(&quads, guard, &names)?.answer(&query)
+            }
+            Some(
+                Fault::ClassesFromTheVisible
+                | Fault::ClassesFromTheDefaultGraph
+                | Fault::PatternsOverTheVisible
+                | Fault::OneOldTimeIsEnough
+                | Fault::NameLimitIgnored
+                | Fault::PseudonymsWithoutAKey
+                | Fault::TransformsIgnoreProhibitions
+                | Fault::StatisticsIgnoreProhibitions
+                | Fault::BrokenValuesShown
+                | Fault::ComplementForgotten
+                | Fault::FewMeasured,
+            ) => over(copied()?, query, question),
+            // All ways around the engine must be right where nothing is made wrong in them.
+            None if question.body.len().is_multiple_of(3) => over(copied()?, query, question),
+            None if question.body.len() % 3 == 1 && !has_dataset => {
+                self.bag(&quads, guard, &names)?.answer(&query)
+            }
+            // A view is of no question, so nothing counts as named in it.
+            _ if guard.selectors().any(|selector| selector.named.is_some()) => {
+                answered(twin, guard, &query, question)
+            }
+            _ => view::answer(self.0, twin, guard, &query, question),
+        }
     }
 
     fn change(
         &self,
         twin: &TwinStore,
-        read: Option<&Permit>,
-        modify: &Permit,
+        read: Option<&Guard>,
+        modify: &Guard,
         change: &Change,
     ) -> Result<Applied, Refusal> {
         let everything = Guard::everything();
-        let seen = read.map(|permit| self.guard(permit));
+        let seen = read.map(|guard| self.guard(guard));
+        let unchanged = seen.as_ref().map(guard::unchanged);
         let mut read = seen.as_ref();
         let mut guard = self.guard(modify);
         let is_clear = match change {
@@ -210,6 +253,7 @@ impl Subject for Mutant {
         };
         match self.0 {
             Some(Fault::WhereUnguarded) => read = Some(&everything),
+            Some(Fault::WhereUnchanged) => read = unchanged.as_ref(),
             Some(Fault::ClearUnguarded) if is_clear => read = Some(&everything),
             Some(Fault::ModifyUnguarded) => guard = Guard::everything(),
             _ => {}
@@ -228,6 +272,74 @@ impl Subject for Mutant {
             _ => {}
         }
         Ok(applied)
+    }
+}
+
+impl Mutant {
+    /// What is shown, in a dataset that has this fault.
+    fn bag(&self, quads: &[Quad], guard: &Guard, names: &HashSet<Term>) -> Result<Bag, String> {
+        let shown = copy::copy(None, quads, guard, names)?;
+        let mut bag = Bag {
+            quads: shown.into_iter().map(|quad| (quad.clone(), quad)).collect(),
+            graphs: Vec::new(),
+        };
+        let changes = copy::changes(quads, guard, names)?;
+        match self.0 {
+            Some(Fault::OriginalsFound) => {
+                let is_changed =
+                    |(quad, _): &(Quad, Quad)| changes.iter().any(|(now, _)| now == quad);
+                bag.quads.retain(|both| !is_changed(both));
+                bag.quads.extend(changes);
+            }
+            Some(Fault::ChangedGivenTwice) => {
+                let plain = Guard::new(guard.permits().to_vec(), guard.prohibitions().to_vec());
+                let plain = copy::copy(None, quads, &plain, names)?;
+                let twice = changes.into_iter().filter(|(now, _)| plain.contains(now));
+                bag.quads.extend(twice.map(|(now, _)| (now.clone(), now)));
+            }
+            Some(Fault::EmptiedGraphListed) => {
+                let model = Model {
+                    data: quads,
+                    whole: quads,
+                    names,
+                    key: KEY,
+                };
+                for one in guard.transformed() {
+                    let rows = model.allowed(&one.selector, guard)?;
+                    bag.graphs
+                        .extend(rows.into_iter().map(|quad| quad.graph_name));
+                }
+            }
+            _ => {}
+        }
+        Ok(bag)
+    }
+}
+
+fn pattern(query: &Query) -> &GraphPattern {
+    let (Query::Select { pattern, .. }
+    | Query::Construct { pattern, .. }
+    | Query::Describe { pattern, .. }
+    | Query::Ask { pattern, .. }) = query;
+    pattern
+}
+
+/// Whether graphs, properties and classes say all.
+fn is_simple(guard: &Guard) -> bool {
+    let mut selectors = guard.selectors();
+    guard.transformed().is_empty()
+        && guard.statistics().is_empty()
+        && selectors.all(|one| one.nodes.is_none() && one.named.is_none() && one.recorded.is_none())
+}
+
+/// Puts other terms in an answer's place.
+fn rename(answer: &mut Answer, names: &HashMap<Term, Term>) {
+    if let Answer::Table(Table { rows, .. }) = answer {
+        for term in rows.iter_mut().flatten().flatten() {
+            if let Some(name) = names.get(term) {
+                term.clone_from(name);
+            }
+        }
     }
 }
 
@@ -271,25 +383,11 @@ fn over(quads: Vec<Quad>, mut query: Query, question: &Question) -> Result<Answe
     collected.answer()
 }
 
-/// A subject with its class, where a quad tells one.
-fn subject_of(quad: &Quad) -> Option<(NamedOrBlankNode, Term)> {
-    (quad.predicate == rdf::TYPE).then(|| (quad.subject.clone(), quad.object.clone()))
-}
-
-/// What a guard shows where only some quads tell who is of which class.
-fn by_class(
-    quads: &[Quad],
-    guard: &Guard,
-    instance: impl Fn(&Quad) -> Option<(NamedOrBlankNode, Term)>,
-) -> Vec<Quad> {
-    let instances: HashSet<_> = quads.iter().filter_map(instance).collect();
-    shown(quads, guard, |quad, class| {
-        instances.contains(&(quad.subject.clone(), class.clone()))
-    })
-}
-
 fn objects_by_class(quads: &[Quad], guard: &Guard) -> Vec<Quad> {
-    let instances: HashSet<_> = quads.iter().filter_map(subject_of).collect();
+    let types = quads.iter().filter(|quad| quad.predicate == rdf::TYPE);
+    let instances: HashSet<_> = types
+        .map(|quad| (quad.subject.clone(), quad.object.clone()))
+        .collect();
     shown(quads, guard, |quad, class| {
         NamedOrBlankNode::try_from(quad.object.clone())
             .is_ok_and(|object| instances.contains(&(object, class.clone())))

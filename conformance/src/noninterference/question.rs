@@ -1,6 +1,8 @@
 //! Makes up queries in all of SPARQL 1.1 whose answers are determined: nothing hangs on the order in which quads are met.
 
+mod aim;
 mod expression;
+pub(super) mod names;
 mod pattern;
 
 pub(super) use pattern::Writer;
@@ -97,7 +99,9 @@ fn dataset(random: &mut Random) -> Dataset {
 }
 
 fn text(random: &mut Random, mut writer: Writer<'_>) -> (String, String, Check) {
-    match random.below(22) {
+    match random.below(27) {
+        // What is shown changed, or told in numbers.
+        22.. => aim::text(random, &mut writer),
         0..6 => {
             let group = writer.group(random, 2);
             let head = match random.below(4) {

@@ -1,16 +1,18 @@
 //! What an answer and a change should be: oxigraph's own store over a copy without what is withheld.
 
-use super::model::Scope;
-use super::question::{Dataset, Question};
-use super::scene::{Action, Scene};
+use super::model::{Key, Model, materialise};
+use super::question::{Dataset, Question, names};
 use crate::answer::Answer;
 use crate::engine::collect;
 use oxigraph::sparql::SparqlEvaluator;
 use oxigraph::store::Store;
-use oxrdf::{GraphName, Quad};
+use oxrdf::{GraphName, Quad, Term, Variable};
+use spareval::{QueryEvaluator, QueryResults};
 use spargebra::algebra::QueryDataset;
-use spargebra::{GraphUpdateOperation, SparqlParser, Update};
+use spargebra::{GraphUpdateOperation, Query, SparqlParser, Update};
+use spargeo::GEOSPARQL_EXTENSION_FUNCTIONS;
 use std::collections::HashSet;
+use twinlink_core::policy::Guard;
 use twinlink_core::{Change, DatasetChoice};
 
 /// What a change should do.
@@ -33,8 +35,24 @@ pub(super) struct Changed {
 pub(super) enum Refused {
     /// Not all of it is permitted.
     Forbidden,
-    /// A graph that is to be made is there.
+    /// A graph to be created is there.
     Conflict,
+}
+
+/// Oxigraph's evaluator, with GeoSPARQL's functions.
+pub(super) fn evaluator() -> SparqlEvaluator {
+    let functions = GEOSPARQL_EXTENSION_FUNCTIONS.iter();
+    functions.fold(SparqlEvaluator::new(), |evaluator, (name, function)| {
+        evaluator.with_custom_function((*name).into_owned(), *function)
+    })
+}
+
+/// The same, for any dataset.
+pub(super) fn query_evaluator() -> QueryEvaluator {
+    let functions = GEOSPARQL_EXTENSION_FUNCTIONS.iter();
+    functions.fold(QueryEvaluator::new(), |evaluator, (name, function)| {
+        evaluator.with_custom_function((*name).into_owned(), *function)
+    })
 }
 
 /// A store of just these quads.
@@ -42,6 +60,26 @@ pub(super) fn store(quads: &[Quad]) -> Result<Store, String> {
     let store = Store::new().map_err(word)?;
     store.extend(quads.iter().cloned()).map_err(word)?;
     Ok(store)
+}
+
+/// The values of `?this` in an answer over these quads, each graph by its name and the union of all as the default graph.
+pub(super) fn nodes(query: &Query, quads: &[Quad]) -> Result<HashSet<Term>, String> {
+    let store = store(quads)?;
+    for quad in quads {
+        let mut merged = quad.clone();
+        merged.graph_name = GraphName::DefaultGraph;
+        store.insert(&merged).map_err(word)?;
+    }
+    let query = evaluator().for_query(query.clone()).on_store(&store);
+    let QueryResults::Solutions(solutions) = query.execute().map_err(word)? else {
+        return Err("a pattern is no SELECT".to_owned());
+    };
+    let this = Variable::new_unchecked("this");
+    let mut nodes = HashSet::new();
+    for solution in solutions {
+        nodes.extend(solution.map_err(word)?.get(&this).cloned());
+    }
+    Ok(nodes)
 }
 
 /// The answer over a copy that holds what is visible. Without its page: all rows.
@@ -54,7 +92,7 @@ pub(super) fn answer(
         Some(dataset) => self::chosen(visible, dataset)?,
         None => copy.clone(),
     };
-    let query = SparqlEvaluator::new()
+    let query = evaluator()
         .parse_query(&question.plain_text())
         .map_err(word)?;
     collect(query.on_store(&chosen).execute().map_err(word)?)
@@ -85,23 +123,35 @@ fn chosen(quads: &[Quad], dataset: &Dataset) -> Result<Store, String> {
 
 /// What the change should do to this state.
 pub(super) fn change(
-    scene: &Scene,
+    (read, modify, key): (&Guard, &Guard, Key),
     state: &[Quad],
     change: &Change,
 ) -> Result<Result<Changed, Refused>, String> {
-    let mut course = Course::new(scene, state);
+    let mut course = Course {
+        read,
+        modify,
+        key,
+        names: HashSet::new(),
+        changed: Changed {
+            state: state.to_vec(),
+            inserted: 0,
+            removed: 0,
+            created: false,
+            touched: false,
+        },
+    };
     let outcome = match change {
         Change::Update { update, using, .. } => course.update(update, using.as_ref())?,
         Change::Insert(new) => {
-            let seen = course.seen();
+            let seen = course.seen()?;
             let graphs: HashSet<_> = new.iter().map(|quad| &quad.graph_name).collect();
             course.changed.created =
                 !new.is_empty() && !seen.iter().any(|quad| graphs.contains(&quad.graph_name));
-            course.step(&seen, seen.iter().chain(new).cloned().collect())
+            course.step(&seen, seen.iter().chain(new).cloned().collect())?
         }
-        Change::Replace(graph, new) => course.replace(graph, new),
+        Change::Replace(graph, new) => course.replace(graph, new)?,
         Change::Clear(graph) => {
-            let outcome = course.replace(graph, &[]);
+            let outcome = course.replace(graph, &[])?;
             course.changed.created = false;
             outcome
         }
@@ -111,34 +161,33 @@ pub(super) fn change(
 
 /// A change on its way, one operation after another.
 struct Course<'a> {
-    scene: &'a Scene,
+    read: &'a Guard,
+    modify: &'a Guard,
+    key: Key,
+    /// What the operation names.
+    names: HashSet<Term>,
     changed: Changed,
 }
 
-impl<'a> Course<'a> {
-    fn new(scene: &'a Scene, state: &[Quad]) -> Self {
-        Self {
-            scene,
-            changed: Changed {
-                state: state.to_vec(),
-                inserted: 0,
-                removed: 0,
-                created: false,
-                touched: false,
-            },
-        }
+impl Course<'_> {
+    fn seen(&self) -> Result<Vec<Quad>, String> {
+        materialise(&self.changed.state, self.read, &self.names, self.key)
     }
 
-    fn scope(&self, action: Action) -> Scope {
-        Scope::new(self.scene, action, &self.changed.state)
+    /// How many of the quads the guard covers, should they be there.
+    fn covered(&self, guard: &Guard, quads: &HashSet<Quad>) -> Result<usize, String> {
+        let data: Vec<_> = quads.iter().cloned().collect();
+        let model = Model {
+            data: &data,
+            whole: &self.changed.state,
+            names: &self.names,
+            key: self.key,
+        };
+        Ok(model.shown(guard)?.len())
     }
 
-    fn seen(&self) -> Vec<Quad> {
-        self.scope(Action::Read).of(&self.changed.state)
-    }
-
-    fn replace(&mut self, graph: &GraphName, new: &[Quad]) -> Result<(), Refused> {
-        let seen = self.seen();
+    fn replace(&mut self, graph: &GraphName, new: &[Quad]) -> Result<Result<(), Refused>, String> {
+        let seen = self.seen()?;
         let kept = seen.iter().filter(|quad| quad.graph_name != *graph);
         let after: HashSet<_> = kept.chain(new).cloned().collect();
         self.changed.created = !seen.iter().any(|quad| quad.graph_name == *graph);
@@ -152,12 +201,18 @@ impl<'a> Course<'a> {
     ) -> Result<Result<(), Refused>, String> {
         let update = SparqlParser::new().parse_update(text).map_err(word)?;
         for mut operation in update.operations {
+            self.names.clear();
             match &mut operation {
                 // Empty graphs are not recorded, so nobody can miss one.
                 GraphUpdateOperation::Clear { silent, .. }
                 | GraphUpdateOperation::Drop { silent, .. } => *silent = true,
                 GraphUpdateOperation::Load { silent: true, .. } => continue,
-                GraphUpdateOperation::DeleteInsert { using: own, .. } => {
+                GraphUpdateOperation::DeleteInsert {
+                    using: own,
+                    pattern,
+                    ..
+                } => {
+                    self.names = names::of_pattern(pattern);
                     if let Some(using) = using {
                         *own = Some(QueryDataset {
                             default: using.default_graphs.clone(),
@@ -168,20 +223,20 @@ impl<'a> Course<'a> {
                 _ => {}
             }
             let is_create = matches!(operation, GraphUpdateOperation::Create { .. });
-            let seen = self.seen();
+            let seen = self.seen()?;
             let copy = store(&seen)?;
             let one = Update {
                 base_iri: None,
                 operations: vec![operation],
             };
-            let done = SparqlEvaluator::new().for_update(one).on_store(&copy);
+            let done = evaluator().for_update(one).on_store(&copy);
             match done.execute() {
                 Ok(()) => {}
                 Err(_) if is_create => return Ok(Err(Refused::Conflict)),
                 Err(error) => return Err(word(error)),
             }
             let after = copy.iter().collect::<Result<_, _>>().map_err(word)?;
-            if let Err(refused) = self.step(&seen, after) {
+            if let Err(refused) = self.step(&seen, after)? {
                 return Ok(Err(refused));
             }
         }
@@ -189,27 +244,36 @@ impl<'a> Course<'a> {
     }
 
     /// What was done to the copy is done to the whole, if it may be: what is added or removed must be permitted before,
-    /// and what is added also after.
-    fn step(&mut self, seen: &[Quad], after: HashSet<Quad>) -> Result<(), Refused> {
+    /// and what is added also after. What is seen changed, or in numbers only, is not there to be removed.
+    fn step(&mut self, seen: &[Quad], after: HashSet<Quad>) -> Result<Result<(), Refused>, String> {
         let before: HashSet<_> = seen.iter().cloned().collect();
-        let added: Vec<_> = after.difference(&before).cloned().collect();
+        let added: HashSet<_> = after.difference(&before).cloned().collect();
         let removed: HashSet<_> = before.difference(&after).cloned().collect();
-        let modify = self.scope(Action::Modify);
-        if !added.iter().chain(&removed).all(|quad| modify.holds(quad)) {
-            return Err(Refused::Forbidden);
+        let plain = Guard::new(
+            self.read.permits().to_vec(),
+            self.read.prohibitions().to_vec(),
+        );
+        let both: HashSet<_> = added.union(&removed).cloned().collect();
+        if self.covered(&plain, &removed)? < removed.len()
+            || removed
+                .iter()
+                .any(|quad| !self.changed.state.contains(quad))
+            || self.covered(self.modify, &both)? < both.len()
+        {
+            return Ok(Err(Refused::Forbidden));
         }
         let state: HashSet<_> = self.changed.state.drain(..).collect();
         let mut state: HashSet<_> = state.difference(&removed).cloned().collect();
         state.extend(added.iter().cloned());
         self.changed.state = state.into_iter().collect();
-        let modify = self.scope(Action::Modify);
-        if !added.iter().all(|quad| modify.holds(quad)) {
-            return Err(Refused::Forbidden);
+        if self.covered(self.modify, &added)? < added.len() {
+            return Ok(Err(Refused::Forbidden));
         }
-        self.changed.inserted += self.scope(Action::Read).of(&added).len() as u64;
+        let seen = self.seen()?;
+        self.changed.inserted += seen.iter().filter(|quad| added.contains(quad)).count() as u64;
         self.changed.removed += removed.len() as u64;
         self.changed.touched |= !added.is_empty() || !removed.is_empty();
-        Ok(())
+        Ok(Ok(()))
     }
 }
 

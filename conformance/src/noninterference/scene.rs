@@ -1,9 +1,12 @@
-//! What a case is about, as it was made up: data, policies and a caller. Nothing here was parsed.
+//! What a case is about, as it was made up: data, policies (or what they come to) and a caller. Nothing here was parsed.
 
 use oxrdf::{NamedNode, Quad};
+use twinlink_core::policy::Guard;
 
 /// The dataset's IRI.
 pub(super) const TWIN: &str = "http://e/twin";
+/// The connector's secret for pseudonyms.
+pub(super) const KEY: [u8; 32] = *b"a secret that everybody may know";
 /// The namespace of everything else that is made up.
 pub(super) const E: &str = "http://e/";
 
@@ -11,8 +14,19 @@ pub(super) const E: &str = "http://e/";
 #[derive(Debug, Clone)]
 pub(super) struct Scene {
     pub(super) quads: Vec<Quad>,
+    /// What questions are about: the quads, and what some of them are shown as.
+    pub(super) about: Vec<Quad>,
     pub(super) policies: Vec<Policy>,
     pub(super) caller: Caller,
+    /// Where no policy says it: what a decision leaves.
+    pub(super) guards: Option<Guards>,
+}
+
+/// What the caller may see and change.
+#[derive(Debug, Clone)]
+pub(super) struct Guards {
+    pub(super) read: Guard,
+    pub(super) modify: Guard,
 }
 
 /// Who asks, for which purpose, and when.

@@ -1,12 +1,13 @@
 //! Makes a failing case small, and says it so that it can be followed by hand.
 
 use super::question::Check;
-use super::scene::Scene;
+use super::scene::{Guards, Scene};
 use super::subject::{Engine, Subject};
 use super::world::{Task, World};
 use super::{TASKS, guarded, scene, task, turtle};
 use std::time::{Duration, Instant};
 use twinlink_core::Change;
+use twinlink_core::policy::{Guard, Part, Selector, Step, Transformed};
 
 /// The longest that is spent on making a case small.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,9 +39,60 @@ pub(super) fn describe(seed: u64, case: usize, difference: &str) -> String {
     ];
     lines.extend(small.quads.iter().map(|quad| format!("    {quad} .")));
     lines.push("  under".to_owned());
-    let policies = turtle::document(&small.policies);
-    lines.extend(policies.lines().map(|line| format!("    {line}")));
+    match &small.guards {
+        Some(guards) => {
+            lines.extend(parts("see", &guards.read));
+            lines.extend(parts("change", &guards.modify));
+        }
+        None => {
+            let policies = turtle::document(&small.policies);
+            lines.extend(policies.lines().map(|line| format!("    {line}")));
+        }
+    }
     lines.join("\n")
+}
+
+/// A line for each part of a guard.
+fn parts(to: &str, guard: &Guard) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = |what: &str, text: String| lines.push(format!("    {to}: {what} {text}"));
+    let conditions = |selector: &Selector| {
+        let mut text = format!("{selector:?}");
+        if let Some(pattern) = &selector.nodes {
+            text = format!(
+                "{:?} of {}",
+                Selector {
+                    nodes: None,
+                    ..selector.clone()
+                },
+                pattern.text()
+            );
+        }
+        text
+    };
+    guard
+        .permits()
+        .iter()
+        .for_each(|one| line("permitted", conditions(one)));
+    guard
+        .prohibitions()
+        .iter()
+        .for_each(|one| line("prohibited", conditions(one)));
+    for Transformed { selector, steps } in guard.transformed() {
+        line("transformed", conditions(selector));
+        for Step { part, function } in steps {
+            let part = match part {
+                Part::Nodes(pattern) => pattern.text().to_owned(),
+                part => format!("{part:?}"),
+            };
+            line("  by", format!("{function:?} of {part}"));
+        }
+    }
+    guard
+        .statistics()
+        .iter()
+        .for_each(|one| line("in numbers", format!("{one:?}")));
+    lines
 }
 
 fn told(task: &Task) -> String {
@@ -65,7 +117,7 @@ fn told(task: &Task) -> String {
     }
 }
 
-/// Drops quads and rules for as long as a difference stays.
+/// Drops quads, rules and parts of guards for as long as a difference stays.
 fn shrink(mut scene: Scene, task: &Task) -> Scene {
     let end = Instant::now() + PATIENCE;
     let fails = |scene: &Scene| {
@@ -73,6 +125,15 @@ fn shrink(mut scene: Scene, task: &Task) -> Scene {
         let outcome = guarded(|| World::new(subject, scene)?.check(subject, task));
         Instant::now() < end && outcome.is_err()
     };
+    // What is left out of the guards first makes each try for the quads cheaper.
+    let mut at = 0;
+    while let Some(smaller) = without_part(&scene, at) {
+        if fails(&smaller) {
+            scene = smaller;
+        } else {
+            at += 1;
+        }
+    }
     let mut size = scene.quads.len().div_ceil(2).max(1);
     loop {
         let mut at = 0;
@@ -105,4 +166,60 @@ fn shrink(mut scene: Scene, task: &Task) -> Scene {
         }
     }
     scene
+}
+
+/// The scene without the part of this number of its guards, if there are so many.
+fn without_part(scene: &Scene, number: usize) -> Option<Scene> {
+    let guards = scene.guards.as_ref()?;
+    let read = without(&guards.read, number);
+    let parts = size(&guards.read);
+    let guards = match read {
+        Some(read) => Guards {
+            read,
+            modify: guards.modify.clone(),
+        },
+        None => Guards {
+            read: guards.read.clone(),
+            modify: without(&guards.modify, number.checked_sub(parts)?)?,
+        },
+    };
+    Some(Scene {
+        guards: Some(guards),
+        ..scene.clone()
+    })
+}
+
+fn size(guard: &Guard) -> usize {
+    (0..)
+        .take_while(|number| without(guard, *number).is_some())
+        .count()
+}
+
+fn without(guard: &Guard, number: usize) -> Option<Guard> {
+    let mut left = number;
+    let (permits, prohibitions) = (
+        drop_one(guard.permits(), &mut left),
+        drop_one(guard.prohibitions(), &mut left),
+    );
+    let mut transformed = drop_one(guard.transformed(), &mut left);
+    let statistics = drop_one(guard.statistics(), &mut left);
+    for one in &mut transformed {
+        one.steps = drop_one(&one.steps, &mut left);
+    }
+    let smaller = Guard::new(permits, prohibitions)
+        .with_transformed(transformed)
+        .with_statistics(statistics);
+    (smaller != *guard).then_some(smaller)
+}
+
+/// All but the one that `left` counts down to.
+fn drop_one<T: Clone>(of: &[T], left: &mut usize) -> Vec<T> {
+    let mut kept = of.to_vec();
+    if *left < kept.len() {
+        kept.remove(*left);
+        *left = usize::MAX;
+    } else if *left != usize::MAX {
+        *left -= kept.len();
+    }
+    kept
 }

@@ -1,4 +1,4 @@
-//! What is tested: the twin store behind the twin's port, with the permits that the policies give.
+//! What is tested: the twin store, with the guards that the policies give.
 
 use super::question::{Dataset, Question};
 use super::scene::{self, Scene};
@@ -6,8 +6,8 @@ use crate::answer::Answer;
 use crate::engine::Collector;
 use spargebra::{Query, SparqlParser};
 use std::time::{Duration, Instant};
-use twinlink_core::policy::{Guard, Permit};
-use twinlink_core::{Applied, Budget, Change, DatasetChoice, Refusal, Twin as _};
+use twinlink_core::policy::Guard;
+use twinlink_core::{Applied, Budget, Change, DatasetChoice, Refusal};
 use twinlink_store::TwinStore;
 
 /// The longest that one case may take.
@@ -20,16 +20,16 @@ pub(super) trait Subject: Sync {
         scene.policies.clone()
     }
 
-    /// The guard that it takes a permit for.
-    fn guard(&self, permit: &Permit) -> Guard {
-        permit.guard().clone()
+    /// The guard that it takes another for.
+    fn guard(&self, guard: &Guard) -> Guard {
+        guard.clone()
     }
 
     /// Answers a query.
     fn answer(
         &self,
         twin: &TwinStore,
-        permit: &Permit,
+        guard: &Guard,
         question: &Question,
     ) -> Result<Answer, String>;
 
@@ -37,8 +37,8 @@ pub(super) trait Subject: Sync {
     fn change(
         &self,
         twin: &TwinStore,
-        read: Option<&Permit>,
-        modify: &Permit,
+        read: Option<&Guard>,
+        modify: &Guard,
         change: &Change,
     ) -> Result<Applied, Refusal>;
 }
@@ -51,14 +51,14 @@ impl Subject for Engine {
     fn answer(
         &self,
         twin: &TwinStore,
-        permit: &Permit,
+        guard: &Guard,
         question: &Question,
     ) -> Result<Answer, String> {
         let query = parse(question)?;
         let choice = choice(question.dataset.as_ref());
         let mut collected = Collector::default();
         let evaluated = twin
-            .evaluate(&query, choice.as_ref(), permit, &budget(), &mut collected)
+            .query(&query, choice.as_ref(), guard, &budget(), &mut collected)
             .map_err(|refusal| refusal.to_string())?;
         if evaluated.rows != collected.rows() {
             return Err(format!(
@@ -73,11 +73,11 @@ impl Subject for Engine {
     fn change(
         &self,
         twin: &TwinStore,
-        read: Option<&Permit>,
-        modify: &Permit,
+        read: Option<&Guard>,
+        modify: &Guard,
         change: &Change,
     ) -> Result<Applied, Refusal> {
-        twin.change(change, read, modify, &budget())
+        twin.apply(change, read, modify, &budget())
     }
 }
 

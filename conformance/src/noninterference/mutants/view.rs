@@ -4,11 +4,10 @@ use super::Fault;
 use crate::answer::Answer;
 use crate::engine::collect;
 use crate::noninterference::question::{Dataset, Question};
+use crate::noninterference::reference::query_evaluator;
 use crate::noninterference::subject::budget;
 use oxrdf::{GraphName, NamedOrBlankNode, Term};
-use spareval::{
-    ExpressionTerm, InternalQuad, QueryDatasetSpecification, QueryEvaluator, QueryableDataset,
-};
+use spareval::{ExpressionTerm, InternalQuad, QueryDatasetSpecification, QueryableDataset};
 use spargebra::Query;
 use twinlink_core::policy::Guard;
 use twinlink_store::{StoreError, TwinStore, View};
@@ -65,7 +64,7 @@ pub(super) fn answer(
         is_describe: matches!(query, Query::Describe { .. }),
         has_dataset: question.dataset.is_some(),
     };
-    let evaluator = QueryEvaluator::new();
+    let evaluator = query_evaluator();
     let mut prepared = evaluator.prepare(query);
     *prepared.dataset_mut() = specification;
     let results = prepared.execute(view).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
 //! Graph patterns, paths and aggregates.
 
-use crate::noninterference::generate::{CLASSES, GRAPHS, PROPERTIES, literal};
+use crate::noninterference::generate::{CLASSES, GRAPHS, PLACE, PROPERTIES, literal};
 use crate::noninterference::random::Random;
 use oxrdf::{NamedOrBlankNode, Quad, Term};
 
@@ -226,8 +226,9 @@ impl<'a> Writer<'a> {
 
     /// The name of a predicate.
     pub(in crate::noninterference) fn property(&mut self, random: &mut Random) -> String {
-        match random.below(5) {
+        match random.below(7) {
             0 => "a".to_owned(),
+            1..4 => format!(":p{}", random.below(PLACE)),
             _ => format!(":p{}", random.below(PROPERTIES)),
         }
     }
