@@ -1,6 +1,7 @@
 //! All benchmarks, by name. A figure stands beside another that was measured in the same run.
 
 mod decide;
+mod fedshop;
 mod guard;
 mod leaks;
 mod receipts;
@@ -8,6 +9,7 @@ mod startup;
 
 use crate::library::{Fault, Library};
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// A named measurement.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Effort {
     pub quads: usize,
     /// The folder of suites.
     pub library: Library,
+    /// The folder of the FedShop data: `members`, `queries` and `answers`.
+    pub fedshop: PathBuf,
 }
 
 /// The benchmarks, in the order in which `all` runs them.
@@ -34,6 +38,11 @@ pub const BENCHES: &[Bench] = &[
         name: "decide",
         about: "Decisions by compiled policies, on the cases of odrl-evaluation (--suites)",
         run: |effort| decide::run(&effort.library),
+    },
+    Bench {
+        name: "fedshop",
+        about: "Questions of the FedShop benchmark over 20 members: answers, requests, times (--fedshop)",
+        run: |effort| fedshop::run(&effort.fedshop),
     },
     Bench {
         name: "guard",

@@ -84,11 +84,15 @@ fn judge(question: &Question, id: &str, steward: &Ours) -> Vec<Verdict> {
         let held = || {
             let query = parse(question)?;
             let members = members(&question.data, *split, &mut chance, steward)?;
-            let told = ask(&members, &query, FederationLimits::default())?;
-            if let Some(state) = told.states.iter().find(|state| !state.is_settled()) {
-                return Err(format!("a member is {state}"));
+            for is_summarised in [false, true] {
+                let limits = FederationLimits::default();
+                let told = ask(&members, &query, limits, is_summarised)?;
+                if let Some(state) = told.states.iter().find(|state| !state.is_settled()) {
+                    return Err(format!("a member is {state}"));
+                }
+                same_answer(&whole, &told.answer)?;
             }
-            same_answer(&whole, &told.answer)
+            Ok(())
         };
         match catch_unwind(AssertUnwindSafe(held)) {
             Ok(Ok(())) => Verdict::Passed,

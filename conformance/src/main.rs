@@ -84,6 +84,9 @@ struct BenchArgs {
     /// The folder of suites, where their cases are what is measured.
     #[arg(long, value_name = "DIR", default_value = "../shared/suites")]
     suites: PathBuf,
+    /// The folder of the FedShop data.
+    #[arg(long, value_name = "DIR", default_value = "../shared/bench/fedshop20")]
+    fedshop: PathBuf,
 }
 
 /// Exit code where a case failed or a bound was missed.
@@ -144,6 +147,7 @@ fn benches(args: &BenchArgs) -> io::Result<ExitCode> {
     let effort = Effort {
         quads: args.quads,
         library: Library::new(&args.suites),
+        fedshop: args.fedshop.clone(),
     };
     let mut is_good = true;
     for bench in chosen {

@@ -6,6 +6,7 @@ use spargebra::Query;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
@@ -14,7 +15,8 @@ use twinlink_core::{
     SourceState, SourceStatus, Twin, Workers, parse_query,
 };
 use twinlink_federation::{
-    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Unanswered,
+    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Summary,
+    SummaryLimits, SummaryQuestion, SummaryReply, Unanswered,
 };
 use twinlink_store::{EvaluationOptions, QuadWorkbench, TwinStore};
 use uuid::Uuid;
@@ -44,6 +46,13 @@ pub(crate) struct Told {
     /// The members that each row rests on.
     pub(crate) row_sources: Vec<Vec<usize>>,
     pub(crate) states: Vec<SourceState>,
+    /// How many sub-queries went to peers, probes for what they hold apart.
+    pub(crate) requests: usize,
+    /// How many questions went to peers only to learn what they hold.
+    pub(crate) probes: usize,
+    /// How many questions for summaries went to peers, and the bytes that these gave.
+    pub(crate) summaries: usize,
+    pub(crate) summary_bytes: usize,
 }
 
 /// Who takes part, by number.
@@ -72,43 +81,90 @@ pub(crate) fn ask(
     members: &[Member],
     query: &Query,
     limits: FederationLimits,
+    is_summarised: bool,
 ) -> Result<Told, String> {
-    let [first, peers @ ..] = members else {
-        return Err("nobody to ask".to_owned());
-    };
-    let permit = first.permit.as_ref().ok_or("the first member denies")?;
-    let federator = Federator::new(
-        participant(0),
-        Arc::clone(&first.store) as _,
-        Arc::new(QuadWorkbench::default()),
-        Arc::new(RightHere),
-        Arc::new(Others(peers.to_vec())),
-        Arc::new(RealTime),
-        limits,
-    );
-    let delegation = Delegation {
-        request: Uuid::nil(),
-        participant: participant(0),
-        subject: "conformance".to_owned(),
-        roles: Vec::new(),
-        purpose: None,
-        break_glass: None,
-    };
-    let budget = budget();
-    let gathered = federator.gather(query, None, permit, &delegation, &budget);
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let runtime = runtime.map_err(|error| error.to_string())?;
-    let harvest = runtime.block_on(gathered).map_err(word)?;
-    let mut kept = Kept::default();
-    harvest.merge.run(&budget, &mut kept).map_err(word)?;
-    let sources = kept.rows.solutions.iter().map(|row| &row.sources);
-    Ok(Told {
-        row_sources: sources
-            .map(|sources| sources.iter().map(|source| usize::from(*source)).collect())
-            .collect(),
-        states: harvest.sources.iter().map(|source| source.state).collect(),
-        answer: kept.answer()?,
-    })
+    Town::new(members, limits, is_summarised)?.ask(query)
+}
+
+/// Members of which the first can be asked many questions.
+pub(crate) struct Town {
+    federator: Federator,
+    others: Arc<Others>,
+    permit: Permit,
+}
+
+impl Town {
+    /// These members, with summaries of what they show or without.
+    ///
+    /// # Errors
+    /// Where there is none, or the first denies.
+    pub(crate) fn new(
+        members: &[Member],
+        limits: FederationLimits,
+        is_summarised: bool,
+    ) -> Result<Self, String> {
+        let [first, peers @ ..] = members else {
+            return Err("nobody to ask".to_owned());
+        };
+        let permit = first.permit.as_ref().ok_or("the first member denies")?;
+        let others = Arc::new(Others::new(peers));
+        let mut federator = Federator::new(
+            participant(0),
+            Arc::clone(&first.store) as _,
+            Arc::new(QuadWorkbench::default()),
+            Arc::new(RightHere),
+            Arc::clone(&others) as _,
+            Arc::new(RealTime),
+            limits,
+        );
+        if is_summarised {
+            federator = federator.with_summaries(Arc::new(Shown {
+                first: Arc::clone(&first.store),
+                others: Arc::clone(&others),
+            }));
+        }
+        Ok(Self {
+            federator,
+            others,
+            permit: permit.clone(),
+        })
+    }
+
+    /// Asks the first member.
+    ///
+    /// # Errors
+    /// A refusal, in words.
+    pub(crate) fn ask(&self, query: &Query) -> Result<Told, String> {
+        let delegation = Delegation {
+            request: Uuid::nil(),
+            participant: participant(0),
+            subject: "conformance".to_owned(),
+            roles: Vec::new(),
+            purpose: None,
+        };
+        let budget = budget();
+        let permit = &self.permit;
+        let gathered = self
+            .federator
+            .gather(query, None, permit, &delegation, &budget);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let harvest = runtime.block_on(gathered).map_err(word)?;
+        let mut kept = Kept::default();
+        harvest.merge.run(&budget, &mut kept).map_err(word)?;
+        let sources = kept.rows.solutions.iter().map(|row| &row.sources);
+        Ok(Told {
+            row_sources: sources
+                .map(|sources| sources.iter().map(|source| usize::from(*source)).collect())
+                .collect(),
+            states: harvest.sources.iter().map(|source| source.state).collect(),
+            answer: kept.answer()?,
+            requests: self.others.requests.swap(0, Ordering::Relaxed),
+            probes: self.others.probes.swap(0, Ordering::Relaxed),
+            summaries: self.others.summaries.swap(0, Ordering::Relaxed),
+            summary_bytes: self.others.bytes.swap(0, Ordering::Relaxed),
+        })
+    }
 }
 
 /// Runs on a thread with a stack as evaluations have it.
@@ -124,15 +180,38 @@ pub(crate) fn deep<T: Send>(job: impl FnOnce() -> T + Send) -> Result<T, String>
     })
 }
 
-struct Others(Vec<Member>);
+struct Others {
+    members: Vec<Member>,
+    requests: AtomicUsize,
+    probes: AtomicUsize,
+    summaries: AtomicUsize,
+    bytes: AtomicUsize,
+}
 
 impl Others {
+    fn new(members: &[Member]) -> Self {
+        Self {
+            members: members.to_vec(),
+            requests: AtomicUsize::new(0),
+            probes: AtomicUsize::new(0),
+            summaries: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+        }
+    }
+
     fn answer(&self, peer: &NamedNode, question: &SubQuery) -> Result<SubAnswer, Unanswered> {
         let refused = |refusal: Refusal| Unanswered::NotEvaluable {
             reason: refusal.to_string(),
         };
         let number = self.list().iter().position(|name| name == peer);
-        let member = number.and_then(|number| self.0.get(number));
+        let member = number.and_then(|number| self.members.get(number));
+        let is_probe = question.query.starts_with("SELECT ?e0 ");
+        let count = if is_probe {
+            &self.probes
+        } else {
+            &self.requests
+        };
+        count.fetch_add(1, Ordering::Relaxed);
         let Some(member) = member else {
             let reason = "there is no such peer".to_owned();
             return Err(Unanswered::Unreachable { reason });
@@ -172,7 +251,7 @@ impl Others {
 
 impl Peers for Others {
     fn list(&self) -> Vec<NamedNode> {
-        (1..=self.0.len()).map(participant).collect()
+        (1..=self.members.len()).map(participant).collect()
     }
 
     fn ask<'a>(
@@ -181,6 +260,51 @@ impl Peers for Others {
         question: &'a SubQuery,
     ) -> Later<'a, Result<SubAnswer, Unanswered>> {
         Box::pin(std::future::ready(self.answer(peer, question)))
+    }
+}
+
+/// What the members show, in short.
+struct Shown {
+    first: Arc<TwinStore>,
+    others: Arc<Others>,
+}
+
+impl Shown {
+    fn reply(&self, name: &NamedNode, question: &SummaryQuestion<'_>) -> Option<SummaryReply> {
+        let number = self.others.list().iter().position(|peer| peer == name);
+        let (store, permit) = match number {
+            None => (&self.first, question.permit),
+            Some(number) => {
+                let member = self.others.members.get(number)?;
+                self.others.summaries.fetch_add(1, Ordering::Relaxed);
+                (&member.store, member.permit.as_ref()?)
+            }
+        };
+        let snapshot = store.snapshot();
+        let version = snapshot.sequence().to_string();
+        if question.held == Some(&version) {
+            return Some(SummaryReply::Held);
+        }
+        let quads = snapshot.quads(permit.guard(), question.budget).ok()?;
+        let limits = SummaryLimits::default();
+        let summary = Summary::of(version, quads, &limits)?;
+        // What travels is bytes, as on the wire.
+        let bytes = summary.encode();
+        if number.is_some() {
+            self.others.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
+        }
+        let summary = Summary::decode(&bytes, &limits).ok()?;
+        Some(SummaryReply::Other(Arc::new(summary)))
+    }
+}
+
+impl Summaries for Shown {
+    fn summary<'a>(
+        &'a self,
+        member: &'a NamedNode,
+        question: &'a SummaryQuestion<'a>,
+    ) -> Later<'a, Option<SummaryReply>> {
+        Box::pin(std::future::ready(self.reply(member, question)))
     }
 }
 

@@ -133,7 +133,7 @@ fn hold(
         ..FederationLimits::default()
     };
     let model = Model::new(world, &members);
-    let told = ask(&members, &query, limits)?;
+    let told = ask(&members, &query, limits, chance.once_in(2))?;
     settled(&members, &told)?;
     let expected = model.evaluate(&query)?;
     met.rows += usize::from(has_rows(&expected));

@@ -38,10 +38,19 @@ pub(super) struct Caller {
 impl World {
     pub(super) fn new(chance: &mut Chance) -> Self {
         let mut members = vec![Vec::new(); MEMBERS];
-        let split = chance.below(5);
+        let split = chance.below(6);
         let only = chance.below(MEMBERS);
         for _ in 0..chance.below(QUADS) {
-            let quad = quad(chance);
+            let mut quad = quad(chance);
+            if split == 5 {
+                // Each has names of its own for most of what it knows.
+                let member = chance.below(MEMBERS);
+                name_apart(&mut quad, member);
+                if let Some(quads) = members.get_mut(member) {
+                    quads.push(quad);
+                }
+                continue;
+            }
             let number = |text: String| text.bytes().map(usize::from).sum::<usize>() % MEMBERS;
             let first = match split {
                 0 | 1 => chance.below(MEMBERS),
@@ -57,6 +66,23 @@ impl World {
             }
         }
         Self { members }
+    }
+}
+
+/// Gives all nodes but one a name that no other member has.
+fn name_apart(quad: &mut Quad, member: usize) {
+    let apart = |name: &mut NamedNode| {
+        if let Some(number) = name.as_str().strip_prefix("urn:s")
+            && number != "0"
+        {
+            *name = NamedNode::new_unchecked(format!("http://member{member}.example/s{number}"));
+        }
+    };
+    if let NamedOrBlankNode::NamedNode(name) = &mut quad.subject {
+        apart(name);
+    }
+    if let Term::NamedNode(name) = &mut quad.object {
+        apart(name);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::algebra::{columns, with_pattern};
 use crate::describe::describe;
-use crate::fetch::Fetcher;
+use crate::fetch::{Fetcher, Whole, are_summarised};
 use crate::ledger::Ledger;
 use crate::members::{Form, Members, Turns};
 use crate::merge::{OverScratch, Relay, nothing};
@@ -10,6 +10,8 @@ use crate::needs::{everything, needs};
 use crate::peers::{FederationLimits, Peers};
 use crate::probe::Probe;
 use crate::scratch::Scratch;
+use crate::summaries::{Cache, Summaries};
+use crate::summary::Summary;
 use crate::text::{depth, is_portable, query_text};
 use crate::unsure::needs_all;
 use futures::FutureExt;
@@ -32,6 +34,8 @@ pub struct Federator {
     peers: Arc<dyn Peers>,
     clock: Arc<dyn Clock>,
     limits: FederationLimits,
+    summaries: Option<Arc<dyn Summaries>>,
+    cache: Cache,
 }
 
 impl Federator {
@@ -53,7 +57,16 @@ impl Federator {
             peers,
             clock,
             limits,
+            summaries: None,
+            cache: Cache::default(),
         }
+    }
+
+    /// Plans by summaries of what the members show, where they give them.
+    #[must_use]
+    pub fn with_summaries(mut self, summaries: Arc<dyn Summaries>) -> Self {
+        self.summaries = Some(summaries);
+        self
     }
 }
 
@@ -118,21 +131,34 @@ impl Federator {
         // What describes a node may be any triple.
         let anything = describes.then(everything);
         let probe = Probe::new(needs.atoms().into_iter().chain(&anything));
-        let matches = probe_all(members, &probe).await?;
+        let is_summarised =
+            !describes && members.dataset.is_none() && are_summarised(needs.atoms());
+        let learnt = self.learn(members, &probe, is_summarised).await?;
+        let (matches, summaries): (Vec<_>, Vec<_>) = learnt.into_iter().unzip();
         let holders: Vec<_> = matches
             .iter()
             .enumerate()
             .filter(|(_, matches)| matches.contains(&true))
             .map(|(member, _)| member)
             .collect();
+        let base_iri = query.base_iri().map(|base| base.as_str().to_owned());
+        let summaries = if is_summarised && summaries.iter().any(Option::is_some) {
+            summaries
+        } else {
+            Vec::new()
+        };
+        let fetcher = Fetcher::new(members, &probe, matches, summaries, base_iri);
+        let whole = fetcher.whole(&needs);
+        let holders = whole.as_ref().map_or(holders, Whole::members);
         if let [member] = *holders
             && self.can_answer_alone(query, member)
         {
             return ask_alone(query, members, member).await;
         }
-        let base_iri = query.base_iri().map(|base| base.as_str().to_owned());
-        let fetcher = Fetcher::new(members, &probe, matches, base_iri);
-        fetcher.fetch_all(&needs).await?;
+        match whole {
+            Some(whole) if fetcher.can_ask(&whole) => fetcher.fetch_whole(&whole).await?,
+            _ => fetcher.fetch_all(&needs).await?,
+        }
         if describes {
             describe(query, &needs, &fetcher, &self.workbench).await?;
         }
@@ -171,35 +197,58 @@ fn choice(query: &Query, dataset: Option<&DatasetChoice>) -> Option<DatasetChoic
     })
 }
 
-/// Asks every member what it can match.
-async fn probe_all(members: &Members<'_>, probe: &Probe) -> Result<Vec<Vec<bool>>, Refusal> {
-    if probe.len() == 0 {
-        return Ok(Vec::new());
+/// What is known of a member: for each pattern of the probe whether it can match it, and its summary.
+type Learnt = (Vec<bool>, Option<Arc<Summary>>);
+
+impl Federator {
+    /// Learns from every member what it can match: by its summary, or by asking.
+    async fn learn(
+        &self,
+        members: &Members<'_>,
+        probe: &Probe,
+        is_summarised: bool,
+    ) -> Result<Vec<Learnt>, Refusal> {
+        if probe.len() == 0 {
+            return Ok(Vec::new());
+        }
+        let summaries = self.summaries.as_deref().filter(|_| is_summarised);
+        try_join_all((0..members.names.len()).map(|member| async move {
+            if let Some(summaries) = summaries
+                && let Some(summary) = self.cache.summary(members, summaries, member).await
+            {
+                return Ok((probe.matches(&summary), Some(summary)));
+            }
+            Ok((probe_one(members, probe, member).await?, None))
+        }))
+        .await
     }
-    let query = probe.query();
+}
+
+/// Asks a member what it can match.
+async fn probe_one(
+    members: &Members<'_>,
+    probe: &Probe,
+    member: usize,
+) -> Result<Vec<bool>, Refusal> {
     let form = Form::Solutions(probe.columns());
     let patience = Some(members.limits.probe_patience);
-    try_join_all((0..members.names.len()).map(|member| {
-        let (query, form) = (&query, &form);
-        async move {
-            let given = members.ask(member, query, form, patience, 1).await?;
-            let matches = given
-                .as_ref()
-                .map(|given| probe.read(&given.rows.solutions));
-            match matches {
-                Some(Some(matches)) => return Ok(matches),
-                Some(None) => {
-                    let reason = "did not say what it can match";
-                    let state = SourceState::NotEvaluable;
-                    members.ledger.trouble(member, state, reason);
-                }
-                None => {}
-            }
-            members.ledger.leave_out(member);
-            Ok(Vec::new())
+    let given = members
+        .ask(member, &probe.query(), &form, patience, 1)
+        .await?;
+    let matches = given
+        .as_ref()
+        .map(|given| probe.read(&given.rows.solutions));
+    match matches {
+        Some(Some(matches)) => return Ok(matches),
+        Some(None) => {
+            let reason = "did not say what it can match";
+            let state = SourceState::NotEvaluable;
+            members.ledger.trouble(member, state, reason);
         }
-    }))
-    .await
+        None => {}
+    }
+    members.ledger.leave_out(member);
+    Ok(Vec::new())
 }
 
 /// Asks the one member for the whole answer.

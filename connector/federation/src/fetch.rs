@@ -6,18 +6,21 @@
 
 mod group;
 mod known;
+mod local;
 
 use crate::ledger::Ledger;
 use crate::members::Members;
 use crate::needs::{Atom, Join, Part, everything};
 use crate::probe::{Probe, normal};
 use crate::scratch::Scratch;
+use crate::summary::Summary;
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use group::{Group, groups};
 use known::{Candidates, Known};
+pub(crate) use local::{Whole, are_summarised};
 use rustc_hash::FxHashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::{Refusal, SourceState};
 
 /// What each member can match, and what has been fetched.
@@ -27,6 +30,8 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) probe: &'a Probe,
     /// By member, then by the number of the pattern in the probe.
     pub(crate) matches: Vec<Vec<bool>>,
+    /// By member; empty where the query is planned without them. A member without one can match what it says.
+    pub(crate) summaries: Vec<Option<Arc<Summary>>>,
     pub(crate) base_iri: Option<String>,
     scratch: Mutex<Scratch>,
     begun: Mutex<FxHashSet<Atom>>,
@@ -37,6 +42,7 @@ impl<'a> Fetcher<'a> {
         members: &'a Members<'a>,
         probe: &'a Probe,
         matches: Vec<Vec<bool>>,
+        summaries: Vec<Option<Arc<Summary>>>,
         base_iri: Option<String>,
     ) -> Self {
         Self {
@@ -44,6 +50,7 @@ impl<'a> Fetcher<'a> {
             ledger: members.ledger,
             probe,
             matches,
+            summaries,
             base_iri,
             scratch: Mutex::default(),
             begun: Mutex::default(),
@@ -147,6 +154,7 @@ impl<'a> Fetcher<'a> {
                 if free.is_empty() {
                     std::mem::swap(&mut free, &mut later);
                 }
+                later.extend(self.larger(&mut free));
                 may_try = false;
                 (free, later, Some(limits.bindings.saturating_mul(2)))
             } else if bound.is_empty() {
@@ -169,6 +177,23 @@ impl<'a> Fetcher<'a> {
         Ok(known)
     }
 
+    /// Takes away the groups that are much larger than the smallest, where the summaries tell: what that brings may
+    /// bind them.
+    fn larger(&self, groups: &mut Vec<Group>) -> Vec<Group> {
+        let estimates = groups.iter().map(|group| group.estimate(self));
+        let Some(estimates) = estimates.collect::<Option<Vec<_>>>() else {
+            return Vec::new();
+        };
+        let least = estimates.iter().copied().min().unwrap_or_default();
+        let mut estimates = estimates.into_iter();
+        let is_larger = |estimate: u64| estimate > least.saturating_add(1).saturating_mul(2);
+        let (larger, smaller): (Vec<_>, Vec<_>) = groups
+            .drain(..)
+            .partition(|_| estimates.next().is_some_and(is_larger));
+        *groups = smaller;
+        larger
+    }
+
     /// Fetches a group from all members that can match it; none, and nothing is kept, where one of them has as many
     /// rows as `most`.
     async fn group(
@@ -178,7 +203,11 @@ impl<'a> Fetcher<'a> {
         known: &Known,
         most: Option<usize>,
     ) -> Result<Option<Candidates>, Refusal> {
-        let asked = group.members.iter().map(|member| async move {
+        let holders = group
+            .members
+            .iter()
+            .filter(|member| self.may_hold(**member, &group.atoms, &join.filters, known));
+        let asked = holders.map(|member| async move {
             let may_share = *member == 0 || self.members.limits.share_bindings;
             let (query, form) = group.query(self, &join.filters, known, may_share, most);
             let rows = self.members.limits.rows_per_fetch;

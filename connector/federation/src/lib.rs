@@ -22,9 +22,13 @@ mod peers;
 mod probe;
 mod scratch;
 mod source;
+mod summaries;
+mod summary;
 mod text;
 mod unsure;
 
 pub use federator::Federator;
 pub use peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
+pub use summaries::{Summaries, SummaryQuestion, SummaryReply};
+pub use summary::{Summary, SummaryError, SummaryLimits};
 pub use text::query_text;

@@ -97,6 +97,21 @@ pub(crate) struct Given {
 }
 
 impl Members<'_> {
+    /// Waits no longer than this, and no longer than half of what time is left.
+    pub(crate) async fn in_time<T>(
+        &self,
+        future: impl Future<Output = T>,
+        patience: Duration,
+    ) -> Option<T> {
+        let now = self.clock.instant();
+        let patience = patience.min(self.budget.left(now) / 2);
+        let future = AssertUnwindSafe(future).catch_unwind();
+        match select(pin!(future), self.clock.sleep_until(now + patience)).await {
+            Either::Left((result, _)) => result.ok(),
+            Either::Right(_) => None,
+        }
+    }
+
     /// Asks a member and puts what became of it into the ledger.
     ///
     /// # Errors

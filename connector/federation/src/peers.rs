@@ -113,6 +113,11 @@ pub struct FederationLimits {
     pub query_bytes: usize,
     /// The deepest nesting of brackets in a query sent as a whole.
     pub nesting: usize,
+    /// For how long a peer's summary is believed without asking the peer whether it is still so. What a peer gained
+    /// meanwhile may be missed; with zero, the default, nothing is.
+    pub summary_age: Duration,
+    /// The most memory for summaries of all peers and callers, in bytes.
+    pub summary_bytes: usize,
 }
 
 impl Default for FederationLimits {
@@ -126,6 +131,8 @@ impl Default for FederationLimits {
             bindings: 1_000,
             query_bytes: 128 * 1024,
             nesting: 48,
+            summary_age: Duration::ZERO,
+            summary_bytes: 256 << 20,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::algebra::{Context, triple_variables};
 use crate::needs::Atom;
+use crate::summary::Summary;
 use oxrdf::{Term, Variable};
 use rustc_hash::FxHashMap;
 use spargebra::Query;
@@ -36,6 +37,14 @@ impl Probe {
 
     pub(crate) fn number(&self, atom: &Atom) -> Option<usize> {
         self.numbers.get(&normal(atom)).copied()
+    }
+
+    /// For each pattern, whether a member with this summary may match it.
+    pub(crate) fn matches(&self, summary: &Summary) -> Vec<bool> {
+        self.atoms
+            .iter()
+            .map(|atom| summary.may_match(atom))
+            .collect()
     }
 
     /// `SELECT (EXISTS { pattern } AS ?e0) ...`

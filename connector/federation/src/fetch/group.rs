@@ -2,6 +2,7 @@
 
 use super::Fetcher;
 use super::known::Known;
+use super::local::shared;
 use crate::algebra::{Context, expression_variables, triple_variables};
 use crate::members::{Form, Given};
 use crate::needs::{Atom, Join};
@@ -14,7 +15,8 @@ use spargebra::term::{NamedNodePattern, TermPattern};
 use std::collections::BTreeSet;
 use twinlink_core::Head;
 
-/// Either one pattern and all members that can match it, or patterns that only one and the same member can.
+/// Patterns that are matched by quads of one member in every solution, and the members that can match them: one
+/// pattern, or several that only one member can match, or that join within members.
 pub(super) struct Group {
     pub(super) atoms: Vec<Atom>,
     pub(super) members: Vec<usize>,
@@ -39,19 +41,48 @@ pub(super) fn groups(fetcher: &Fetcher<'_>, join: &Join) -> Vec<Group> {
         }
         groups.push(group);
     }
+    if !fetcher.summaries.is_empty() {
+        groups = together(fetcher, join, groups);
+    }
     groups
+}
+
+/// Joins groups that variables connect which join within members only.
+fn together(fetcher: &Fetcher<'_>, join: &Join, mut groups: Vec<Group>) -> Vec<Group> {
+    for variable in shared(&join.triples) {
+        if fetcher.is_local(&variable, &join.triples) {
+            let (same, rest): (Vec<_>, Vec<_>) = groups
+                .into_iter()
+                .partition(|group| group.variables.contains(&variable));
+            groups = rest;
+            groups.extend(same.into_iter().reduce(|mut one, other| {
+                one.atoms.extend(other.atoms);
+                one.variables.extend(other.variables);
+                one
+            }));
+        }
+    }
+    for group in &mut groups {
+        group.members = fetcher.holders(&group.atoms, &join.filters, &Known::default());
+    }
+    groups
+}
+
+/// All variables of a pattern, that of its graph too.
+pub(super) fn variables_of(atom: &Atom) -> BTreeSet<Variable> {
+    let mut variables: BTreeSet<_> = triple_variables(&atom.triple).collect();
+    if let Context::Any(graph) = &atom.context {
+        variables.insert(graph.clone());
+    }
+    variables
 }
 
 impl Group {
     pub(super) fn alone(fetcher: &Fetcher<'_>, atom: &Atom) -> Self {
-        let mut variables: BTreeSet<_> = triple_variables(&atom.triple).collect();
-        if let Context::Any(graph) = &atom.context {
-            variables.insert(graph.clone());
-        }
         Self {
             atoms: vec![atom.clone()],
             members: fetcher.contributors(atom),
-            variables,
+            variables: variables_of(atom),
         }
     }
 
@@ -78,6 +109,17 @@ impl Group {
     /// Whether enough is known to fetch little of it.
     pub(super) fn is_bound(&self, known: &Known) -> bool {
         known.binds(&self.variables, self.graph())
+    }
+
+    /// Roughly how many rows it has at most, as the summaries say; none where they do not.
+    pub(super) fn estimate(&self, fetcher: &Fetcher<'_>) -> Option<u64> {
+        let mut sum = 0_u64;
+        for member in &self.members {
+            let summary = fetcher.summaries.get(*member)?.as_ref()?;
+            let atoms = self.atoms.iter().map(|atom| summary.estimate(atom));
+            sum = sum.saturating_add(atoms.min().unwrap_or_default());
+        }
+        Some(sum)
     }
 
     /// Whether it has a condition to check.

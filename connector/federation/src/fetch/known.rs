@@ -38,6 +38,12 @@ impl Known {
         self.values.values().any(|values| values.terms.is_empty())
     }
 
+    /// The values that a variable can have, where they are few.
+    pub(super) fn terms(&self, variable: &Variable) -> Option<&[GroundTerm]> {
+        let values = self.values.get(variable)?;
+        Some(&values.terms)
+    }
+
     /// What is known of these variables.
     pub(super) fn only(&self, visible: &BTreeSet<Variable>) -> Self {
         let mut values = self.values.clone();

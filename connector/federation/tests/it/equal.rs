@@ -3,6 +3,7 @@
 use crate::fakes::{Answer, World, iri};
 use crate::merged::{evaluate, merge};
 use crate::shapes::{By, PREFIXES, SHAPES};
+use crate::summaries::{Shown, name_apart};
 use oxrdf::dataset::CanonicalizationAlgorithm;
 use oxrdf::{BlankNode, Graph, GraphName, Literal, NamedOrBlankNode, Quad, Term};
 use proptest::prelude::*;
@@ -162,8 +163,16 @@ proptest! {
         shapes in prop::collection::vec(0..SHAPES.len(), 4),
         share_bindings: bool,
         bindings in prop_oneof![Just(0_usize), Just(2), Just(500)],
+        is_summarised: bool,
+        is_apart: bool,
     ) {
         let mut world = World::new(split(&held));
+        if is_apart {
+            name_apart(&mut world.members);
+        }
+        if is_summarised {
+            world.summaries = Some(Shown::of(&world.members));
+        }
         world.limits = FederationLimits { share_bindings, bindings, ..FederationLimits::default() };
         for shape in shapes {
             let (query, by) = SHAPES[shape];

@@ -18,7 +18,7 @@ use twinlink_core::{
     Harvest, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Twin, Workbench, Workers,
 };
 use twinlink_federation::{
-    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Unanswered,
+    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Unanswered,
 };
 
 /// How a member behaves.
@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) members: Vec<Vec<Quad>>,
     pub(crate) modes: BTreeMap<usize, Mode>,
     pub(crate) limits: FederationLimits,
+    /// Where what the members show is told in short, if it is.
+    pub(crate) summaries: Option<Arc<dyn Summaries>>,
     pub(crate) asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
 }
 
@@ -71,6 +73,7 @@ impl World {
             members,
             modes: BTreeMap::new(),
             limits: FederationLimits::default(),
+            summaries: None,
             asked: Arc::default(),
         }
     }
@@ -89,9 +92,11 @@ impl World {
         query: &str,
         dataset: Option<&DatasetChoice>,
     ) -> Result<Answer, Refusal> {
-        let query = SparqlParser::new().parse_query(query).unwrap();
-        let clock = Arc::new(PatientClock(Arc::new(Mutex::new(Instant::now()))));
-        let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
+        let clock = PatientClock::new();
+        World::ask_of(&self.federator(&clock), &clock, query, dataset)
+    }
+
+    pub(crate) fn federator(&self, clock: &Arc<PatientClock>) -> Federator {
         let mode = |member| self.modes.get(&member).copied().unwrap_or_default();
         let federator = Federator::new(
             participant(0),
@@ -112,9 +117,23 @@ impl World {
                     .collect(),
                 asked: Arc::clone(&self.asked),
             }),
-            Arc::clone(&clock) as _,
+            Arc::clone(clock) as _,
             self.limits,
         );
+        match &self.summaries {
+            Some(summaries) => federator.with_summaries(Arc::clone(summaries)),
+            None => federator,
+        }
+    }
+
+    pub(crate) fn ask_of(
+        federator: &Federator,
+        clock: &Arc<PatientClock>,
+        query: &str,
+        dataset: Option<&DatasetChoice>,
+    ) -> Result<Answer, Refusal> {
+        let query = SparqlParser::new().parse_query(query).unwrap();
+        let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
         let (permit, delegation) = (permit(), delegation());
         let Harvest {
             sources,
@@ -178,7 +197,6 @@ fn delegation() -> Delegation {
         subject: "officer".to_owned(),
         roles: Vec::new(),
         purpose: None,
-        break_glass: None,
     }
 }
 
@@ -365,7 +383,13 @@ impl Workers for RightHere {
 }
 
 /// Its time passes only when nothing else happens.
-struct PatientClock(Arc<Mutex<Instant>>);
+pub(crate) struct PatientClock(Arc<Mutex<Instant>>);
+
+impl PatientClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Arc::new(Mutex::new(Instant::now()))))
+    }
+}
 
 impl Clock for PatientClock {
     fn now(&self) -> OffsetDateTime {

@@ -13,3 +13,4 @@ mod merged;
 mod requests;
 mod shapes;
 mod sources;
+mod summaries;

@@ -1,0 +1,83 @@
+//! Characteristic sets: which predicates subjects have together, how many there are, and what they point to outside.
+//!
+//! A mark stands for a constant that a subject points to, in one step or in two by way of another node of the member:
+//! in data that was lifted from many places, `?thing rdf:type ?local . ?local owl:sameAs <shared>` is the rule. Only
+//! predicates that lead outward are marked, all of them.
+
+use super::filter::hash;
+use oxrdf::{NamedNode, Term};
+use std::collections::BTreeSet;
+
+/// Subjects by the predicates that they have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Profiles {
+    pub(super) sets: Vec<Profile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Profile {
+    /// Numbers of predicates, in order.
+    pub(super) predicates: Vec<usize>,
+    /// How many subjects have just these.
+    pub(super) subjects: u64,
+    /// What these are marked with, each in order; equal ones once. An empty list with no subject of its own would say
+    /// nothing: subjects with too many marks make `is_open`.
+    pub(super) marks: Vec<Vec<u16>>,
+    /// Whether some subject may be marked with anything.
+    pub(super) is_open: bool,
+}
+
+/// What one subject must have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Star {
+    pub(crate) predicates: BTreeSet<NamedNode>,
+    pub(crate) marks: Vec<Mark>,
+}
+
+/// A path of one or two steps to one of some constants.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    pub(crate) first: NamedNode,
+    pub(crate) then: Option<NamedNode>,
+    pub(crate) objects: Vec<Term>,
+}
+
+impl Profiles {
+    /// Whether some subject has all the predicates, and for each of `marks` one of its hashes.
+    pub(super) fn may_hold(&self, predicates: &[usize], marks: &[Vec<u16>]) -> bool {
+        self.sets.iter().any(|set| {
+            let has_predicates = predicates
+                .iter()
+                .all(|predicate| set.predicates.binary_search(predicate).is_ok());
+            has_predicates
+                && (set.is_open
+                    || marks.is_empty()
+                    || set.marks.iter().any(|known| {
+                        marks
+                            .iter()
+                            .all(|any| any.iter().any(|mark| known.binary_search(mark).is_ok()))
+                    }))
+        })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        let sets = self.sets.iter();
+        sets.map(|set| {
+            let marks: usize = set.marks.iter().map(|marks| 2 + marks.len() * 2).sum();
+            16 + set.predicates.len() * 2 + marks
+        })
+        .sum()
+    }
+}
+
+pub(super) fn mark(first: &NamedNode, then: Option<&NamedNode>, object: &Term) -> u16 {
+    let then = then.map_or("", NamedNode::as_str);
+    let hash = hash(&[
+        b"m",
+        first.as_str().as_bytes(),
+        then.as_bytes(),
+        object.to_string().as_bytes(),
+    ]);
+    // The high bits are as good as any.
+    u16::try_from(hash >> 48).unwrap_or_default()
+}

@@ -1,0 +1,282 @@
+//! Planning by summaries of what the members show.
+
+use crate::fakes::{PatientClock, World, iri, participant};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use oxrdf::{GraphName, Literal, NamedNode, NamedOrBlankNode, Quad, Term};
+use proptest::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use twinlink_federation::{
+    Federator, Summaries, Summary, SummaryError, SummaryLimits, SummaryQuestion, SummaryReply,
+};
+
+/// What the members show, with a version that counts changes.
+pub(crate) struct Shown {
+    members: Mutex<Vec<(u64, Vec<Quad>)>>,
+    asked: AtomicUsize,
+    sent: AtomicUsize,
+}
+
+impl Shown {
+    pub(crate) fn of(members: &[Vec<Quad>]) -> Arc<Self> {
+        let members = members.iter().map(|quads| (0, quads.clone()));
+        Arc::new(Self {
+            members: Mutex::new(members.collect()),
+            asked: AtomicUsize::new(0),
+            sent: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Summaries for Shown {
+    fn summary<'a>(
+        &'a self,
+        member: &'a NamedNode,
+        question: &'a SummaryQuestion<'a>,
+    ) -> BoxFuture<'a, Option<SummaryReply>> {
+        let members = self.members.lock().unwrap();
+        let number = (0..members.len()).find(|number| participant(*number) == *member);
+        let (version, quads) = &members[number.unwrap()];
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let version = version.to_string();
+        let reply = if question.held == Some(&version) {
+            SummaryReply::Held
+        } else {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            let summary = Summary::of(version, quads.clone(), &SummaryLimits::default()).unwrap();
+            let bytes = summary.encode();
+            let again = Summary::decode(&bytes, &SummaryLimits::default()).unwrap();
+            assert_eq!(again, summary);
+            SummaryReply::Other(Arc::new(again))
+        };
+        std::future::ready(Some(reply)).boxed()
+    }
+}
+
+/// Gives each member's nodes names that no other has, but for one.
+pub(crate) fn name_apart(members: &mut [Vec<Quad>]) {
+    for (number, quads) in members.iter_mut().enumerate() {
+        let apart = |name: &mut NamedNode| {
+            let node = name.as_str().strip_prefix("urn:s").filter(|n| *n != "0");
+            if let Some(node) = node {
+                *name = iri(&format!("http://member{number}.example/s{node}"));
+            }
+        };
+        for quad in quads {
+            if let NamedOrBlankNode::NamedNode(name) = &mut quad.subject {
+                apart(name);
+            }
+            if let Term::NamedNode(name) = &mut quad.object {
+                apart(name);
+            }
+        }
+    }
+}
+
+/// Shops that each have products and offers of their own; products are the same as those of a catalogue.
+fn shops() -> World {
+    let shop = |shop: usize| {
+        let node = move |name: &str| iri(&format!("http://shop{shop}.example/{name}"));
+        (0..10).flat_map(move |n| {
+            let (product, offer) = (node(&format!("product{n}")), node(&format!("offer{n}")));
+            let same = iri(&format!("http://catalogue.example/{}", n + shop));
+            let quad = |subject: &NamedNode, predicate: &str, object: Term| {
+                let predicate = iri(&format!("urn:{predicate}"));
+                Quad::new(subject.clone(), predicate, object, GraphName::DefaultGraph)
+            };
+            let label = format!("thing number {} of shop{shop}", n + shop);
+            let price = Literal::from(i64::try_from(n * 10 + shop).unwrap());
+            let mut quads = vec![
+                quad(&product, "same", same.into()),
+                quad(&product, "label", Literal::from(label).into()),
+                quad(&offer, "product", product.clone().into()),
+                quad(&offer, "price", price.into()),
+            ];
+            if n % 2 == 0 {
+                quads.push(quad(&offer, "note", Literal::from("few left").into()));
+            }
+            quads
+        })
+    };
+    let members = (0..4).map(|number| match number {
+        0 => Vec::new(),
+        number => shop(number).collect(),
+    });
+    let members: Vec<Vec<Quad>> = members.collect();
+    let mut world = World::new(members.clone());
+    world.summaries = Some(Shown::of(&members));
+    world
+}
+
+/// What is asked without summaries is the answer with them, too.
+fn same_as_without(world: &World, query: &str) -> usize {
+    let mut plain = World::new(world.members.clone());
+    plain.limits = world.limits;
+    let (one, other) = (world.ask(query), plain.ask(query));
+    let rows = |answer: &crate::fakes::Answer| crate::equal::sorted(&answer.rows);
+    assert_eq!(rows(&one), rows(&other), "{query}");
+    assert!(one.unsure.is_empty());
+    one.rows.solutions.len()
+}
+
+#[test]
+fn joins_within_members_cost_one_request_for_each_that_can_contribute() {
+    let queries = [
+        // Only one shop has it: the whole question goes there.
+        (
+            "SELECT * { ?p <urn:same> <http://catalogue.example/1> ; <urn:label> ?l . ?o <urn:product> ?p ; <urn:price> ?x }",
+            1,
+            [0, 1, 0, 0],
+        ),
+        // All have it, and each has a part of the answer.
+        (
+            "SELECT * { ?p <urn:same> <http://catalogue.example/5> ; <urn:label> ?l . ?o <urn:product> ?p ; <urn:price> ?x OPTIONAL { ?o <urn:note> ?n } } ORDER BY ?x LIMIT 2",
+            2,
+            [0, 1, 1, 1],
+        ),
+        (
+            "SELECT * { ?p <urn:same> <http://catalogue.example/5> FILTER NOT EXISTS { ?o <urn:product> ?p ; <urn:note> ?n } }",
+            1,
+            [0, 1, 1, 1],
+        ),
+        (
+            "SELECT (COUNT(*) AS ?n) { { ?p <urn:same> <http://catalogue.example/5> } UNION { ?p <urn:same> <http://catalogue.example/12> } }",
+            1,
+            [0, 1, 1, 1],
+        ),
+        // A text that one shop's labels have.
+        (
+            "SELECT * { ?p <urn:label> ?l FILTER(CONTAINS(?l, \"of shop2\")) }",
+            10,
+            [0, 0, 1, 0],
+        ),
+        // A mark over two steps: offers of what is the same as that.
+        (
+            "SELECT * { ?o <urn:product> ?p . ?p <urn:same> <http://catalogue.example/12> . ?o <urn:price> ?x }",
+            1,
+            [0, 0, 0, 1],
+        ),
+        (
+            "SELECT * { ?p <urn:same> <http://catalogue.example/nothing> ; <urn:label> ?l }",
+            0,
+            [0, 0, 0, 0],
+        ),
+    ];
+    for (query, rows, requests) in queries {
+        let world = shops();
+        assert_eq!(same_as_without(&world, query), rows, "{query}");
+        assert_eq!(world.requests(), requests, "{query}");
+    }
+}
+
+#[test]
+fn a_join_across_members_asks_those_that_its_first_half_leaves() {
+    let query = "SELECT * { ?p <urn:same> <http://catalogue.example/2> ; <urn:same> ?s . ?q <urn:same> ?s ; <urn:label> ?l }";
+    let world = shops();
+    assert_eq!(same_as_without(&world, query), 4);
+    // Two shops have it: once for the first half, once for the second.
+    assert_eq!(world.requests(), [0, 2, 2, 0]);
+}
+
+#[test]
+fn what_changed_is_noticed_and_costs_one_summary() {
+    let mut world = shops();
+    let shown = Shown::of(&world.members);
+    world.summaries = Some(Arc::clone(&shown) as _);
+    let clock = PatientClock::new();
+    let federator = world.federator(&clock);
+    let query = "SELECT * { ?p <urn:same> <http://catalogue.example/99> ; <urn:label> ?l }";
+    let rows = |federator: &Federator| {
+        let answer = World::ask_of(federator, &clock, query, None).unwrap();
+        answer.rows.solutions.len()
+    };
+    assert_eq!((rows(&federator), rows(&federator)), (0, 0));
+    assert_eq!(shown.sent.load(Ordering::Relaxed), 4);
+    assert_eq!(shown.asked.load(Ordering::Relaxed), 8);
+    // It gains what was asked for.
+    let quads = shown.members.lock().unwrap()[2].1.clone();
+    let new = quads
+        .iter()
+        .filter(|quad| quad.predicate == iri("urn:same"));
+    let new: Vec<_> = new
+        .map(|quad| Quad {
+            object: iri("http://catalogue.example/99").into(),
+            ..quad.clone()
+        })
+        .collect();
+    let mut gained = World::new(world.members.clone());
+    gained.members[2].extend(new.iter().cloned());
+    shown.members.lock().unwrap()[2] = (1, gained.members[2].clone());
+    gained.summaries = Some(Arc::clone(&shown) as _);
+    assert_eq!(
+        rows(&federator),
+        0,
+        "the data of this federator are as before"
+    );
+    assert_eq!(shown.sent.load(Ordering::Relaxed), 5);
+    assert_eq!(rows(&gained.federator(&clock)), 10);
+    // One who may believe what is old for a while does not ask.
+    world.limits.summary_age = Duration::from_secs(60);
+    let patient = world.federator(&clock);
+    assert_eq!((rows(&patient), rows(&patient)), (0, 0));
+    let asked = shown.asked.load(Ordering::Relaxed);
+    rows(&patient);
+    // This twin only.
+    assert_eq!(shown.asked.load(Ordering::Relaxed), asked + 1);
+}
+
+#[test]
+fn bytes_that_are_no_summary_are_refused() {
+    let world = shops();
+    let limits = SummaryLimits::default();
+    let quads = world.members[1].clone();
+    let summary = Summary::of("v".to_owned(), quads.clone(), &limits).unwrap();
+    assert_eq!(summary.triples(), quads.len() as u64);
+    let bytes = summary.encode();
+    for end in 0..bytes.len() {
+        assert!(Summary::decode(&bytes[..end], &limits).is_err(), "{end}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert_eq!(
+        Summary::decode(&longer, &limits),
+        Err(SummaryError::Content)
+    );
+    let narrow = SummaryLimits {
+        predicates: 2,
+        ..limits
+    };
+    assert_eq!(Summary::decode(&bytes, &narrow), Err(SummaryError::Size));
+    assert!(Summary::of("v".to_owned(), quads, &narrow).is_none());
+}
+
+proptest! {
+    #![proptest_config(crate::equal::config())]
+
+    /// Whatever the bytes, reading them ends, and takes no more memory than they do.
+    #[test]
+    fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), place in 0..200_usize, byte: u8) {
+        let limits = SummaryLimits::default();
+        drop(Summary::decode(&bytes, &limits));
+        let mut good = Summary::of("v".to_owned(), shops().members[1].clone(), &limits).unwrap().encode();
+        if let Some(at) = good.get_mut(place) {
+            *at = byte;
+        }
+        drop(Summary::decode(&good, &limits));
+    }
+
+    /// A summary in little room is coarser, and as right.
+    #[test]
+    fn a_coarse_summary_is_right(held in crate::equal::held(), filter_bytes in 0..64_usize, marks in 0..20_usize) {
+        let members = crate::equal::split(&held);
+        let limits = SummaryLimits { filter_bytes, marks, ..SummaryLimits::default() };
+        for quads in &members {
+            let summary = Summary::of("v".to_owned(), quads.clone(), &limits).unwrap();
+            prop_assert!(summary.bytes() <= 4 * 128 + filter_bytes + 8 + marks * 4 + 1_000);
+            let again = Summary::decode(&summary.encode(), &limits);
+            prop_assert_eq!(again.unwrap(), summary);
+        }
+    }
+}
