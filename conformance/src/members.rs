@@ -141,6 +141,7 @@ impl Town {
             subject: "conformance".to_owned(),
             roles: Vec::new(),
             purpose: None,
+            break_glass: None,
         };
         let budget = budget();
         let permit = &self.permit;

@@ -59,6 +59,8 @@ struct Key {
     subject: String,
     roles: Vec<NamedNode>,
     purpose: Option<NamedNode>,
+    /// Breaking the glass for an incident shows more.
+    break_glass: Option<NamedNode>,
 }
 
 #[derive(Debug, Clone)]
@@ -90,6 +92,7 @@ impl Cache {
             subject: delegation.subject.clone(),
             roles: delegation.roles.clone(),
             purpose: delegation.purpose.clone(),
+            break_glass: delegation.break_glass.clone(),
         };
         let now = members.clock.instant();
         let kept = self.lock().get_mut(&key).map(|kept| {

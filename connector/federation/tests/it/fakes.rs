@@ -197,6 +197,7 @@ fn delegation() -> Delegation {
         subject: "officer".to_owned(),
         roles: Vec::new(),
         purpose: None,
+        break_glass: None,
     }
 }
 
