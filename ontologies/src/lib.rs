@@ -7,7 +7,7 @@
 mod vocab;
 
 pub use vocab::{
-    compliance_report, dcat, dcterms, dpv, geo, odrl, owl, prov, schema, sd, sector_infra, sh,
+    compliance_report, dcat, dcterms, dpv, geo, nl, odrl, owl, prov, schema, sd, sector_infra, sh,
     skos, sosa, sotw, time, tl,
 };
 

@@ -8,7 +8,7 @@ mod web;
 
 pub use evaluation::{compliance_report, sotw};
 pub use policy::{dpv, odrl, sector_infra};
-pub use profile::tl;
+pub use profile::{nl, tl};
 pub use shacl::sh;
 pub use web::{dcat, dcterms, geo, owl, prov, schema, sd, skos, sosa, time};
 

@@ -95,6 +95,13 @@ pub mod tl {
     pub use super::{PROFILE, PURPOSE_BROADER};
 }
 
+/// The Dutch profile, [`crate::DUTCH_PROFILE`]: no code rests on one of its terms.
+pub mod nl {
+    super::terms! {
+        "https://w3id.org/twinlink/nl#";
+    }
+}
+
 /// The ODRL profile that a policy declares with `odrl:profile` when it uses a left operand of [`tl`].
 pub const PROFILE: NamedNodeRef<'static> =
     NamedNodeRef::new_unchecked("https://w3id.org/twinlink/profile/1");

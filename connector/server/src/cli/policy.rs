@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use twinlink_policy::analyse::comparison::Access;
 use twinlink_policy::{GraphNameKey, Policy, PolicySet};
-use twinlink_vocab::{dpv, odrl, sector_infra, tl};
+use twinlink_vocab::{dpv, nl, odrl, sector_infra, tl};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
@@ -116,10 +116,11 @@ fn in_words(path: &Path, errors: &[twinlink_policy::PolicyError]) -> Failure {
     lines.join("\n").into()
 }
 
-/// An IRI, or a name with one of the prefixes that messages use: `tl:`, `odrl:`, `dpv:`, `sector-infra:`.
+/// An IRI, or a name with one of the prefixes that messages use: `tl:`, `nl:`, `odrl:`, `dpv:`, `sector-infra:`.
 pub(super) fn term(text: &str) -> Result<NamedNode, String> {
     let namespaces = [
         ("tl:", tl::NAMESPACE),
+        ("nl:", nl::NAMESPACE),
         ("odrl:", odrl::NAMESPACE),
         ("dpv:", dpv::NAMESPACE),
         ("sector-infra:", sector_infra::NAMESPACE),
@@ -132,7 +133,7 @@ pub(super) fn term(text: &str) -> Result<NamedNode, String> {
         // Every `prefix:name` is an IRI too, of a scheme that nobody means.
         None if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) => config::iri(text),
         None => Err(format!(
-            "holds `{text}`: write the IRI in full, or a name that begins with tl:, odrl:, dpv: or sector-infra:"
+            "holds `{text}`: write the IRI in full, or a name that begins with tl:, nl:, odrl:, dpv: or sector-infra:"
         )),
     }
 }
