@@ -12,6 +12,8 @@ mod support;
 
 #[path = "targets/compared.rs"]
 mod compared;
+#[path = "targets/limits.rs"]
+mod limits;
 #[path = "targets/nodes.rs"]
 mod nodes;
 #[path = "targets/patterns.rs"]

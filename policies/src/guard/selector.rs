@@ -150,12 +150,19 @@ impl Selector {
         fn wider<T: PartialEq>(wide: Option<&T>, narrow: Option<&T>) -> bool {
             wide.is_none() || wide == narrow
         }
+        let later = |late: Option<&Recorded>, early: Option<&Recorded>| match (late, early) {
+            (None, _) => true,
+            (Some(late), Some(early)) => {
+                late.property == early.property && early.until <= late.until
+            }
+            (Some(_), None) => false,
+        };
         wider(self.graph.as_ref(), other.graph.as_ref())
             && wider(self.property.as_ref(), other.property.as_ref())
             && wider(self.class.as_ref(), other.class.as_ref())
             && wider(self.nodes.as_ref(), other.nodes.as_ref())
             && wider(self.named.as_ref(), other.named.as_ref())
-            && wider(self.recorded.as_ref(), other.recorded.as_ref())
+            && later(self.recorded.as_ref(), other.recorded.as_ref())
     }
 
     /// Whether no quad can be selected by both. Classes and patterns do not tell: a subject may be of two.
@@ -175,5 +182,27 @@ impl GraphNameKey {
             Self::Default => GraphName::DefaultGraph,
             Self::Named(name) => GraphName::NamedNode(name.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_recorded_until_later_covers_what_was_until_earlier() {
+        let until = |property: &str, until: &str| Selector {
+            recorded: Some(Recorded {
+                property: NamedNode::new_unchecked(property),
+                until: until.parse().unwrap(),
+            }),
+            ..Selector::default()
+        };
+        let early = until("http://example.org/p", "2026-11-20T12:00:00Z");
+        let late = until("http://example.org/p", "2026-11-20T14:00:00+01:00");
+        let other = until("http://example.org/q", "2026-11-20T14:00:00Z");
+        assert!(late.covers(&early) && Selector::default().covers(&late));
+        assert!(!early.covers(&late) && !other.covers(&late) && !late.covers(&other));
+        assert!(!late.covers(&Selector::default()));
     }
 }
