@@ -46,7 +46,7 @@ const INCLUDED_IN: &[(&str, &str)] = included! {
 };
 
 /// What a profile adds to the vocabulary's actions: `odrl:includedIn` and `odrl:implies`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Actions {
     included_in: HashMap<NamedNode, Vec<NamedNode>>,
     implies: HashMap<NamedNode, Vec<NamedNode>>,
@@ -69,6 +69,16 @@ pub(crate) fn supported() -> String {
 /// Whether doing `inner` is doing `outer`: the same action of the vocabulary, or one included in it.
 pub(crate) fn includes(outer: &NamedNode, inner: &NamedNode) -> bool {
     is_known(inner.as_str()) && ancestors(inner.as_str()).any(|action| action == outer.as_str())
+}
+
+/// The actions of the vocabulary that are doing `outer`, itself not among them.
+pub(crate) fn inside(outer: &NamedNode) -> impl Iterator<Item = &'static str> {
+    let inner = INCLUDED_IN.iter().map(|(inner, _)| *inner);
+    inner.filter(move |inner| {
+        ancestors(inner)
+            .skip(1)
+            .any(|action| action == outer.as_str())
+    })
 }
 
 /// The supported actions that are doing `outer`, itself among them if it is supported.
@@ -103,6 +113,24 @@ impl Actions {
 
     pub(crate) fn imply(&mut self, action: NamedNode, needed: NamedNode) {
         self.implies.entry(action).or_default().push(needed);
+    }
+
+    /// Adds what the other adds.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        for (mine, others) in [
+            (&mut self.included_in, &other.included_in),
+            (&mut self.implies, &other.implies),
+        ] {
+            for (action, more) in others {
+                let known = mine.entry(action.clone()).or_default();
+                known.extend(more.iter().cloned());
+            }
+        }
+    }
+
+    /// Whether it is said here of what the action is a kind.
+    pub(crate) fn has(&self, action: &NamedNode) -> bool {
+        self.included_in.contains_key(action)
     }
 
     /// Whether nothing is added to the vocabulary.

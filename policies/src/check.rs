@@ -194,14 +194,11 @@ fn is_subtractable(left: &Rule, right: &Rule) -> bool {
 }
 
 fn lacks_time_zone(condition: &Constraint) -> bool {
-    match condition {
+    condition.any(&mut |one| match one {
         Constraint::DateTime(_, Moment::Instant(instant)) => instant.timezone_offset().is_none(),
         Constraint::DateTime(_, Moment::Day(day)) => day.timezone_offset().is_none(),
-        Constraint::And(parts) | Constraint::Or(parts) | Constraint::Xone(parts) => {
-            parts.iter().any(lacks_time_zone)
-        }
-        Constraint::Purpose(..) | Constraint::Role(..) => false,
-    }
+        _ => false,
+    })
 }
 
 impl fmt::Display for Finding {

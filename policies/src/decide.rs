@@ -2,27 +2,36 @@
 
 mod evaluate;
 mod explain;
+mod horizon;
+mod inherit;
+mod request;
 mod shown;
 mod simplify;
 
 pub use explain::{Explanation, RuleExplanation};
 
+use crate::action::Actions;
 use crate::error::{Place, PolicyError};
 use crate::model::{Policy, PolicyKind, Rule, RuleKind};
+use crate::parse::glass;
 use crate::parse::hash::digest;
-use crate::permit::{Outlook, Terms};
-use crate::{Ask, Denied, NewWorld, Permit, PurposeHierarchy, Truth, World};
+use crate::{Ask, Denied, NewWorld, Permit, PurposeHierarchy, PurposeRules, World};
 use oxrdf::NamedNode;
-use shown::Shown;
 use std::collections::BTreeSet;
 
 /// All published policies of one connector, compiled. Empty, it denies everything.
 ///
-/// A decision depends on the policies and on the [`Ask`], and on nothing else: no data, no clock, no earlier decision.
+/// A decision depends on the policies, on the [`Ask`] and on the [`World`], and on nothing else: no data, no clock.
 #[derive(Debug, Clone)]
 pub struct PolicySet {
     policies: Vec<Policy>,
+    /// Of each policy itself and all that it inherits from, as indexes.
+    origins: Vec<Vec<usize>>,
     purposes: PurposeHierarchy,
+    purpose_rules: PurposeRules,
+    actions: Actions,
+    /// Whether some permission waits for the glass to be broken.
+    has_glass: bool,
     version: String,
 }
 
@@ -31,7 +40,8 @@ impl PolicySet {
     ///
     /// # Errors
     /// [`PolicyError::UnknownTarget`] for every rule about another dataset, [`PolicyError::Duplicate`] for every uid that
-    /// two policies share.
+    /// two policies share, [`PolicyError::Inheritance`] for every policy that cannot inherit as it says, and
+    /// [`PolicyError::Conflict`] where what it inherits meets what it has.
     pub fn compile(dataset: NamedNode, policies: Vec<Policy>) -> Result<Self, Vec<PolicyError>> {
         Self::compile_with(dataset, policies, PurposeHierarchy::standard())
     }
@@ -58,12 +68,65 @@ impl PolicySet {
             return Err(errors);
         }
         policies.sort_by(|left, right| left.uid.cmp(&right.uid));
+        let origins = inherit::origins(&policies)?;
+        let mut actions = Actions::default();
+        for policy in &policies {
+            actions.extend(&policy.actions);
+        }
+        let errors = inherit::conflicts(&policies, &origins, &actions);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let purpose_rules = PurposeRules::default();
         let version = version(&dataset, &policies, &purposes);
+        let rules = policies.iter().flat_map(|policy| &policy.rules);
+        let mut glass = rules.filter(|rule| rule.break_glass.is_some());
         Ok(Self {
+            has_glass: glass.next().is_some(),
             policies,
+            origins,
             purposes,
+            purpose_rules,
+            actions,
             version,
         })
+    }
+
+    /// With rules on who may state which purpose, and when. They change the version.
+    #[must_use]
+    pub fn with_purpose_rules(self, rules: PurposeRules) -> Self {
+        let lines: Vec<_> = rules.statements().collect();
+        let text = format!("{}\n{}", self.version, lines.join("\n"));
+        let version = match rules.is_empty() {
+            true => self.version,
+            false => digest(text.as_bytes()),
+        };
+        Self {
+            purpose_rules: rules,
+            version,
+            ..self
+        }
+    }
+
+    /// The same, if every permission in force names the legal basis that it rests on.
+    ///
+    /// # Errors
+    /// [`PolicyError::Malformed`] for every one that does not.
+    pub fn with_legal_bases(self) -> Result<Self, Vec<PolicyError>> {
+        let lacking = self
+            .rules()
+            .filter(|(_, _, rule)| rule.kind == RuleKind::Permission && !glass::needs_basis(rule));
+        let errors: Vec<_> = lacking
+            .map(|(_, policy, rule)| PolicyError::Malformed {
+                place: place(policy, rule),
+                detail: "it needs a constraint on tl:legalBasis, which is mandatory here"
+                    .to_owned(),
+            })
+            .collect();
+        match errors.is_empty() {
+            true => Ok(self),
+            false => Err(errors),
+        }
     }
 
     /// Decides what the caller may see or change in a world in which nothing has happened yet and no incident is declared.
@@ -76,64 +139,31 @@ impl PolicySet {
 
     /// Decides what the caller may see or change.
     ///
-    /// A permission is active if its action includes the action asked for, its assignees include the participant, and
-    /// its constraints are all true. A prohibition is active if its action includes, or is included in, the action asked
-    /// for, its assignees include the participant, and no constraint is false: what is not known does not let anyone
-    /// through. Offers have no effect: <https://www.w3.org/TR/odrl-model/#policy-offer>.
+    /// A permission is active if its action includes the action asked for, its assignees include the participant, its
+    /// constraints are all true, and its duties before use are fulfilled or not due. A prohibition is active if its action
+    /// includes, or is included in, the action asked for, its assignees include the participant, and no constraint is false:
+    /// what is not known does not let anyone through. Offers have no effect:
+    /// <https://www.w3.org/TR/odrl-model/#policy-offer>.
     ///
-    /// The guard is what active permissions select less what active prohibitions select, whichever policy they are in.
-    /// Decisions that show the same by the same selectors have equal guards.
+    /// The guard is what active permissions select less what active prohibitions select, whichever policy they are in. Two
+    /// things are stronger than a prohibition: permissions of its own policy, if that says `odrl:conflict odrl:perm`, and
+    /// those for which the caller breaks the glass, unless it is never overridden. Decisions that show the same by the same
+    /// selectors have equal guards.
     ///
     /// # Errors
     /// [`Denied`] where nothing is left, and where the organisation left a duty undone past its deadline.
     pub fn decide_in(&self, ask: &Ask, world: &dyn World) -> Result<Permit, Denied> {
-        let denied = Denied {
-            participant: ask.participant.clone(),
-            action: ask.action.clone(),
-            purpose: ask.purpose.clone(),
-            policies: Vec::new(),
-            outlook: Box::default(),
-        };
-        if world.has_violations(&ask.participant) {
-            return Err(Denied {
-                outlook: Box::new(Outlook {
-                    has_violations: true,
-                    ..Outlook::default()
-                }),
-                ..denied
-            });
-        }
-        let mut shown = Shown::new(ask);
-        let (mut deciding, mut against) = (BTreeSet::new(), BTreeSet::new());
-        for (policy, rule) in self.rules() {
-            if !self.is_active(rule, ask) {
-                continue;
-            }
-            deciding.insert(&policy.uid);
-            if rule.kind == RuleKind::Prohibition {
-                against.insert(&policy.uid);
-            }
-            shown.add(policy, rule);
-        }
-        let guard = shown.guard();
-        if guard.is_nothing() {
-            return Err(Denied {
-                policies: against.into_iter().cloned().collect(),
-                ..denied
-            });
-        }
-        Ok(Permit {
-            guard,
-            action: ask.action.clone(),
-            policies: deciding.into_iter().cloned().collect(),
-            version: self.version.clone(),
-            terms: Terms::default(),
-        })
+        request::decide(self, ask, world)
     }
 
-    /// Tells of every rule whether it is active for the request, and why.
+    /// Tells of every rule whether it is active for the request, and why, in a world in which nothing has happened yet.
     pub fn explain(&self, ask: &Ask) -> Explanation {
-        explain::explain(self, ask)
+        self.explain_in(ask, &NewWorld)
+    }
+
+    /// Tells of every rule whether it is active for the request in the world, and why.
+    pub fn explain_in(&self, ask: &Ask, world: &dyn World) -> Explanation {
+        explain::explain(self, ask, world)
     }
 
     /// The policies, sorted by uid.
@@ -152,25 +182,25 @@ impl PolicySet {
         &self.version
     }
 
-    /// The rules that can have an effect.
-    fn rules(&self) -> impl Iterator<Item = (&Policy, &Rule)> {
-        self.policies
-            .iter()
-            .filter(|policy| policy.kind != PolicyKind::Offer)
-            .flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)))
+    /// The rules that can have an effect: each with the policy that has it, which is counted from 0, and the policy that it
+    /// stands in.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = ((usize, &Policy), &Policy, &Rule)> {
+        let all = self.all_rules();
+        all.filter(|((_, holder), _, _)| holder.kind != PolicyKind::Offer)
     }
 
-    // INVARIANT(unknown-never-grants): a permission needs every condition to be true, a prohibition only that none is
-    // false.
-    fn is_active(&self, rule: &Rule, ask: &Ask) -> bool {
-        if !evaluate::concerns(rule, ask) {
-            return false;
-        }
-        let truth = evaluate::constraints(rule, ask, &self.purposes);
-        match rule.kind {
-            RuleKind::Permission => truth == Truth::True,
-            RuleKind::Prohibition => truth != Truth::False,
-        }
+    /// As [`PolicySet::rules`], offers too.
+    pub(crate) fn all_rules(&self) -> impl Iterator<Item = ((usize, &Policy), &Policy, &Rule)> {
+        let holders = self.policies.iter().zip(&self.origins).enumerate();
+        holders.flat_map(|(number, (holder, origins))| {
+            let origins = origins
+                .iter()
+                .filter_map(|origin| self.policies.get(*origin));
+            origins.flat_map(move |origin| {
+                let rules = origin.rules.iter();
+                rules.map(move |rule| ((number, holder), origin, rule))
+            })
+        })
     }
 }
 
@@ -178,7 +208,11 @@ impl Default for PolicySet {
     fn default() -> Self {
         Self {
             policies: Vec::new(),
+            origins: Vec::new(),
             purposes: PurposeHierarchy::standard(),
+            purpose_rules: PurposeRules::default(),
+            actions: Actions::default(),
+            has_glass: false,
             version: digest(b""),
         }
     }
@@ -192,14 +226,18 @@ fn unknown_targets(policy: &Policy, dataset: &NamedNode) -> Vec<PolicyError> {
     targets
         .filter(|(_, target)| target.dataset != *dataset)
         .map(|(rule, target)| PolicyError::UnknownTarget {
-            place: Place {
-                policy: Some(policy.uid.to_string()),
-                rule: Some((rule.kind, rule.number)),
-            },
+            place: place(policy, rule),
             target: target.dataset.clone(),
             dataset: dataset.clone(),
         })
         .collect()
+}
+
+fn place(policy: &Policy, rule: &Rule) -> Place {
+    Place {
+        policy: Some(policy.uid.to_string()),
+        rule: Some((rule.kind, rule.number)),
+    }
 }
 
 fn version(dataset: &NamedNode, policies: &[Policy], purposes: &PurposeHierarchy) -> String {

@@ -77,7 +77,7 @@ pub enum PolicyError {
     /// <https://www.w3.org/TR/odrl-model/#conflict>.
     #[error(
         "policy <{}>: permission {permission} and prohibition {prohibition} can apply to the same use: \
-         set odrl:conflict odrl:prohibit to let the prohibition win",
+         set odrl:conflict odrl:prohibit to let the prohibition win, or odrl:perm",
         .policy.as_str()
     )]
     Conflict {
@@ -87,6 +87,14 @@ pub enum PolicyError {
         permission: usize,
         /// The prohibition's number.
         prohibition: usize,
+    },
+    /// A policy cannot inherit as it says: <https://www.w3.org/TR/odrl-model/#inheritance>.
+    #[error("policy <{}>: odrl:inheritFrom: {detail}", .policy.as_str())]
+    Inheritance {
+        /// The policy.
+        policy: NamedNode,
+        /// Why.
+        detail: String,
     },
     /// Two policies have one uid.
     #[error("policy <{}> is published more than once: give each policy its own uid", .policy.as_str())]

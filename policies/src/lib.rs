@@ -11,6 +11,7 @@ mod decide;
 mod error;
 mod guard;
 mod model;
+mod operator;
 mod parse;
 mod permit;
 mod purpose;
@@ -29,7 +30,7 @@ pub use guard::{
 pub use model::{Policy, PolicyKind, Rule, RuleKind};
 pub use oxrdfio::RdfFormat;
 pub use permit::{Ask, Basis, BreakGlass, Charge, Debtor, Denied, Obligation, Outlook, Permit};
-pub use purpose::PurposeHierarchy;
+pub use purpose::{PurposeHierarchy, PurposeRules};
 pub use stock::owner_policy;
 pub use truth::Truth;
 pub use world::{Claimed, Claims, Counter, Incident, NewWorld, Usage, World};

@@ -3,11 +3,16 @@
 //! The profile is closed: a policy is published only if every statement about it is understood. What is not enforced
 //! is refused here, by name, and never dropped.
 
+mod actions;
 mod area;
 mod constraint;
 pub(crate) mod document;
+mod duty;
+pub(crate) mod glass;
 pub(crate) mod hash;
-mod overlap;
+mod operand;
+pub(crate) mod overlap;
+mod party;
 mod pattern;
 pub(crate) mod reader;
 mod refinement;
@@ -18,7 +23,7 @@ mod target;
 mod transform;
 
 use crate::error::{Place, PolicyError};
-use crate::model::{Policy, PolicyKind, RuleKind};
+use crate::model::{Conflict, Policy, PolicyKind, Rule, RuleKind};
 use document::Document;
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, NamedOrBlankNodeRef, Term};
@@ -133,6 +138,9 @@ fn policy(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Option<Policy>
             odrl::CONFLICT,
             odrl::PERMISSION,
             odrl::PROHIBITION,
+            odrl::OBLIGATION,
+            odrl::INHERIT_FROM,
+            tl::NEEDS_LEGAL_BASIS,
             odrl::ASSIGNER,
             odrl::ASSIGNEE,
             odrl::TARGET,
@@ -142,7 +150,10 @@ fn policy(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Option<Policy>
     let uid = uid(reader, subject);
     let kind = kind(reader, subject);
     profile(reader, subject);
-    let prohibition_wins = conflict(reader, subject);
+    let conflict = conflict(reader, subject);
+    let parents = reader.values_or_list(subject, odrl::INHERIT_FROM);
+    let parents = reader.iris(&parents, odrl::INHERIT_FROM);
+    let needs_basis = glass::flag(reader, subject, tl::NEEDS_LEGAL_BASIS);
     let shared = rule::Shared::read(reader, subject);
     let mut rules = Vec::new();
     for (kind, predicate) in [
@@ -160,7 +171,23 @@ fn policy(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Option<Policy>
             reader.leave_rule();
         }
     }
-    if reader.values(subject, odrl::PERMISSION).is_empty()
+    let datasets: Vec<_> = rules
+        .iter()
+        .flat_map(|rule| &rule.targets)
+        .map(|target| target.dataset.clone())
+        .collect();
+    let terms = reader.values(subject, odrl::OBLIGATION);
+    if terms.len() > MOST_RULES {
+        reader.too_many("rules", MOST_RULES);
+    }
+    let obligations: Vec<_> = terms
+        .iter()
+        .take(MOST_RULES)
+        .filter_map(|term| shared.obliged(reader, term, &datasets))
+        .collect();
+    let assigners = shared.assigners(reader, subject);
+    if parents.as_ref().is_some_and(Vec::is_empty)
+        && reader.values(subject, odrl::PERMISSION).is_empty()
         && reader.values(subject, odrl::PROHIBITION).is_empty()
     {
         reader.malformed("the policy has no permission and no prohibition");
@@ -168,24 +195,46 @@ fn policy(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Option<Policy>
     if kind == Some(PolicyKind::Agreement) {
         shared.check_agreement(reader, subject, &rules);
     }
+    if needs_basis {
+        lacking_basis(reader, &rules);
+    }
     if !reader.is_clean() {
         return None;
     }
     let mut policy = Policy {
         uid: uid?,
         kind: kind?,
-        prohibition_wins,
+        conflict,
+        assigners,
+        parents: parents?,
         rules,
+        obligations,
+        actions: actions::taken(reader),
         hash: String::new(),
     };
-    if !policy.prohibition_wins {
-        overlap::check(reader, &policy);
+    if policy.conflict == Conflict::Invalid
+        && let Some(fault) = overlap::check(&policy.uid, &policy.rules, &policy.actions)
+    {
+        reader.fault(fault);
     }
     match hash::hash(&policy.uid, &reader.statements()) {
         Ok(hash) => policy.hash = hash,
         Err(error) => reader.fault(error),
     }
     Some(policy)
+}
+
+/// Where every permission must name the legal basis that it rests on, names those that do not.
+fn lacking_basis(reader: &mut Reader<'_>, rules: &[Rule]) {
+    for rule in rules {
+        if rule.kind == RuleKind::Permission && !glass::needs_basis(rule) {
+            reader.enter_rule(rule.kind, rule.number);
+            reader.malformed(
+                "it needs a constraint on tl:legalBasis, which the policy makes mandatory",
+            );
+            reader.leave_rule();
+        }
+    }
 }
 
 /// The policy's IRI: the node itself or `odrl:uid`, which must agree.
@@ -263,20 +312,24 @@ fn profile(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) {
     }
 }
 
-/// Whether prohibitions win over permissions of the same policy: <https://www.w3.org/TR/odrl-model/#conflict>.
-fn conflict(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> bool {
+/// Which rule wins: <https://www.w3.org/TR/odrl-model/#conflict>.
+fn conflict(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Conflict {
     let Some(term) = reader.at_most_one(subject, odrl::CONFLICT) else {
-        return false;
+        return Conflict::Invalid;
     };
     let Some(strategy) = reader.iri(&term, "odrl:conflict") else {
-        return false;
+        return Conflict::Invalid;
     };
     match strategy.as_ref() {
-        odrl::PROHIBIT => true,
-        odrl::INVALID => false,
+        odrl::PERM => Conflict::Permit,
+        odrl::PROHIBIT => Conflict::Prohibit,
+        odrl::INVALID => Conflict::Invalid,
         _ => {
-            reader.unsupported(&strategy, "odrl:conflict is odrl:prohibit or odrl:invalid");
-            false
+            reader.unsupported(
+                &strategy,
+                "odrl:conflict is odrl:perm, odrl:prohibit or odrl:invalid",
+            );
+            Conflict::Invalid
         }
     }
 }

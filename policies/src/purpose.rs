@@ -1,5 +1,9 @@
 //! Which purpose is a narrower one of which.
 
+mod rules;
+
+pub use rules::PurposeRules;
+
 use crate::truth::Truth;
 use oxrdf::{NamedNode, NamedOrBlankNode, Term};
 use oxrdfio::{RdfFormat, RdfParser};

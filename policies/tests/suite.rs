@@ -13,6 +13,9 @@ mod constraints;
 #[path = "suite/decide.rs"]
 mod decide;
 #[cfg(test)]
+#[path = "suite/fragilities.rs"]
+mod fragilities;
+#[cfg(test)]
 #[path = "suite/hash.rs"]
 mod hash;
 #[cfg(test)]
@@ -28,5 +31,11 @@ mod properties;
 #[path = "suite/refuse.rs"]
 mod refuse;
 #[cfg(test)]
+#[path = "suite/stateful.rs"]
+mod stateful;
+#[cfg(test)]
 #[path = "suite/support.rs"]
 mod support;
+#[cfg(test)]
+#[path = "suite/world.rs"]
+mod world;

@@ -10,10 +10,11 @@ use super::value::Value;
 use super::{Example, Verdict, Vocabulary};
 use crate::guard::{GraphNameKey, Guard, Selector};
 use crate::model::sentence::short;
-use crate::model::{Policy, PolicyKind, Rule, RuleKind};
+use crate::model::{Conflict, Policy, PolicyKind, Rule, RuleKind};
 use crate::{Ask, PolicySet, action};
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
+use std::collections::HashMap;
 use std::fmt;
 
 /// A request, and a statement of the dataset that it is about: the smallest case in which policies can differ.
@@ -110,10 +111,10 @@ pub fn disjoint(left: &PolicySet, right: &PolicySet) -> Answer {
 pub fn agree(left: &PolicySet, right: &PolicySet) -> Answer {
     let reading = reading(&[left, right]);
     let of = |set: &PolicySet, kind| {
-        let rules = rules(set, false).filter(|(_, rule)| rule.kind == kind);
+        let rules = rules(set, false).filter(|(_, _, rule)| rule.kind == kind);
         Formula::any(
             rules
-                .map(|(_, rule)| reading.active(rule))
+                .map(|(_, _, rule)| reading.active(rule))
                 .collect::<Vec<_>>(),
         )
     };
@@ -163,16 +164,33 @@ struct Compared<'a> {
 impl<'a> Compared<'a> {
     fn new(set: &'a PolicySet, reading: &Reading<'_>, in_force: bool) -> Self {
         let (mut permissions, mut prohibitions) = (Vec::new(), Vec::new());
-        for (policy, rule) in rules(set, in_force) {
+        let mut winning: HashMap<usize, Vec<Formula>> = HashMap::new();
+        for ((number, holder), policy, rule) in rules(set, in_force) {
             let active = reading.active(rule);
             match rule.kind {
-                RuleKind::Permission => permissions.push((policy, rule, active)),
-                RuleKind::Prohibition => prohibitions.push(active),
+                RuleKind::Permission => {
+                    if holder.conflict == Conflict::Permit {
+                        winning.entry(number).or_default().push(active.clone());
+                    }
+                    permissions.push((policy, rule, active));
+                }
+                RuleKind::Prohibition => prohibitions.push((number, active)),
             }
         }
+        // Where permissions win, a prohibition of the same policy leaves them alone.
+        let prohibitions =
+            prohibitions
+                .into_iter()
+                .map(|(number, active)| match winning.get(&number) {
+                    Some(permitted) => {
+                        let permitted = Formula::any(permitted.iter().cloned());
+                        Formula::all([active, Formula::not(permitted)])
+                    }
+                    None => active,
+                });
         Self {
+            prohibitions: prohibitions.collect(),
             permissions,
-            prohibitions,
         }
     }
 
@@ -250,11 +268,12 @@ pub fn extent(guard: &Guard, selector: &Selector) -> Extent {
     }
 }
 
-fn rules(set: &PolicySet, in_force: bool) -> impl Iterator<Item = (&Policy, &Rule)> {
-    set.policies()
-        .iter()
-        .filter(move |policy| !in_force || policy.kind != PolicyKind::Offer)
-        .flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)))
+fn rules(
+    set: &PolicySet,
+    in_force: bool,
+) -> impl Iterator<Item = ((usize, &Policy), &Policy, &Rule)> {
+    let all = set.all_rules();
+    all.filter(move |((_, holder), _, _)| !in_force || holder.kind != PolicyKind::Offer)
 }
 
 fn reading<'a>(sets: &[&'a PolicySet]) -> Reading<'a> {
@@ -262,7 +281,7 @@ fn reading<'a>(sets: &[&'a PolicySet]) -> Reading<'a> {
         std::sync::LazyLock::new(crate::PurposeHierarchy::standard);
     let purposes = sets.first().map_or(&*STANDARD, |set| set.purposes());
     let all = sets.iter().flat_map(|set| rules(set, false));
-    Reading::new(purposes, all.map(|(_, rule)| rule))
+    Reading::new(purposes, all.map(|(_, _, rule)| rule))
 }
 
 /// Whether no request and no statement fulfil all goals.

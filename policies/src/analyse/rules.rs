@@ -7,6 +7,7 @@ use super::formula::{Axis, Formula, Scale, Set};
 use super::interval::{End, Intervals};
 use super::value::seconds;
 use crate::guard::{GraphNameKey, Recorded, Selector};
+use crate::model::duty::Phase;
 use crate::model::treatment::Treatment;
 use crate::model::{Constraint, Membership, Moment, Rule, RuleKind, Target};
 use crate::{PurposeHierarchy, Truth, action};
@@ -38,6 +39,8 @@ pub(super) struct Reading<'a> {
     purposes: &'a PurposeHierarchy,
     /// The caller has some role.
     has_role: Formula,
+    /// The roles that matter.
+    roles: BTreeSet<NamedNode>,
 }
 
 /// When a constraint is true, and when it is false. Otherwise it is unknown.
@@ -52,23 +55,47 @@ impl<'a> Reading<'a> {
         purposes: &'a PurposeHierarchy,
         rules: impl IntoIterator<Item = &'r Rule>,
     ) -> Self {
-        let mut roles = BTreeSet::new();
+        let (mut roles, mut kinds) = (BTreeSet::new(), BTreeSet::new());
         for rule in rules {
-            for constraint in &rule.constraints {
-                collect_roles(constraint, &mut roles);
+            for constraint in rule.conditions() {
+                collect_roles(constraint, &mut roles, &mut kinds);
             }
         }
-        let roles = roles.into_iter().map(|role| role.as_str());
-        let has_role = Formula::any(roles.chain([NONE]).map(has(ROLE)));
-        Self { purposes, has_role }
+        let mut roles: BTreeSet<NamedNode> = roles.into_iter().cloned().collect();
+        // Of all other roles that are known, those matter that are of a kind which is asked for, and one that is of none.
+        let known: BTreeSet<&NamedNode> = purposes
+            .statements()
+            .flat_map(|(narrow, broad)| [narrow, broad])
+            .collect();
+        let is_kind =
+            |role: &NamedNode| Truth::any(kinds.iter().map(|kind| purposes.is_a(role, kind)));
+        if !kinds.is_empty() {
+            let of_kind = known.iter().filter(|role| is_kind(role) == Truth::True);
+            let other = known.iter().find(|role| is_kind(role) == Truth::False);
+            roles.extend(of_kind.chain(other).map(|role| (*role).clone()));
+            roles.extend(kinds.iter().map(|kind| (*kind).clone()));
+        }
+        let names = roles.iter().map(|role| role.as_str());
+        let has_role = Formula::any(names.chain([NONE]).map(has(ROLE)).collect::<Vec<_>>());
+        Self {
+            purposes,
+            has_role,
+            roles,
+        }
     }
 
     /// The requests, and the statements, for which the rule is active.
     pub(super) fn active(&self, rule: &Rule) -> Formula {
         let mut parts = Vec::new();
         if !rule.assignees.is_empty() {
-            let assignees = rule.assignees.iter().map(NamedNode::as_str);
-            parts.push(Formula::named(PARTICIPANT, assignees, true));
+            let assignees = rule.assignees.iter().map(|party| {
+                let members = party.members().iter().map(NamedNode::as_str);
+                let refinements = party.refinements().iter();
+                let refinements = refinements.map(|one| self.holds(one, rule.kind));
+                let named = Formula::named(PARTICIPANT, members, true);
+                Formula::all(refinements.chain([named]))
+            });
+            parts.push(Formula::any(assignees.collect::<Vec<_>>()));
         }
         let actions = rule.actions.iter().flat_map(|action| match rule.kind {
             RuleKind::Permission => action::within(action),
@@ -78,14 +105,23 @@ impl<'a> Reading<'a> {
         parts.push(Formula::any(rule.targets.iter().map(targeted)));
         parts.extend(treated(&rule.treatment));
         let constraints = rule.constraints.iter();
-        parts.extend(constraints.map(|constraint| {
-            let truths = self.truths(constraint);
-            match rule.kind {
-                RuleKind::Permission => truths.holds,
-                RuleKind::Prohibition => Formula::not(truths.fails),
-            }
-        }));
+        parts.extend(constraints.map(|constraint| self.holds(constraint, rule.kind)));
+        // What was done, and whether the glass is broken, no request alone tells.
+        let waits = rule.break_glass.is_some()
+            || (rule.kind == RuleKind::Permission
+                && rule.duties.iter().any(|duty| duty.phase == Phase::Before));
+        if waits {
+            parts.push(Formula::unknown("what was done before"));
+        }
         Formula::all(parts)
+    }
+
+    fn holds(&self, constraint: &Constraint, kind: RuleKind) -> Formula {
+        let truths = self.truths(constraint);
+        match kind {
+            RuleKind::Permission => truths.holds,
+            RuleKind::Prohibition => Formula::not(truths.fails),
+        }
     }
 
     fn truths(&self, constraint: &Constraint) -> Truths {
@@ -104,6 +140,28 @@ impl<'a> Reading<'a> {
                 let scale = Scale::Instant { is_zoned: true };
                 let holds = Formula::literal(Axis::of(NOW), scale, Set::Points(points));
                 Truths::decided(holds)
+            }
+            // It may hold, and it may not: the world, or a claim, decides.
+            Constraint::Claim(_)
+            | Constraint::Event(..)
+            | Constraint::Count(..)
+            | Constraint::Period(_) => {
+                let opaque = Formula::unknown(&constraint.to_string());
+                Truths {
+                    holds: opaque.clone(),
+                    fails: opaque,
+                }
+            }
+            Constraint::Sequence(parts) => {
+                let (hold, fail) = each(parts);
+                let mut fails = Formula::Never;
+                for (holds, own) in hold.iter().zip(fail).rev() {
+                    fails = Formula::any([own, Formula::all([holds.clone(), fails])]);
+                }
+                Truths {
+                    holds: Formula::all(hold),
+                    fails,
+                }
             }
             Constraint::And(parts) => {
                 let (hold, fail) = each(parts);
@@ -183,7 +241,23 @@ impl<'a> Reading<'a> {
                 holds: has_none,
                 fails: has_one,
             },
-            Membership::IsA => Truths::unknown(),
+            Membership::IsA => {
+                let has_any = |is_so: &dyn Fn(Truth) -> bool| {
+                    let of_kind = self.roles.iter().filter(|role| {
+                        let kinds = values.iter().map(|kind| self.purposes.is_a(role, kind));
+                        is_so(Truth::any(kinds))
+                    });
+                    let names = of_kind.map(|role| role.as_str());
+                    Formula::any(names.map(has(ROLE)).collect::<Vec<_>>())
+                };
+                // Of a role that nobody names it is not known what it is a kind of.
+                let may_be = has_any(&|truth| truth != Truth::False);
+                let may_be = Formula::any([may_be, has(ROLE)(NONE)]);
+                Truths {
+                    holds: has_any(&|truth| truth == Truth::True),
+                    fails: Formula::all([Formula::not(may_be), self.has_role.clone()]),
+                }
+            }
         }
     }
 }
@@ -279,14 +353,14 @@ fn span(moment: Moment) -> Option<(End, End)> {
     }
 }
 
-fn collect_roles<'r>(constraint: &'r Constraint, roles: &mut BTreeSet<&'r NamedNode>) {
-    match constraint {
+fn collect_roles<'r>(
+    constraint: &'r Constraint,
+    roles: &mut BTreeSet<&'r NamedNode>,
+    kinds: &mut BTreeSet<&'r NamedNode>,
+) {
+    constraint.each(&mut |one| match one {
+        Constraint::Role(Membership::IsA, values) => kinds.extend(values),
         Constraint::Role(_, values) => roles.extend(values),
-        Constraint::And(parts) | Constraint::Or(parts) | Constraint::Xone(parts) => {
-            for part in parts {
-                collect_roles(part, roles);
-            }
-        }
-        Constraint::Purpose(..) | Constraint::DateTime(..) => {}
-    }
+        _ => {}
+    });
 }

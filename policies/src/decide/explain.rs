@@ -1,8 +1,12 @@
 //! Why a decision came out as it did, for the operator.
 
-use super::{PolicySet, evaluate};
-use crate::model::{Rule, RuleKind};
-use crate::{Ask, Denied, Permit, Truth};
+use super::PolicySet;
+use super::evaluate::Asked;
+use super::horizon::Horizon;
+use super::request::{glass, is_active, stated};
+use crate::model::duty::Phase;
+use crate::model::{Policy, Rule, RuleKind};
+use crate::{Ask, Denied, Permit, Truth, World};
 use oxrdf::NamedNode;
 use std::fmt;
 
@@ -36,34 +40,47 @@ pub struct RuleExplanation {
     pub constraints: Vec<(String, Truth)>,
 }
 
-pub(super) fn explain(set: &PolicySet, ask: &Ask) -> Explanation {
-    let rules = set
-        .rules()
-        .map(|(policy, rule)| one(set, &policy.uid, rule, ask))
-        .collect();
+pub(super) fn explain(set: &PolicySet, ask: &Ask, world: &dyn World) -> Explanation {
+    let stated = stated(set, ask, world, &mut Horizon::new(ask.now));
+    let asked = Asked {
+        ask: &stated,
+        world,
+        purposes: &set.purposes,
+        actions: &set.actions,
+        glass: glass(set, ask, world),
+    };
     Explanation {
-        rules,
-        decision: set.decide(ask),
+        rules: set
+            .rules()
+            .map(|(_, origin, rule)| one(&asked, origin, rule))
+            .collect(),
+        decision: set.decide_in(ask, world),
     }
 }
 
-fn one(set: &PolicySet, policy: &NamedNode, rule: &Rule, ask: &Ask) -> RuleExplanation {
+fn one(asked: &Asked<'_>, policy: &Policy, rule: &Rule) -> RuleExplanation {
+    let concerns = asked.concerns(rule);
+    let conditions = rule.conditions();
+    let conditions = conditions.map(|condition| {
+        let holds = asked.constraint(condition, policy, rule);
+        (condition.to_string(), holds)
+    });
+    let duties = rule.duties.iter();
+    let duties = duties.filter(|duty| duty.phase == Phase::Before);
+    let duties = duties.map(|duty| (duty.to_string(), asked.duty(duty)));
+    let glass = rule.break_glass.map(|_| {
+        let is_broken = asked.glass.is_some();
+        ("the glass is broken".to_owned(), is_broken.into())
+    });
     RuleExplanation {
-        policy: policy.clone(),
+        policy: policy.uid.clone(),
         kind: rule.kind,
         number: rule.number,
         rule: rule.to_string(),
-        concerns: evaluate::concerns(rule, ask),
-        holds: evaluate::constraints(rule, ask, &set.purposes),
-        active: set.is_active(rule, ask),
-        constraints: rule
-            .constraints
-            .iter()
-            .map(|condition| {
-                let holds = evaluate::constraint(condition, ask, &set.purposes);
-                (condition.to_string(), holds)
-            })
-            .collect(),
+        concerns,
+        holds: asked.holds(policy, rule),
+        active: concerns && is_active(asked, policy, rule),
+        constraints: conditions.chain(duties).chain(glass).collect(),
     }
 }
 

@@ -5,7 +5,7 @@ use crate::Ask;
 use crate::action;
 use crate::guard::{Function, Guard, Recorded, Selector, Statistic, Step, Transformed};
 use crate::model::treatment::{Change, Delay, Figures, Treatment};
-use crate::model::{Policy, Rule, RuleKind, Target};
+use crate::model::{Conflict, Policy, Rule, RuleKind, Target};
 use oxrdf::NamedNode;
 use oxsdatatypes::{DateTime, DayTimeDuration};
 use twinlink_vocab::odrl;
@@ -13,12 +13,51 @@ use twinlink_vocab::odrl;
 /// What active rules show to one request, and what they withhold.
 pub(super) struct Shown<'a> {
     ask: &'a Ask,
-    permits: Vec<Selector>,
-    prohibitions: Vec<Selector>,
-    transformed: Vec<Transformed>,
-    statistics: Vec<Statistic>,
+    granted: Vec<Granted>,
+    withheld: Vec<Withheld>,
     /// What must not be put into numbers, though it may be read.
     uncounted: Vec<Selector>,
+}
+
+/// A part that a permission shows.
+struct Granted {
+    holder: usize,
+    is_glass: bool,
+    part: Shape,
+}
+
+enum Shape {
+    Plain(Selector),
+    Transformed(Transformed),
+    Statistic(Statistic),
+}
+
+/// A part that a prohibition withholds.
+struct Withheld {
+    holder: usize,
+    selector: Selector,
+    /// Its policy lets permissions win over it.
+    yields: bool,
+    never_overridden: bool,
+}
+
+impl Granted {
+    fn selector(&self) -> &Selector {
+        match &self.part {
+            Shape::Plain(selector) => selector,
+            Shape::Transformed(transformed) => &transformed.selector,
+            Shape::Statistic(statistic) => &statistic.selector,
+        }
+    }
+}
+
+impl Withheld {
+    /// Whether it does not withhold what this permission shows: one of its own policy, where those win, or one for which the
+    /// glass was broken.
+    fn spares(&self, granted: &Granted) -> bool {
+        (self.yields && granted.holder == self.holder)
+            || (granted.is_glass && !self.never_overridden)
+    }
 }
 
 /// Whether the rule matters to a request for data because of statistics: who asks to read is told them too.
@@ -35,49 +74,98 @@ impl<'a> Shown<'a> {
     pub(super) fn new(ask: &'a Ask) -> Self {
         Self {
             ask,
-            permits: Vec::new(),
-            prohibitions: Vec::new(),
-            transformed: Vec::new(),
-            statistics: Vec::new(),
+            granted: Vec::new(),
+            withheld: Vec::new(),
             uncounted: Vec::new(),
         }
     }
 
-    /// Adds what an active rule shows or withholds.
-    pub(super) fn add(&mut self, policy: &Policy, rule: &Rule) {
+    /// Adds what an active rule shows or withholds: one of the policy `origin`, which the policy `holder` has too.
+    pub(super) fn add(&mut self, (number, holder): (usize, &Policy), origin: &Policy, rule: &Rule) {
         let action = &self.ask.action;
         match rule.kind {
             RuleKind::Permission => {
                 for target in &rule.targets {
-                    self.permit(policy, rule, target);
+                    let parts = self.parts(origin, rule, target);
+                    self.granted.extend(parts.into_iter().map(|part| Granted {
+                        holder: number,
+                        is_glass: rule.break_glass.is_some(),
+                        part,
+                    }));
                 }
             }
             RuleKind::Prohibition => {
-                let withholds = rule.actions.iter().any(|its| action::overlap(its, action));
+                let aggregate = odrl::AGGREGATE.into_owned();
+                let counts_only = *action == odrl::READ
+                    && !rule.actions.iter().any(|its| action::overlap(its, action))
+                    && rule
+                        .actions
+                        .iter()
+                        .any(|its| action::overlap(its, &aggregate));
                 let selectors = rule.targets.iter().flat_map(|target| &target.selectors);
-                match withholds {
-                    true => self.prohibitions.extend(selectors.cloned()),
-                    false => self.uncounted.extend(selectors.cloned()),
+                match counts_only {
+                    true => self.uncounted.extend(selectors.cloned()),
+                    false => self.withheld.extend(selectors.map(|selector| Withheld {
+                        holder: number,
+                        selector: selector.clone(),
+                        yields: holder.conflict == Conflict::Permit,
+                        never_overridden: rule.never_overridden,
+                    })),
                 }
             }
         }
     }
 
+    /// Whether a prohibition withholds nothing of what was shown by breaking the glass.
+    pub(super) fn is_overridden(&self, rule: &Rule) -> bool {
+        let selectors = rule.targets.iter().flat_map(|target| &target.selectors);
+        let mut glass = self.granted.iter().filter(|granted| granted.is_glass);
+        let selectors: Vec<_> = selectors.collect();
+        !rule.never_overridden
+            && glass.any(|granted| {
+                let mut withheld = selectors.iter();
+                withheld.any(|selector| !selector.is_disjoint(granted.selector()))
+            })
+    }
+
     /// The guard of all that was added.
+    ///
+    /// A guard withholds from all alike. So where a prohibition spares what one permission shows, and withholds a part of it
+    /// that others show too, those others show nothing that may be in it: less than they could, never more.
     pub(super) fn guard(self) -> Guard {
-        let mut statistics = self.statistics;
-        statistics.retain(|statistic| {
+        let mut granted = self.granted;
+        let mut prohibitions = Vec::new();
+        for withheld in self.withheld {
+            let is_spared = |granted: &Granted| {
+                withheld.spares(granted) && !granted.selector().is_disjoint(&withheld.selector)
+            };
+            if granted.iter().any(is_spared) {
+                granted.retain(|one| {
+                    withheld.spares(one) || one.selector().is_disjoint(&withheld.selector)
+                });
+            } else {
+                prohibitions.push(withheld.selector);
+            }
+        }
+        let (mut permits, mut transformed, mut statistics) = (Vec::new(), Vec::new(), Vec::new());
+        for granted in granted {
+            match granted.part {
+                Shape::Plain(selector) => permits.push(selector),
+                Shape::Transformed(one) => transformed.push(one),
+                Shape::Statistic(one) => statistics.push(one),
+            }
+        }
+        statistics.retain(|statistic: &Statistic| {
             let mut uncounted = self.uncounted.iter();
             uncounted.all(|selector| selector.is_disjoint(&statistic.selector))
         });
-        let guard = Guard::new(self.permits, self.prohibitions)
-            .with_transformed(self.transformed)
+        let guard = Guard::new(permits, prohibitions)
+            .with_transformed(transformed)
             .with_statistics(statistics);
         simplify(&guard)
     }
 
-    fn permit(&mut self, policy: &Policy, rule: &Rule, target: &Target) {
-        let action = &self.ask.action;
+    fn parts(&self, policy: &Policy, rule: &Rule, target: &Target) -> Vec<Shape> {
         if let Some(figures) = &target.figures {
             let selectors = target.selectors.iter();
             let name = figures.name.clone().or_else(|| default_name(policy, rule));
@@ -88,33 +176,38 @@ impl<'a> Shown<'a> {
                     minimum,
                     ..
                 } = figures.clone();
-                Statistic {
+                Shape::Statistic(Statistic {
                     name,
                     selector: selector.clone(),
                     dimensions,
                     measure,
                     minimum,
-                }
+                })
             });
-            self.statistics.extend(statistics);
-            return;
+            return statistics.collect();
         }
-        if !rule.actions.iter().any(|its| action::includes(its, action)) {
-            return;
+        if concerns_statistics(rule, self.ask)
+            && !rule
+                .actions
+                .iter()
+                .any(|its| action::includes(its, &self.ask.action))
+        {
+            return Vec::new();
         }
         let Some(selectors) = delayed(&target.selectors, &rule.treatment, self.ask.now) else {
-            return;
+            return Vec::new();
         };
         if rule.treatment.steps.is_empty() {
-            self.permits.extend(selectors);
-            return;
+            return selectors.into_iter().map(Shape::Plain).collect();
         }
         let steps = self.steps(&rule.treatment);
-        let transformed = selectors.into_iter().map(|selector| Transformed {
-            selector,
-            steps: steps.clone(),
+        let transformed = selectors.into_iter().map(|selector| {
+            Shape::Transformed(Transformed {
+                selector,
+                steps: steps.clone(),
+            })
         });
-        self.transformed.extend(transformed);
+        transformed.collect()
     }
 
     fn steps(&self, treatment: &Treatment) -> Vec<Step> {

@@ -1,5 +1,8 @@
 //! Rules in plain words, for the person who publishes them.
 
+use super::duty::{Deadline, Duty, Phase};
+use super::operand::{Claim, Clock, Period};
+use super::party::Party;
 use super::treatment::{Change, Delay, Figures, Transform, Treatment};
 use super::{Comparison, Constraint, Membership, Moment, Rule, RuleKind, Target};
 use crate::guard::{
@@ -14,7 +17,7 @@ impl Display for Rule {
         if self.assignees.is_empty() {
             f.write_str("anyone")?;
         } else {
-            write!(f, "{}", joined(self.assignees.iter().map(short), " or "))?;
+            write!(f, "{}", joined(self.assignees.iter(), " or "))?;
         }
         f.write_str(match self.kind {
             RuleKind::Permission => " may ",
@@ -26,7 +29,107 @@ impl Display for Rule {
         if !self.constraints.is_empty() {
             write!(f, ", if {}", joined(self.constraints.iter(), " and "))?;
         }
+        if let Some(length) = self.break_glass {
+            write!(f, ", by breaking the glass for {length}")?;
+        }
+        let when = match self.kind {
+            RuleKind::Permission => "and must",
+            RuleKind::Prohibition => "and who does all the same must",
+        };
+        for duty in &self.duties {
+            write!(f, ", {when} {duty}")?;
+        }
+        if self.never_overridden {
+            f.write_str(", also if the glass is broken")?;
+        }
         Ok(())
+    }
+}
+
+impl Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Collection(collection) = self else {
+            return write!(f, "{}", joined(self.members().iter().map(short), ""));
+        };
+        match &collection.name {
+            Some(name) => write!(f, "those of {}", short(name))?,
+            None => write!(
+                f,
+                "{}",
+                joined(collection.members.iter().map(short), " or ")
+            )?,
+        }
+        if !collection.refinements.is_empty() {
+            write!(
+                f,
+                " of whom {}",
+                joined(collection.refinements.iter(), " and ")
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Duty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let when = match self.phase {
+            Phase::Before => "before",
+            Phase::After => "after",
+        };
+        write!(f, "{} {when} it", short(&self.action))?;
+        if !self.constraints.is_empty() {
+            write!(f, ", when {}", joined(self.constraints.iter(), " and "))?;
+        }
+        for deadline in &self.deadlines {
+            match deadline {
+                Deadline::At(at) => write!(f, ", by {at}")?,
+                Deadline::After(length) => write!(f, ", within {length}")?,
+            }
+        }
+        if !self.towards.is_empty() {
+            write!(
+                f,
+                ", towards {}",
+                joined(self.towards.iter().map(short), " and ")
+            )?;
+        }
+        if !self.consequences.is_empty() {
+            write!(f, ", or else {}", joined(self.consequences.iter(), " and "))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = short(&self.operator.name().into_owned());
+        let right = self.right.iter().map(|operand| operand.term.to_string());
+        write!(f, "{} {operator} {}", short(&self.left), joined(right, " "))
+    }
+}
+
+impl Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.clock {
+            Clock::SinceFirst => f.write_str("the time since the first use"),
+            Clock::SinceLast => f.write_str("the time since the last use"),
+            Clock::Metered => f.write_str("the time that all uses took"),
+            Clock::SinceInstant(start) => write!(f, "the time since {start}"),
+            Clock::SinceEvent(event) => write!(f, "the time since {} began", short(event)),
+        }?;
+        write!(f, " is {} {}", relation(self.comparison), self.length)
+    }
+}
+
+/// How two quantities compare.
+fn relation(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "exactly",
+        Comparison::NotEqual => "not",
+        Comparison::Less => "less than",
+        Comparison::LessOrEqual => "at most",
+        Comparison::Greater => "more than",
+        Comparison::GreaterOrEqual => "at least",
     }
 }
 
@@ -177,6 +280,24 @@ impl Display for Constraint {
             Self::DateTime(comparison, moment) => {
                 return write!(f, "the time is {comparison} {moment}");
             }
+            Self::Claim(claim) => return claim.fmt(f),
+            Self::Event(comparison, events) => {
+                let when = match comparison {
+                    Comparison::Equal => "during",
+                    Comparison::NotEqual => "not during",
+                    Comparison::Less => "before",
+                    Comparison::LessOrEqual => "before or during",
+                    Comparison::Greater => "after",
+                    Comparison::GreaterOrEqual => "during or after",
+                };
+                let events = joined(events.iter().map(short), " or ");
+                return write!(f, "it is {when} {events}");
+            }
+            Self::Count(comparison, limit) => {
+                return write!(f, "the uses are {} {limit}", relation(*comparison));
+            }
+            Self::Period(period) => return period.fmt(f),
+            Self::Sequence(parts) => ("one after the other", parts),
             Self::And(parts) => ("all of", parts),
             Self::Or(parts) => ("any of", parts),
             Self::Xone(parts) => ("exactly one of", parts),

@@ -1,6 +1,7 @@
 //! Reads constraints: <https://www.w3.org/TR/odrl-model/#constraint>.
 
-use super::{MOST_DEPTH, reader::Reader};
+use super::{MOST_DEPTH, operand, reader::Reader};
+use crate::model::operand::Clock;
 use crate::model::{Comparison, Constraint, Membership, Moment};
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{NamedNode, NamedOrBlankNode, Term};
@@ -11,6 +12,16 @@ pub(super) fn constraint(
     reader: &mut Reader<'_>,
     term: &Term,
     path: &mut Vec<NamedOrBlankNode>,
+) -> Option<Constraint> {
+    timed(reader, term, path, None)
+}
+
+/// As [`constraint`], where what comes before it in a sequence says when a delay begins.
+fn timed(
+    reader: &mut Reader<'_>,
+    term: &Term,
+    path: &mut Vec<NamedOrBlankNode>,
+    start: Option<&Clock>,
 ) -> Option<Constraint> {
     let node = reader.node(term, "odrl:constraint")?;
     if path.contains(&node) {
@@ -24,16 +35,23 @@ pub(super) fn constraint(
     if !reader.count_constraint() {
         return None;
     }
-    let logical = [odrl::AND, odrl::OR, odrl::XONE];
+    let logical = [odrl::AND, odrl::OR, odrl::XONE, odrl::AND_SEQUENCE];
     if !logical
         .iter()
         .any(|property| !reader.values(&node, *property).is_empty())
     {
-        return atomic(reader, &node);
+        return atomic(reader, &node, start);
     }
     reader.understand(
         &node,
-        &[rdf::TYPE, odrl::UID, odrl::AND, odrl::OR, odrl::XONE],
+        &[
+            rdf::TYPE,
+            odrl::UID,
+            odrl::AND,
+            odrl::OR,
+            odrl::XONE,
+            odrl::AND_SEQUENCE,
+        ],
     );
     reader.check_types(&node, &[odrl::LOGICAL_CONSTRAINT, odrl::CONSTRAINT_CLASS]);
     let mut found = None;
@@ -41,6 +59,7 @@ pub(super) fn constraint(
         Constraint::And as fn(_) -> _,
         Constraint::Or,
         Constraint::Xone,
+        Constraint::Sequence,
     ]) {
         let operands = reader.values_or_list(&node, property);
         if operands.is_empty() {
@@ -48,14 +67,21 @@ pub(super) fn constraint(
         }
         if found.is_some() {
             reader.malformed(
-                "a logical constraint has more than one of odrl:and, odrl:or, odrl:xone",
+                "a logical constraint has more than one of odrl:and, odrl:or, odrl:xone, odrl:andSequence",
             );
             return None;
         }
         path.push(node.clone());
+        let mut start = None;
         let operands: Option<Vec<_>> = operands
             .iter()
-            .map(|operand| constraint(reader, operand, path))
+            .map(|operand| {
+                let operand = timed(reader, operand, path, start.as_ref())?;
+                if property == odrl::AND_SEQUENCE {
+                    start = beginning(&operand).or_else(|| start.take());
+                }
+                Some(operand)
+            })
             .collect();
         path.pop();
         found = Some(combine(operands?));
@@ -63,7 +89,27 @@ pub(super) fn constraint(
     found
 }
 
-fn atomic(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Constraint> {
+/// When a delay begins that stands after this in a sequence.
+fn beginning(constraint: &Constraint) -> Option<Clock> {
+    use Comparison::{Equal, Greater, GreaterOrEqual};
+    match constraint {
+        Constraint::DateTime(Equal | Greater | GreaterOrEqual, Moment::Instant(instant)) => {
+            instant.timezone_offset()?;
+            Some(Clock::SinceInstant(*instant))
+        }
+        Constraint::Event(Equal | Greater | GreaterOrEqual, events) => match events.as_slice() {
+            [event] => Some(Clock::SinceEvent(event.clone())),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn atomic(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    start: Option<&Clock>,
+) -> Option<Constraint> {
     reader.understand(
         node,
         &[
@@ -72,6 +118,7 @@ fn atomic(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Constraint
             odrl::LEFT_OPERAND,
             odrl::OPERATOR,
             odrl::RIGHT_OPERAND,
+            odrl::RIGHT_OPERAND_REFERENCE,
             odrl::DATA_TYPE,
         ],
     );
@@ -80,12 +127,9 @@ fn atomic(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Constraint
     let left = reader.iri(&left, "odrl:leftOperand")?;
     let operator = reader.exactly_one(node, odrl::OPERATOR)?;
     let operator = reader.iri(&operator, "odrl:operator")?;
-    let values = reader.values_or_list(node, odrl::RIGHT_OPERAND);
-    if values.is_empty() {
-        reader.malformed("odrl:rightOperand is missing");
-        return None;
-    }
-    if values.len() > 1 && operator != odrl::IS_ANY_OF && operator != odrl::IS_NONE_OF {
+    let values = operand::right(reader, node)?;
+    let takes_several = [odrl::IS_ANY_OF, odrl::IS_NONE_OF, odrl::IS_ALL_OF];
+    if values.len() > 1 && !takes_several.iter().any(|several| *several == operator) {
         reader.malformed(format_args!(
             "{operator} compares with one right operand, here are {}",
             values.len()
@@ -94,16 +138,21 @@ fn atomic(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Constraint
     }
     match left.as_ref() {
         odrl::PURPOSE => {
-            let membership = membership(reader, &left, &operator, true)?;
-            Some(Constraint::Purpose(
-                membership,
-                names(reader, node, &values)?,
-            ))
+            let names = names(reader, node, &values)?;
+            if operator == odrl::IS_ALL_OF {
+                return Some(all_of(names, Constraint::Purpose));
+            }
+            let membership = membership(reader, &left, &operator)?;
+            Some(Constraint::Purpose(membership, names))
         }
         tl::ROLE => {
             reader.needs_profile(&left);
-            let membership = membership(reader, &left, &operator, false)?;
-            Some(Constraint::Role(membership, names(reader, node, &values)?))
+            let names = names(reader, node, &values)?;
+            if operator == odrl::IS_ALL_OF {
+                return Some(all_of(names, Constraint::Role));
+            }
+            let membership = membership(reader, &left, &operator)?;
+            Some(Constraint::Role(membership, names))
         }
         odrl::DATE_TIME => {
             let comparison = comparison(reader, &left, &operator)?;
@@ -116,32 +165,36 @@ fn atomic(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Constraint
             reader.unsupported(&left, "use it in a refinement of the target");
             None
         }
-        _ => {
-            reader.unsupported(
-                &left,
-                "left operands are odrl:purpose, odrl:dateTime and tl:role",
-            );
-            None
-        }
+        _ => operand::constraint(reader, node, &left, &operator, &values, start),
     }
+}
+
+/// The one thing that is there is each of these.
+fn all_of(
+    names: Vec<NamedNode>,
+    constraint: fn(Membership, Vec<NamedNode>) -> Constraint,
+) -> Constraint {
+    let each = names.into_iter();
+    Constraint::And(
+        each.map(|name| constraint(Membership::AnyOf, vec![name]))
+            .collect(),
+    )
 }
 
 fn membership(
     reader: &mut Reader<'_>,
     left: &NamedNode,
     operator: &NamedNode,
-    has_hierarchy: bool,
 ) -> Option<Membership> {
     match operator.as_ref() {
         odrl::EQ | odrl::IS_ANY_OF => Some(Membership::AnyOf),
         odrl::NEQ | odrl::IS_NONE_OF => Some(Membership::NoneOf),
-        odrl::IS_A if has_hierarchy => Some(Membership::IsA),
+        odrl::IS_A => Some(Membership::IsA),
         _ => {
-            let last = if has_hierarchy { ", odrl:isA" } else { "" };
             reader.unsupported(
                 operator,
                 format_args!(
-                    "{left} is compared with odrl:eq, odrl:neq, odrl:isAnyOf, odrl:isNoneOf{last}"
+                    "{left} is compared with odrl:eq, neq, isAnyOf, isNoneOf, isAllOf, isA"
                 ),
             );
             None
@@ -149,7 +202,7 @@ fn membership(
     }
 }
 
-fn comparison(
+pub(super) fn comparison(
     reader: &mut Reader<'_>,
     left: &NamedNode,
     operator: &NamedNode,
@@ -171,7 +224,7 @@ fn comparison(
     })
 }
 
-fn names(
+pub(super) fn names(
     reader: &mut Reader<'_>,
     node: &NamedOrBlankNode,
     values: &[Term],
@@ -186,7 +239,11 @@ fn names(
     Some(names)
 }
 
-fn moment(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Option<Moment> {
+pub(super) fn moment(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    value: &Term,
+) -> Option<Moment> {
     let Term::Literal(literal) = value else {
         reader.malformed(format_args!(
             "odrl:dateTime is compared with an xsd:dateTime or xsd:date, not with {value}"

@@ -5,6 +5,7 @@ use crate::error::PolicyError;
 use oxrdf::{Graph, GraphName, NamedNode, NamedNodeRef, NamedOrBlankNode, Term, Triple, TripleRef};
 use oxrdfio::{RdfFormat, RdfParser};
 use std::collections::{HashMap, HashSet};
+use twinlink_vocab::{dcterms, odrl};
 
 /// One RDF graph, read in full.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +13,7 @@ pub(crate) struct Document {
     subjects: Vec<NamedOrBlankNode>,
     statements: HashMap<NamedOrBlankNode, Vec<(NamedNode, Term)>>,
     values: HashMap<(NamedOrBlankNode, NamedNode), Vec<Term>>,
+    wholes: HashSet<Term>,
 }
 
 impl Document {
@@ -72,6 +74,9 @@ impl Document {
     }
 
     fn add(&mut self, triple: Triple) {
+        if triple.predicate == odrl::PART_OF || triple.predicate == dcterms::IS_PART_OF {
+            self.wholes.insert(triple.object.clone());
+        }
         self.values
             .entry((triple.subject.clone(), triple.predicate.clone()))
             .or_default()
@@ -97,6 +102,11 @@ impl Document {
     pub(crate) fn values(&self, subject: &NamedOrBlankNode, property: NamedNodeRef<'_>) -> &[Term] {
         let key = (subject.clone(), property.into_owned());
         self.values.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anything is said to be a part of the thing.
+    pub(crate) fn has_parts(&self, thing: &Term) -> bool {
+        self.wholes.contains(thing)
     }
 
     /// A thing, and every thing that statements lead to from it.

@@ -2,6 +2,7 @@
 
 use super::document::Document;
 use super::{MOST_CONSTRAINTS, MOST_ITEMS, MOST_VALUES};
+use crate::action::Actions;
 use crate::error::{Place, PolicyError};
 use crate::model::RuleKind;
 use oxrdf::vocab::{rdf, rdfs};
@@ -18,6 +19,7 @@ pub(crate) struct Reader<'a> {
     faults: Vec<PolicyError>,
     constraints: usize,
     profile: bool,
+    actions: Actions,
 }
 
 /// Whether a property only describes, and has no effect on who may do what.
@@ -50,12 +52,28 @@ impl<'a> Reader<'a> {
             faults: Vec::new(),
             constraints: 0,
             profile: false,
+            actions: Actions::default(),
         }
     }
 
     /// The nodes that were read, and what was wrong.
     pub(crate) fn finish(self) -> (Vec<NamedOrBlankNode>, Vec<PolicyError>) {
         (self.understood, self.faults)
+    }
+
+    /// All that is said, of this policy or not.
+    pub(crate) fn document(&self) -> &'a Document {
+        self.document
+    }
+
+    /// What was read of actions that the vocabulary does not have.
+    pub(crate) fn actions(&mut self) -> &mut Actions {
+        &mut self.actions
+    }
+
+    /// The kind of the rule that is read now.
+    pub(crate) fn kind(&self) -> Option<RuleKind> {
+        self.place.rule.map(|(kind, _)| kind)
     }
 
     pub(crate) fn is_clean(&self) -> bool {
@@ -296,16 +314,12 @@ fn advice(property: &NamedNode) -> &'static str {
         return "this part of SHACL is not compiled here";
     }
     match property.as_str().strip_prefix(odrl::NAMESPACE) {
-        Some("duty" | "obligation" | "remedy" | "consequence") => {
-            "only permissions and prohibitions are enforced, no duties"
-        }
-        Some("inheritFrom" | "inheritAllowed" | "inheritRelation") => {
-            "write the inherited rules into this policy"
-        }
-        Some("andSequence") => "use odrl:and, odrl:or or odrl:xone",
+        Some("duty") => "give it to a permission; what goes for all is an odrl:obligation",
+        Some("remedy") => "give it to a prohibition",
+        Some("consequence") => "give it to a duty",
+        Some("inheritAllowed" | "inheritRelation") => "use odrl:inheritFrom",
         Some("constraint") => "put constraints into the rules, or into odrl:and of one",
-        Some("refinement") => "only an asset collection can be refined",
-        Some("rightOperandReference") => "give the value with odrl:rightOperand",
+        Some("refinement") => "only a collection or an action can be refined",
         _ => "it would have no effect",
     }
 }

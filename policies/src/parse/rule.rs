@@ -1,16 +1,19 @@
 //! Reads permissions and prohibitions: <https://www.w3.org/TR/odrl-model/#rule>.
 
-use super::{constraint, reader::Reader, target, transform};
-use crate::action;
-use crate::model::{Rule, RuleKind};
+use super::duty::{self, Owed};
+use super::party::parties;
+use super::{actions, constraint, glass, reader::Reader, target, transform};
+use crate::model::duty::Phase;
+use crate::model::party::Party;
+use crate::model::{Obliged, Rule, RuleKind};
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
-use twinlink_vocab::odrl;
+use twinlink_vocab::{odrl, tl};
 
 /// What the policy says once for all its rules: <https://www.w3.org/TR/odrl-model/#composition-compact>.
 pub(super) struct Shared {
     assigners: Vec<NamedNode>,
-    assignees: Vec<NamedNode>,
+    assignees: Vec<Party>,
     actions: Vec<NamedNode>,
     /// As written: what they select depends on the kind of the rule.
     targets: Vec<Term>,
@@ -19,11 +22,48 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn read(reader: &mut Reader<'_>, policy: &NamedOrBlankNode) -> Self {
         Self {
-            assigners: parties(reader, policy, odrl::ASSIGNER),
+            assigners: named(reader, policy, odrl::ASSIGNER),
             assignees: parties(reader, policy, odrl::ASSIGNEE),
-            actions: actions(reader, policy),
+            actions: plain_actions(reader, policy),
             targets: reader.values_or_list(policy, odrl::TARGET),
         }
+    }
+
+    /// Whoever gives the rules: as the policy says for all, and as each rule says.
+    pub(super) fn assigners(
+        &self,
+        reader: &mut Reader<'_>,
+        policy: &NamedOrBlankNode,
+    ) -> Vec<NamedNode> {
+        let mut assigners = self.assigners.clone();
+        for property in [odrl::PERMISSION, odrl::PROHIBITION, odrl::OBLIGATION] {
+            for rule in reader.values(policy, property) {
+                if let Some(rule) = reader.node(rule, "a rule") {
+                    assigners.extend(named(reader, &rule, odrl::ASSIGNER));
+                }
+            }
+        }
+        assigners.sort();
+        assigners.dedup();
+        assigners
+    }
+
+    /// A policy's obligation, which stands beside its permissions.
+    pub(super) fn obliged(
+        &self,
+        reader: &mut Reader<'_>,
+        term: &Term,
+        datasets: &[NamedNode],
+    ) -> Option<Obliged> {
+        let node = reader.node(term, "an obligation")?;
+        let own = parties(reader, &node, odrl::ASSIGNEE);
+        let assignees = one_place(reader, odrl::ASSIGNEE, own, &self.assignees);
+        let owed = Owed {
+            assignees: &assignees,
+            datasets,
+        };
+        let duty = duty::duty(reader, term, &owed)?;
+        Some(Obliged { assignees, duty })
     }
 
     /// An agreement is between an assigner and an assignee: <https://www.w3.org/TR/odrl-model/#policy-agreement>.
@@ -67,6 +107,10 @@ pub(super) fn rule(
         reader.malformed(format_args!("nothing is said about rule {node}"));
         return None;
     }
+    let (class, duties) = match kind {
+        RuleKind::Permission => (odrl::PERMISSION_CLASS, odrl::DUTY),
+        RuleKind::Prohibition => (odrl::PROHIBITION_CLASS, odrl::REMEDY),
+    };
     reader.understand(
         &node,
         &[
@@ -77,19 +121,18 @@ pub(super) fn rule(
             odrl::ASSIGNER,
             odrl::ASSIGNEE,
             odrl::CONSTRAINT,
-            odrl::DUTY,
+            duties,
+            tl::BREAK_GLASS,
+            tl::BREAK_GLASS_FOR,
+            tl::NEVER_OVERRIDDEN,
         ],
     );
-    let class = match kind {
-        RuleKind::Permission => odrl::PERMISSION_CLASS,
-        RuleKind::Prohibition => odrl::PROHIBITION_CLASS,
-    };
     reader.check_types(&node, &[odrl::RULE, class]);
-    let assigners = parties(reader, &node, odrl::ASSIGNER);
+    let assigners = named(reader, &node, odrl::ASSIGNER);
     one_place(reader, odrl::ASSIGNER, assigners, &shared.assigners);
     let assignees = parties(reader, &node, odrl::ASSIGNEE);
     let assignees = one_place(reader, odrl::ASSIGNEE, assignees, &shared.assignees);
-    let actions = actions(reader, &node);
+    let (actions, refinements) = actions::actions(reader, &node);
     let actions = one_place(reader, odrl::ACTION, actions, &shared.actions);
     let targets = reader.values_or_list(&node, odrl::TARGET);
     let targets = one_place(reader, odrl::TARGET, targets, &shared.targets);
@@ -103,19 +146,34 @@ pub(super) fn rule(
     if targets.is_empty() {
         reader.malformed("the rule has no odrl:target");
     }
-    let terms = reader.values(&node, odrl::CONSTRAINT);
-    let constraints = terms
+    // What refines the only action holds of the use that is asked for, as a constraint does.
+    let mut terms = reader.values(&node, odrl::CONSTRAINT).to_vec();
+    terms.extend(refinements);
+    let constraints: Vec<_> = terms
         .iter()
         .filter_map(|term| constraint::constraint(reader, term, &mut Vec::new()))
         .collect();
     let treatment = transform::treatment(reader, &node, kind, &actions, &targets);
-    for duty in reader.values(&node, odrl::DUTY) {
-        if !transform::is_transform(reader, duty) {
-            let advice = "of duties, only the transforms of the profile are enforced";
-            reader.unsupported(&odrl::DUTY.into_owned(), advice);
-        }
+    let datasets: Vec<_> = targets
+        .iter()
+        .map(|target| target.dataset.clone())
+        .collect();
+    let owed = Owed {
+        assignees: &assignees,
+        datasets: &datasets,
+    };
+    let terms = reader.values(&node, duties).iter();
+    let terms: Vec<_> = terms
+        .filter(|term| kind == RuleKind::Prohibition || !transform::is_transform(reader, term))
+        .collect();
+    let duties: Vec<_> = terms
+        .into_iter()
+        .filter_map(|term| duty::duty(reader, term, &owed))
+        .collect();
+    if kind == RuleKind::Prohibition && duties.iter().any(|duty| duty.phase == Phase::Before) {
+        reader.malformed("a remedy is done after the use that was prohibited");
     }
-    Some(Rule {
+    let mut rule = Rule {
         kind,
         number,
         assignees,
@@ -123,7 +181,12 @@ pub(super) fn rule(
         targets,
         constraints,
         treatment,
-    })
+        duties,
+        break_glass: None,
+        never_overridden: false,
+    };
+    glass::read(reader, &node, &mut rule);
+    Some(rule)
 }
 
 /// What the rule says, or else what the policy says for all. Both at once could mean more, or less: say which.
@@ -145,7 +208,7 @@ fn one_place<T: Clone>(
     }
 }
 
-fn parties(
+fn named(
     reader: &mut Reader<'_>,
     node: &NamedOrBlankNode,
     property: NamedNodeRef<'_>,
@@ -154,14 +217,10 @@ fn parties(
     reader.iris(&terms, property).unwrap_or_default()
 }
 
-fn actions(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Vec<NamedNode> {
-    let terms = reader.values_or_list(node, odrl::ACTION);
-    let actions = reader.iris(&terms, odrl::ACTION).unwrap_or_default();
-    for unknown in actions.iter().filter(|known| !action::is_supported(known)) {
-        reader.unsupported(
-            unknown,
-            format_args!("actions are odrl: {}", action::supported()),
-        );
+fn plain_actions(reader: &mut Reader<'_>, policy: &NamedOrBlankNode) -> Vec<NamedNode> {
+    let (actions, refinements) = actions::actions(reader, policy);
+    if !refinements.is_empty() {
+        reader.malformed("give a refined action to the rule that it is of");
     }
     actions
 }

@@ -6,7 +6,6 @@ use super::world::Performed;
 use super::{Evaluator, Use, World};
 use crate::Truth;
 use crate::compare::Operand;
-use crate::model::Comparison;
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedOrBlankNode, Term};
 use std::borrow::Cow;
@@ -177,33 +176,12 @@ fn compare(
     if *name == odrl::EVENT {
         return event(operator, right, scope);
     }
-    if left.is_empty() || right.is_empty() {
-        return Truth::Unknown;
-    }
-    let equals = |one: &Operand, other: &Operand| one.compare(Comparison::Equal, other);
-    let contains = |value: &Operand| Truth::any(left.iter().map(|one| equals(one, value)));
-    match operator {
-        Operator::Compare(comparison) => match (left, right) {
-            ([left], [right]) => left.compare(comparison, right),
-            // A comparison of several values could hold for one and not for another.
-            _ => Truth::Unknown,
-        },
-        Operator::IsAnyOf => Truth::any(right.iter().map(contains)),
-        Operator::IsAllOf => Truth::all(right.iter().map(contains)),
-        Operator::IsNoneOf => !Truth::any(right.iter().map(contains)),
-        Operator::IsA => related(left, right, |one, kind| is_a(one, kind, scope)),
-        Operator::IsPartOf => related(left, right, |one, whole| is_part(one, whole, scope)),
-        Operator::HasPart => related(left, right, |one, part| is_part(part, one, scope)),
-    }
-}
-
-fn related(left: &[Operand], right: &[Operand], relation: impl Fn(&Term, &Term) -> Truth) -> Truth {
-    Truth::any(left.iter().flat_map(|one| {
-        let relation = &relation;
-        right
-            .iter()
-            .map(move |other| relation(&one.term, &other.term))
-    }))
+    operator.holds(
+        left,
+        right,
+        |one, kind| is_a(one, kind, scope),
+        |one, whole| is_part(one, whole, scope),
+    )
 }
 
 /// By what the state and the policies say of classes and concepts, or by the hierarchy of purposes. Unknown where neither

@@ -1,7 +1,9 @@
 //! Policies as the evaluator has them: all of ODRL, by the nodes of the graph they came from.
 
 use crate::compare::Operand;
-use crate::model::{Comparison, PolicyKind};
+pub(super) use crate::model::Conflict;
+use crate::model::PolicyKind;
+pub(super) use crate::operator::Operator;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
 use twinlink_vocab::odrl;
 
@@ -13,18 +15,6 @@ pub(super) struct Policy {
     pub(super) kind: PolicyKind,
     pub(super) conflict: Conflict,
     pub(super) rules: Vec<Rule>,
-}
-
-/// What becomes of a policy of which a permission and a prohibition both apply:
-/// <https://www.w3.org/TR/odrl-model/#conflict>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Conflict {
-    /// The permission wins.
-    Permit,
-    /// The prohibition wins.
-    Prohibit,
-    /// The policy is void.
-    Invalid,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,56 +93,12 @@ pub(super) enum Logic {
     AndSequence,
 }
 
-/// The operators: <https://www.w3.org/TR/odrl-vocab/#constraintRelationalOperators>.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operator {
-    Compare(Comparison),
-    IsA,
-    HasPart,
-    IsPartOf,
-    IsAllOf,
-    IsAnyOf,
-    IsNoneOf,
-}
-
-const OPERATORS: &[(NamedNodeRef<'static>, Operator)] = &[
-    (odrl::EQ, Operator::Compare(Comparison::Equal)),
-    (odrl::NEQ, Operator::Compare(Comparison::NotEqual)),
-    (odrl::LT, Operator::Compare(Comparison::Less)),
-    (odrl::LTEQ, Operator::Compare(Comparison::LessOrEqual)),
-    (odrl::GT, Operator::Compare(Comparison::Greater)),
-    (odrl::GTEQ, Operator::Compare(Comparison::GreaterOrEqual)),
-    (odrl::IS_A, Operator::IsA),
-    (odrl::HAS_PART, Operator::HasPart),
-    (odrl::IS_PART_OF, Operator::IsPartOf),
-    (odrl::IS_ALL_OF, Operator::IsAllOf),
-    (odrl::IS_ANY_OF, Operator::IsAnyOf),
-    (odrl::IS_NONE_OF, Operator::IsNoneOf),
-];
-
 const LOGICS: &[(NamedNodeRef<'static>, Logic)] = &[
     (odrl::AND, Logic::And),
     (odrl::OR, Logic::Or),
     (odrl::XONE, Logic::Xone),
     (odrl::AND_SEQUENCE, Logic::AndSequence),
 ];
-
-impl Operator {
-    pub(super) fn named(name: &NamedNode) -> Option<Self> {
-        let line = OPERATORS.iter().find(|(known, _)| *known == *name);
-        line.map(|(_, operator)| *operator)
-    }
-
-    pub(super) fn name(self) -> NamedNodeRef<'static> {
-        let line = OPERATORS.iter().find(|(_, known)| *known == self);
-        line.map_or(odrl::OPERATOR, |(name, _)| *name)
-    }
-
-    /// Whether the right operand may have several values.
-    pub(super) fn takes_several(self) -> bool {
-        matches!(self, Self::IsAllOf | Self::IsAnyOf | Self::IsNoneOf)
-    }
-}
 
 impl Logic {
     pub(super) fn all() -> impl Iterator<Item = (NamedNodeRef<'static>, Self)> {

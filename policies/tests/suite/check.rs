@@ -32,7 +32,7 @@ fn policies_rules_warnings_and_errors_are_listed() {
         "offer <http://example.org/b> sha256:",
         "  warning: policy <http://example.org/b> is an offer",
         "  permission 1: <http://example.org/fire> may odrl:read all of <http://example.org/elsewhere>",
-        "error: policy <http://example.org/c>, permission 1: <http://www.w3.org/ns/odrl/2/duty> is not supported",
+        "error: policy <http://example.org/c>, permission 1: nothing is said about duty <http://example.org/d>",
         "error: policy <http://example.org/b>, permission 1: unknown target <http://example.org/elsewhere>",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");

@@ -12,7 +12,30 @@ fn the_rule_without_addition_is_in_order() {
 fn terms_without_effect() {
     let place = "policy <http://example.org/p>, permission 1";
     for (addition, term) in [
-        ("odrl:duty [ odrl:action odrl:delete ]", "odrl/2/duty"),
+        ("odrl:duty [ odrl:action odrl:play ]", "odrl/2/play"),
+        (
+            "odrl:duty [ odrl:action odrl:compensate ; odrl:constraint
+               [ odrl:leftOperand odrl:payAmount ; odrl:operator odrl:eq ; odrl:rightOperand 5 ] ]",
+            "odrl/2/payAmount",
+        ),
+        (
+            "odrl:duty [ odrl:action odrl:compensate ; odrl:compensatedParty ex:owner ]",
+            "odrl/2/compensatedParty",
+        ),
+        (
+            "odrl:duty [ odrl:action odrl:delete ; odrl:assignee ex:somebody ]",
+            "odrl/2/assignee",
+        ),
+        (
+            "odrl:duty [ odrl:action odrl:delete ; odrl:target ex:elsewhere ]",
+            "example.org/elsewhere",
+        ),
+        ("odrl:duty [ odrl:action tl:review ]", "ns#review"),
+        ("tl:neverOverridden true", "ns#neverOverridden"),
+        (
+            "tl:breakGlassFor \"PT4H\"^^xsd:dayTimeDuration",
+            "ns#breakGlassFor",
+        ),
         ("odrl:remedy [ odrl:action odrl:delete ]", "odrl/2/remedy"),
         ("odrl:consequence []", "odrl/2/consequence"),
         ("odrl:output ex:o", "odrl/2/output"),
@@ -21,8 +44,20 @@ fn terms_without_effect() {
         ("ex:note 1", "http://example.org/note"),
         ("a odrl:Duty", "odrl/2/Duty"),
         (
-            "odrl:constraint [ odrl:leftOperand odrl:count ; odrl:operator odrl:lt ; odrl:rightOperand 5 ]",
-            "odrl/2/count",
+            "odrl:constraint [ odrl:leftOperand odrl:percentage ; odrl:operator odrl:lt ; odrl:rightOperand 5 ]",
+            "odrl/2/percentage",
+        ),
+        (
+            "odrl:constraint [ odrl:leftOperand odrl:delayPeriod ; odrl:operator odrl:gt ; odrl:rightOperand \"P1D\"^^xsd:duration ]",
+            "odrl/2/delayPeriod",
+        ),
+        (
+            "odrl:constraint [ odrl:leftOperand odrl:count ; odrl:operator odrl:isAnyOf ; odrl:rightOperand 5 ]",
+            "odrl/2/isAnyOf",
+        ),
+        (
+            "odrl:constraint [ odrl:leftOperand odrl:spatial ; odrl:operator ex:near ; odrl:rightOperand ex:a ]",
+            "example.org/near",
         ),
         (
             "odrl:constraint [ odrl:leftOperand ex:purpose ; odrl:operator odrl:eq ; odrl:rightOperand ex:a ]",
@@ -41,10 +76,6 @@ fn terms_without_effect() {
             "odrl/2/isPartOf",
         ),
         (
-            "odrl:constraint [ odrl:leftOperand tl:role ; odrl:operator odrl:isA ; odrl:rightOperand ex:a ]",
-            "odrl/2/isA",
-        ),
-        (
             "odrl:constraint [ odrl:leftOperand tl:graph ; odrl:operator odrl:eq ; odrl:rightOperand ex:a ]",
             "ns#graph",
         ),
@@ -59,10 +90,6 @@ fn terms_without_effect() {
         (
             "odrl:constraint [ odrl:leftOperand odrl:purpose ; odrl:operator odrl:eq ; odrl:rightOperandReference ex:a ]",
             "odrl/2/rightOperandReference",
-        ),
-        (
-            "odrl:constraint [ odrl:andSequence ([ odrl:leftOperand odrl:purpose ]) ]",
-            "odrl/2/andSequence",
         ),
     ] {
         refused(&rule(addition), &[place, term, "is not supported"]);
@@ -79,7 +106,7 @@ fn unknown_actions() {
     }
     let refined = "ex:p a odrl:Set ; odrl:permission [ odrl:target ex:twin ; odrl:action
         [ <http://www.w3.org/1999/02/22-rdf-syntax-ns#value> odrl:read ; odrl:refinement [] ] ] .";
-    refused(refined, &["odrl/2/action> must be an IRI"]);
+    refused(refined, &["odrl/2/leftOperand> is missing"]);
 }
 
 #[test]
@@ -90,12 +117,10 @@ fn parts_of_policies() {
         )
     };
     for (addition, part) in [
-        (
-            "odrl:obligation [ odrl:action odrl:delete ]",
-            "odrl/2/obligation",
-        ),
+        ("odrl:obligation [ odrl:action odrl:play ]", "odrl/2/play"),
         ("odrl:duty [ odrl:action odrl:delete ]", "odrl/2/duty"),
-        ("odrl:inheritFrom ex:q", "odrl/2/inheritFrom"),
+        ("odrl:inheritFrom \"q\"", "odrl/2/inheritFrom"),
+        ("tl:needsLegalBasis true", "declare odrl:profile"),
         (
             "odrl:constraint [ odrl:leftOperand odrl:purpose ]",
             "odrl/2/constraint",
@@ -105,7 +130,6 @@ fn parts_of_policies() {
             "odrl:profile <https://w3id.org/twinlink/profile/2>",
             "twinlink/profile/2",
         ),
-        ("odrl:conflict odrl:perm", "odrl/2/perm"),
         ("odrl:conflict ex:other", "http://example.org/other"),
         (
             "<http://purl.org/dc/terms/isReplacedBy> ex:q",
@@ -155,7 +179,7 @@ fn parts_of_policies() {
         ),
         (
             "ex:p a odrl:Set ; odrl:permission [ odrl:target ex:twin ; odrl:action odrl:read ; odrl:assignee [ a odrl:PartyCollection ] ] .",
-            "must be an IRI",
+            "who belongs to the party collection",
         ),
         (
             "ex:p a odrl:Agreement ; odrl:assigner ex:c ; odrl:permission [ odrl:target ex:twin ; odrl:action odrl:read ] .",
@@ -175,10 +199,7 @@ fn parts_of_policies() {
 fn statements_that_no_policy_reaches() {
     let policy = rule("odrl:assignee ex:officers");
     for (addition, part) in [
-        (
-            "ex:officers a odrl:PartyCollection ; odrl:refinement [ odrl:leftOperand ex:rank ] .",
-            "22-rdf-syntax-ns#type",
-        ),
+        ("ex:fire odrl:partOf ex:others .", "odrl/2/partOf"),
         ("ex:lost odrl:action odrl:read .", "odrl/2/action"),
         ("odrl:read odrl:refinement ex:r .", "odrl/2/refinement"),
         ("ex:twin odrl:hasPolicy ex:p .", "odrl/2/hasPolicy"),
@@ -301,15 +322,15 @@ fn every_error_is_reported() {
     let errors = turtle(
         "ex:p a odrl:Set ; odrl:permission [ odrl:target ex:twin ; odrl:action ex:a ; odrl:duty [] ] ,
             [ odrl:target ex:twin ; odrl:action odrl:read ; ex:note 1 ] .
-         ex:q a odrl:Set ; odrl:inheritFrom ex:p ; odrl:prohibition [ odrl:action odrl:read ] .",
+         ex:q a odrl:Set ; odrl:inheritAllowed ex:p ; odrl:prohibition [ odrl:action odrl:read ] .",
     )
     .unwrap_err();
     let text = lines(&errors);
     for part in [
         "permission 1: <http://example.org/a>",
-        "odrl/2/duty",
+        "said about duty",
         "permission 2: <http://example.org/note>",
-        "odrl/2/inheritFrom",
+        "odrl/2/inheritAllowed",
         "policy <http://example.org/q>, prohibition 1: the rule has no odrl:target",
     ] {
         assert!(text.contains(part), "{text}\nnot: {part}");
@@ -340,7 +361,12 @@ fn understood_whole() {
     for node in nodes {
         let described = format!("{text} {node} rdfs:comment \"why\" .");
         assert_eq!(policies(&described).len(), 1, "{node}");
-        for addition in ["ex:note 1", "odrl:duty []", "odrl:unit ex:u", "a ex:Thing"] {
+        for addition in [
+            "ex:note 1",
+            "odrl:output ex:o",
+            "odrl:unit ex:u",
+            "a ex:Thing",
+        ] {
             refused(
                 &format!("{text} {node} {addition} ."),
                 &["is not supported"],

@@ -1,0 +1,295 @@
+//! Reads constraints on what the caller states or the world tells, and right operands.
+
+use super::constraint::{comparison, names};
+use super::reader::Reader;
+use crate::compare::Operand;
+use crate::model::operand::{Claim, Clock, Period, Wholes, is_claim};
+use crate::model::{Comparison, Constraint, RuleKind};
+use crate::operator::Operator;
+use oxrdf::vocab::{rdf, xsd};
+use oxrdf::{NamedNode, NamedOrBlankNode, Term};
+use oxsdatatypes::{DayTimeDuration, Duration};
+use twinlink_vocab::{dcterms, odrl, tl};
+
+/// The right operands, given as such or as the `rdf:value` of a thing that the document describes.
+pub(super) fn right(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Vec<Term>> {
+    let mut values = reader.values_or_list(node, odrl::RIGHT_OPERAND);
+    for reference in reader.values(node, odrl::RIGHT_OPERAND_REFERENCE) {
+        let thing = reader.node(reference, "odrl:rightOperandReference")?;
+        let referred = reader.values_or_list(&thing, rdf::VALUE);
+        if referred.is_empty() {
+            reader.unsupported(
+                &odrl::RIGHT_OPERAND_REFERENCE.into_owned(),
+                format_args!("the document gives {thing} no rdf:value, and nothing is fetched"),
+            );
+            return None;
+        }
+        reader.understand(&thing, &[rdf::VALUE]);
+        values.extend(referred);
+    }
+    if values.is_empty() {
+        reader.malformed("odrl:rightOperand is missing");
+        return None;
+    }
+    Some(values)
+}
+
+/// A constraint on a left operand that is neither purpose, role nor time.
+pub(super) fn constraint(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    left: &NamedNode,
+    operator: &NamedNode,
+    values: &[Term],
+    start: Option<&Clock>,
+) -> Option<Constraint> {
+    match left.as_ref() {
+        odrl::COUNT => {
+            let comparison = comparison(reader, left, operator)?;
+            Some(Constraint::Count(
+                comparison,
+                number(reader, node, values.first()?)?,
+            ))
+        }
+        odrl::EVENT => event(reader, node, operator, values),
+        odrl::ELAPSED_TIME => period(
+            reader,
+            node,
+            (left, operator),
+            values,
+            Clock::SinceFirst,
+            Comparison::LessOrEqual,
+        ),
+        odrl::METERED_TIME => period(
+            reader,
+            node,
+            (left, operator),
+            values,
+            Clock::Metered,
+            Comparison::LessOrEqual,
+        ),
+        odrl::TIME_INTERVAL => period(
+            reader,
+            node,
+            (left, operator),
+            values,
+            Clock::SinceLast,
+            Comparison::GreaterOrEqual,
+        ),
+        odrl::DELAY_PERIOD => {
+            let Some(start) = start else {
+                reader.unsupported(
+                    left,
+                    "say when it begins: in an odrl:andSequence, after odrl:dateTime or odrl:event with odrl:gt, gteq or eq",
+                );
+                return None;
+            };
+            let clock = start.clone();
+            period(
+                reader,
+                node,
+                (left, operator),
+                values,
+                clock,
+                Comparison::GreaterOrEqual,
+            )
+        }
+        odrl::RECIPIENT => claim(reader, node, left, operator, values),
+        _ if is_claim(left) => {
+            if left.as_str().starts_with(tl::NAMESPACE) {
+                reader.needs_profile(left);
+            }
+            claim(reader, node, left, operator, values)
+        }
+        _ => {
+            reader.unsupported(
+                left,
+                "no request can tell it, so the rule would never hold as it is meant; the README lists the left operands",
+            );
+            None
+        }
+    }
+}
+
+fn event(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    operator: &NamedNode,
+    values: &[Term],
+) -> Option<Constraint> {
+    let events = names(reader, node, values)?;
+    let comparison = match operator.as_ref() {
+        odrl::IS_ANY_OF | odrl::IS_A => Comparison::Equal,
+        odrl::IS_NONE_OF => Comparison::NotEqual,
+        _ => comparison(reader, &odrl::EVENT.into_owned(), operator)?,
+    };
+    Some(Constraint::Event(comparison, events))
+}
+
+/// ODRL says `odrl:eq` of periods where it means "at most" or "at least": <https://www.w3.org/TR/odrl-vocab/#term-delayPeriod>.
+fn period(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    (left, operator): (&NamedNode, &NamedNode),
+    values: &[Term],
+    clock: Clock,
+    meant: Comparison,
+) -> Option<Constraint> {
+    let comparison = match comparison(reader, left, operator)? {
+        Comparison::Equal if reader.kind() == Some(RuleKind::Permission) => meant,
+        Comparison::Equal | Comparison::NotEqual => {
+            reader.unsupported(
+                operator,
+                format_args!("{left} is compared here with odrl:lt, lteq, gt, gteq"),
+            );
+            return None;
+        }
+        comparison => comparison,
+    };
+    let length = duration(reader, node, values.first()?, left)?;
+    Some(Constraint::Period(Box::new(Period {
+        clock,
+        comparison,
+        length,
+    })))
+}
+
+/// Days and less: how long a month is differs.
+pub(super) fn duration(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    value: &Term,
+    left: &NamedNode,
+) -> Option<DayTimeDuration> {
+    let literal = typed(reader, node, value)?;
+    let duration = match literal.datatype() {
+        xsd::DURATION | xsd::DAY_TIME_DURATION => literal.value().parse::<Duration>().ok(),
+        _ => None,
+    };
+    let zero = DayTimeDuration::new(0);
+    let duration = duration.and_then(|duration| DayTimeDuration::try_from(duration).ok());
+    let duration = duration.filter(|duration| *duration >= zero);
+    if duration.is_none() {
+        reader.malformed(format_args!(
+            "{left} is compared with an xsd:dayTimeDuration, not with {value}"
+        ));
+    }
+    duration
+}
+
+fn number(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Option<u64> {
+    let literal = typed(reader, node, value)?;
+    let is_whole = [
+        xsd::INTEGER,
+        xsd::NON_NEGATIVE_INTEGER,
+        xsd::POSITIVE_INTEGER,
+        xsd::LONG,
+        xsd::INT,
+        xsd::SHORT,
+        xsd::BYTE,
+        xsd::UNSIGNED_LONG,
+        xsd::UNSIGNED_INT,
+    ]
+    .contains(&literal.datatype());
+    let number = literal.value().parse().ok().filter(|_| is_whole);
+    if number.is_none() {
+        reader.malformed(format_args!(
+            "odrl:count is compared with a whole number from 0, not with {value}"
+        ));
+    }
+    number
+}
+
+/// A literal of the type that `odrl:dataType` says, if it says one.
+fn typed(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Option<oxrdf::Literal> {
+    let Term::Literal(literal) = value else {
+        reader.malformed(format_args!(
+            "the right operand must be a literal, it is {value}"
+        ));
+        return None;
+    };
+    if let Some(stated) = reader.at_most_one(node, odrl::DATA_TYPE) {
+        let stated = reader.iri(&stated, "odrl:dataType")?;
+        if stated.as_ref() != literal.datatype() {
+            reader.malformed(format_args!(
+                "odrl:dataType says {stated}, the right operand is of type {}",
+                literal.datatype()
+            ));
+            return None;
+        }
+    }
+    Some(literal.clone())
+}
+
+fn claim(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    left: &NamedNode,
+    operator: &NamedNode,
+    values: &[Term],
+) -> Option<Constraint> {
+    let Some(known) = Operator::named(operator) else {
+        reader.unsupported(operator, "it is no operator of ODRL");
+        return None;
+    };
+    for value in values {
+        match value {
+            Term::NamedNode(_) => {}
+            Term::Literal(_) => {
+                typed(reader, node, value)?;
+            }
+            other => {
+                reader.malformed(format_args!(
+                    "odrl:rightOperand must be an IRI or a literal, it is {other}"
+                ));
+                return None;
+            }
+        }
+    }
+    if matches!(
+        known,
+        Operator::IsA | Operator::IsPartOf | Operator::HasPart
+    ) {
+        names(reader, node, values)?;
+    }
+    let wholes = match known {
+        Operator::IsPartOf | Operator::HasPart => wholes(reader),
+        _ => Wholes::default(),
+    };
+    Some(Constraint::Claim(Box::new(Claim {
+        left: left.clone(),
+        operator: known,
+        right: values.iter().cloned().map(Operand::new).collect(),
+        wholes,
+    })))
+}
+
+/// All that the document says of what is a part of what. It is a part of each policy that asks.
+pub(super) fn wholes(reader: &mut Reader<'_>) -> Wholes {
+    let mut wholes = Wholes::default();
+    let document = reader.document();
+    for subject in document.subjects() {
+        let NamedOrBlankNode::NamedNode(name) = subject else {
+            continue;
+        };
+        let mut parts = Vec::new();
+        for property in [odrl::PART_OF, dcterms::IS_PART_OF] {
+            parts.extend_from_slice(document.values(subject, property));
+        }
+        if parts.is_empty() {
+            continue;
+        }
+        reader.understand(
+            subject,
+            &[
+                rdf::TYPE,
+                odrl::PART_OF,
+                dcterms::IS_PART_OF,
+                odrl::SOURCE,
+                odrl::REFINEMENT,
+            ],
+        );
+        wholes.0.insert(name.clone().into(), parts);
+    }
+    wholes
+}
