@@ -9,6 +9,7 @@ mod attacks;
 mod canonical;
 mod chance;
 mod compare;
+mod crash;
 mod description;
 mod engine;
 mod evaluation;

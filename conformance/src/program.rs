@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use twinlink_core::Secret;
 
 /// The longest that a connector may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +26,8 @@ pub(crate) struct Home {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
+    /// Where it listens.
+    pub(crate) port: u16,
     /// From the start of the program to its first answer.
     pub(crate) ready_after: Duration,
 }
@@ -68,6 +71,20 @@ impl Program {
         Err(Fault::Measure(format!("twinlink init: {error}")))
     }
 
+    /// A token of the connector's own steward, for an hour.
+    pub(crate) fn token(&self, home: &Home) -> Result<Secret, Fault> {
+        let mut token = self.command();
+        token.arg("--config").arg(home.path().join("twinlink.toml"));
+        let output = token.args(["token", "--lifetime", "3600"]).output();
+        let output = output.map_err(|error| Fault::Measure(error.to_string()))?;
+        if output.status.success() {
+            let token = String::from_utf8_lossy(&output.stdout);
+            return Ok(Secret::new(token.trim()));
+        }
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Fault::Measure(format!("twinlink token: {error}")))
+    }
+
     /// Starts a connector and waits for its first answer.
     pub(crate) fn serve(&self, home: &Home) -> Result<Running, Fault> {
         let started = Instant::now();
@@ -83,9 +100,11 @@ impl Program {
             .map_err(|error| Fault::Measure(error.to_string()))?;
         let mut running = Running {
             child,
+            port: 0,
             ready_after: Duration::ZERO,
         };
-        let remote = home.remote(running.port()?)?;
+        running.port = running.read_port()?;
+        let remote = home.remote(running.port, None)?;
         let answer = remote.send(&Request::get("/ready"))?;
         running.ready_after = started.elapsed();
         if answer.is_success() {
@@ -97,12 +116,13 @@ impl Program {
 }
 
 impl Home {
-    fn path(&self) -> &Path {
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// A way to ask the connector as its own organisation.
-    fn remote(&self, port: u16) -> Result<Remote, Fault> {
+    pub(crate) fn remote(&self, port: u16, token: Option<Secret>) -> Result<Remote, Fault> {
         let identity = self.path().join("identity");
         let tls = crate::http::tls(
             &identity.join("certificate.pem"),
@@ -112,7 +132,7 @@ impl Home {
         Remote::new(RemoteSettings {
             url: format!("https://localhost:{port}"),
             tls: Some(tls),
-            token: None,
+            token,
         })
     }
 }
@@ -124,7 +144,7 @@ impl Running {
     }
 
     /// The port that the line names with which it says that it is ready.
-    fn port(&mut self) -> Result<u16, Fault> {
+    fn read_port(&mut self) -> Result<u16, Fault> {
         let out = self.child.stdout.take();
         let (say, heard) = mpsc::channel();
         // A thread of its own, because reading a pipe has no end of patience.
@@ -154,6 +174,14 @@ impl Running {
 }
 
 impl Running {
+    /// Kills it as it is, as `kill -9` does.
+    pub(crate) fn kill(mut self) -> Result<(), Fault> {
+        let fault = |error: std::io::Error| Fault::Measure(error.to_string());
+        self.child.kill().map_err(fault)?;
+        self.child.wait().map_err(fault)?;
+        Ok(())
+    }
+
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> Result<(), Fault> {
         // The standard library can only kill.

@@ -4,8 +4,8 @@ use crate::http::Target;
 use crate::library::Library;
 use crate::report::Report;
 use crate::{
-    analysis, attacks, description, evaluation, federated, hostile, jose, merged, noninterference,
-    protocol, sparql, tamper,
+    analysis, attacks, crash, description, evaluation, federated, hostile, jose, merged,
+    noninterference, protocol, sparql, tamper,
 };
 
 pub use crate::library::Fault;
@@ -113,6 +113,11 @@ pub const SUITES: &[Suite] = &[
         name: "service-description",
         about: "SPARQL 1.1 Service Description, over HTTP with certificates and tokens",
         run: |name, setting| description::run(name, &setting.library, &setting.target),
+    },
+    Suite {
+        name: "crash",
+        about: "The program killed in the middle of writes, again and again: what it acknowledged is there, and so is its record",
+        run: |name, setting| crash::run(name, setting.cases.unwrap_or(crash::ROUNDS), setting.seed),
     },
     Suite {
         name: "jose",

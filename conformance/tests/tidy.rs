@@ -200,6 +200,33 @@ fn each_invariant_has_a_test_of_its_name() {
     none(&faults);
 }
 
+/// The tables of leaks and threats say which test would fail: it must be there.
+#[test]
+fn tests_named_in_the_documents_are_there() {
+    let tests: BTreeSet<String> = sources()
+        .iter()
+        .flat_map(|(_, text)| functions(text))
+        .collect();
+    let mut faults = Vec::new();
+    for document in [
+        "connector/ARCHITECTURE.md",
+        "connector/THREATS.md",
+        "policies/README.md",
+    ] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for name in text.split('`').skip(1).step_by(2) {
+            let is_name = name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+            // Fields and files have shorter names than sentences.
+            if is_name && name.matches('_').count() >= 2 && !tests.contains(name) {
+                faults.push(format!("{document}: no test {name}"));
+            }
+        }
+    }
+    none(&faults);
+}
+
 fn none(faults: &[String]) {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
