@@ -1,8 +1,11 @@
 //! Decisions that rest on more than the request: kept, counted, and looked at again while an answer leaves.
 
 use crate::fakes::{MODIFY, World, block_on};
+use oxrdf::NamedNode;
 use std::sync::atomic::Ordering;
-use twinlink_core::{Code, Reply, StateOfWorld, answer};
+use std::time::Duration;
+use twinlink_core::policy::Incident;
+use twinlink_core::{Clock as _, Code, ObligationKind, Reply, StateOfWorld, answer};
 
 /// As [`READ`] in other words.
 const READ_TOO: &str = "
@@ -34,7 +37,7 @@ fn fresh_permits() {
     };
     assert!(matches!(ask(), (Ok(()), 1)));
     assert!(matches!(ask(), (Ok(()), 0)), "decided a moment ago");
-    block_on(world.ledger.meter(Vec::new(), std::time::Duration::ZERO)).unwrap();
+    block_on(world.ledger.meter(Vec::new(), Duration::ZERO)).unwrap();
     assert!(matches!(ask(), (Ok(()), 1)), "the world is another");
     world.policies.replace(READ_TOO);
     assert!(matches!(ask(), (Ok(()), 1)), "the policies are others");
@@ -75,4 +78,190 @@ fn an_answer_goes_on_where_what_is_permitted_stays_the_same() {
     world.policies.replace(READ_TOO);
     assert!(block_on(reply.next()).unwrap().is_some());
     assert!(block_on(reply.finish()).unwrap().complete);
+}
+
+/// A permission of the profile, with more to it.
+fn permission(more: &str) -> String {
+    format!(
+        "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
+         @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+         <https://city.example/policy/terms> a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ;
+           odrl:permission [ odrl:target <https://city.example/twin> ; odrl:action odrl:read ; {more} ] ."
+    )
+}
+
+fn constraint(left: &str, operator: &str, right: &str) -> String {
+    format!(
+        "odrl:constraint [ odrl:leftOperand {left} ; odrl:operator odrl:{operator} ; odrl:rightOperand {right} ]"
+    )
+}
+
+fn leak(hours: u64) -> Incident {
+    let at = |hour: u64| format!("2026-11-20T{hour:02}:00:00Z").parse().unwrap();
+    Incident {
+        id: NamedNode::new_unchecked("https://city.example/leak"),
+        kinds: vec![NamedNode::new_unchecked("https://city.example/Grip3")],
+        area: None,
+        begins: at(11),
+        ends: at(12 + hours),
+        declared_by: NamedNode::new_unchecked("https://city.example/"),
+    }
+}
+
+const DURING: &str = "odrl:constraint [ odrl:leftOperand odrl:event ; odrl:operator odrl:eq ;
+    odrl:rightOperand <https://city.example/Grip3> ]";
+
+#[test]
+fn a_limited_use_is_counted_before_anything_is_evaluated() {
+    let world = World::new();
+    world
+        .policies
+        .replace(&permission(&constraint("odrl:count", "lteq", "2")));
+    // A question with a fault costs nothing.
+    let mut faulty = world.request();
+    faulty.query = "SELECT".to_owned();
+    assert_eq!(world.refused_for(faulty).code(), Code::Invalid);
+    assert!(world.ledger.usage().is_empty());
+    for count in 1..=2 {
+        let mut reply = world.ask();
+        assert_eq!(world.ledger.usage()[0].count, count);
+        // The last use that is allowed does not count against itself.
+        while block_on(reply.next()).unwrap().is_some() {}
+        assert!(block_on(reply.finish()).unwrap().complete);
+    }
+    assert_eq!(world.refused().check(), "policy");
+    assert_eq!(world.twin.evaluations.load(Ordering::SeqCst), 2);
+    assert_eq!(world.ledger.usage()[0].count, 2);
+}
+
+#[test]
+fn where_a_use_cannot_be_counted_there_is_none() {
+    let world = World::new();
+    world
+        .policies
+        .replace(&permission(&constraint("odrl:count", "lteq", "2")));
+    world.ledger.is_full.store(true, Ordering::SeqCst);
+    assert_eq!(world.refused().code(), Code::Unavailable);
+    assert_eq!(world.twin.evaluations.load(Ordering::SeqCst), 0);
+    // What is not counted does not need the ledger.
+    world.policies.replace(READ_TOO);
+    assert!(block_on(world.ask().finish()).unwrap().complete);
+}
+
+#[test]
+fn time_is_metered_also_of_answers_that_nobody_reads() {
+    let world = World::new();
+    let metered = constraint("odrl:meteredTime", "lteq", "\"PT1H\"^^xsd:dayTimeDuration");
+    world.policies.replace(&permission(&metered));
+    drop(world.ask());
+    let dropped = world.ledger.usage()[0].metered;
+    assert!(dropped > Duration::ZERO);
+    block_on(world.ask().finish()).unwrap();
+    assert!(world.ledger.usage()[0].metered > dropped);
+}
+
+#[test]
+fn access_ends_with_the_incident_also_in_the_middle_of_an_answer() {
+    let world = World::new();
+    world.policies.replace(&permission(DURING));
+    assert_eq!(world.refused().check(), "policy");
+    let declare = |hours| block_on(world.ledger.declare(leak(hours), world.clock.now())).unwrap();
+    declare(2);
+    let mut reply = world.ask();
+    assert!(block_on(reply.next()).unwrap().is_some());
+    block_on(world.ledger.end(leak(2).id, world.clock.now())).unwrap();
+    let refusal = block_on(reply.next()).unwrap_err();
+    assert_eq!(
+        (refusal.code(), refusal.check()),
+        (Code::Forbidden, "policy")
+    );
+    assert_eq!(world.refused().check(), "policy");
+}
+
+#[test]
+fn an_incident_that_nobody_ends_ends_by_itself() {
+    let world = World::new();
+    world.policies.replace(&permission(DURING));
+    block_on(world.ledger.declare(leak(1), world.clock.now())).unwrap();
+    let connector = world.connector();
+    let credentials = world.credentials();
+    let ask = || block_on(answer(&connector, &credentials, world.request()));
+    block_on(ask().unwrap().finish()).unwrap();
+    let mut reply = ask().unwrap();
+    assert!(block_on(reply.next()).unwrap().is_some());
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(block_on(reply.next()).unwrap_err().check(), "policy");
+    assert_eq!(ask().unwrap_err().check(), "policy", "not from memory");
+}
+
+#[test]
+fn a_duty_is_on_record_before_the_answer_and_blocks_when_it_is_late() {
+    let world = World::new();
+    let delete = constraint("odrl:elapsedTime", "lteq", "\"P1D\"^^xsd:dayTimeDuration");
+    world.policies.replace(&permission(&format!(
+        "odrl:duty [ odrl:action odrl:delete ; {delete} ]"
+    )));
+    let reply = world.ask();
+    let [owed] = &*world.ledger.obligations() else {
+        panic!("one duty for one use");
+    };
+    assert_eq!(owed.kind, ObligationKind::Duty);
+    assert_eq!(owed.participant.as_str(), "https://fire.example/");
+    assert_eq!(owed.request, reply.request());
+    let due = owed.due.unwrap();
+    assert_eq!(due, world.clock.now() + Duration::from_secs(24 * 3600));
+    block_on(reply.finish()).unwrap();
+    world.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(world.refused().check(), "policy");
+    block_on(world.ledger.fulfil(owed.id, None, world.clock.now())).unwrap();
+    block_on(world.ask().finish()).unwrap();
+}
+
+/// What the fire brigade may see only by breaking the glass.
+fn glass() -> String {
+    let week = constraint("odrl:elapsedTime", "lteq", "\"P7D\"^^xsd:dayTimeDuration");
+    permission(&format!(
+        "tl:breakGlass true ; tl:breakGlassFor \"PT2H\"^^xsd:dayTimeDuration ; {DURING} ;
+         odrl:duty [ odrl:action tl:review ; {week} ]"
+    ))
+}
+
+/// INVARIANT(broken-glass-is-reviewed)
+#[test]
+fn broken_glass_is_reviewed() {
+    let world = World::new();
+    world.policies.replace(&glass());
+    let mut breaking = world.request();
+    breaking.break_glass = Some(leak(1).id);
+    assert_eq!(world.refused_for(breaking.clone()).check(), "policy");
+    block_on(world.ledger.declare(leak(1), world.clock.now())).unwrap();
+    // Who may is told so, and gets nothing until they do.
+    let hint = world.refused();
+    assert_eq!((hint.code(), hint.check()), (Code::Forbidden, "policy"));
+    assert!(
+        hint.public().contains("break the glass"),
+        "{}",
+        hint.public()
+    );
+    assert!(world.ledger.obligations().is_empty());
+
+    let connector = world.connector();
+    let reply = block_on(answer(&connector, &world.credentials(), breaking.clone())).unwrap();
+    let [review] = &*world.ledger.obligations() else {
+        panic!("one review for one use");
+    };
+    assert_eq!(review.kind, ObligationKind::Review);
+    assert_eq!(review.participant, connector.participant);
+    assert_eq!(review.incident, Some(leak(1).id));
+    assert_eq!(review.user.1, "ada");
+    assert!(review.due.is_some());
+    block_on(reply.finish()).unwrap();
+    let used = world.log().intents.pop().unwrap();
+    assert_eq!(used.break_glass, Some(leak(1).id));
+    // It opens nothing to those who do not say so again, nor after the incident.
+    assert_eq!(world.refused().check(), "policy");
+    let mut reply = block_on(answer(&connector, &world.credentials(), breaking.clone())).unwrap();
+    world.clock.advance(Duration::from_secs(3600));
+    assert_eq!(block_on(reply.next()).unwrap_err().check(), "policy");
+    assert_eq!(world.refused_for(breaking).check(), "policy");
 }

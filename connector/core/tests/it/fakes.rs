@@ -297,7 +297,6 @@ impl Default for FakeClock {
 }
 
 impl FakeClock {
-    #[expect(dead_code, reason = "rules that end by time come next")]
     pub(crate) fn advance(&self, by: Duration) {
         *self.0.lock().unwrap() += by;
     }

@@ -2,11 +2,13 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a test that fails here fails rightly"
 )]
 
 mod decisions;
 mod fakes;
+mod steward;
 
 use fakes::{World, block_on};
 use std::sync::atomic::Ordering;
@@ -146,7 +148,7 @@ fn a_panic_costs_one_request() {
 #[test]
 fn the_deadline_ends_a_request_and_cancels_its_evaluation() {
     let mut world = World::new();
-    world.limits.deadline = Duration::from_millis(20);
+    world.limits.deadline = Duration::from_secs(2);
     world.twin.hangs.store(true, Ordering::SeqCst);
     assert_eq!(world.refused().code(), Code::Timeout);
     world.twin.wait_until_cancelled();
@@ -230,11 +232,11 @@ fn a_change_needs_a_permit_of_its_own_and_a_record() {
 }
 
 impl World {
-    fn refused(&self) -> Refusal {
+    pub(crate) fn refused(&self) -> Refusal {
         self.refused_for(self.request())
     }
 
-    fn refused_for(&self, request: twinlink_core::Request) -> Refusal {
+    pub(crate) fn refused_for(&self, request: twinlink_core::Request) -> Refusal {
         block_on(answer(&self.connector(), &self.credentials(), request)).unwrap_err()
     }
 

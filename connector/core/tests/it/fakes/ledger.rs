@@ -29,7 +29,6 @@ struct State {
 }
 
 impl FakeLedger {
-    #[expect(dead_code, reason = "rules that count come next")]
     pub(crate) fn usage(&self) -> Vec<Usage> {
         let state = self.state.lock().unwrap();
         state.usage.iter().map(|(_, usage)| *usage).collect()
