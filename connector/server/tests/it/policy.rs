@@ -207,10 +207,12 @@ fn diff_says_who_gains_and_who_loses_with_an_example() {
 }
 
 #[test]
-fn the_policies_of_the_example_do_what_their_authors_expect() {
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/helsinki/policies");
-    let expectations: Vec<PathBuf> = fs::read_dir(&policies)
-        .unwrap()
+fn the_policies_of_the_example_and_the_stock_do_what_their_authors_expect() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["../../examples/helsinki/policies", "../../policies/stock"];
+    let expectations: Vec<PathBuf> = folders
+        .iter()
+        .flat_map(|folder| fs::read_dir(here.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
         .collect();
