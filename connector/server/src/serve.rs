@@ -7,6 +7,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -29,6 +30,9 @@ const CONNECTIONS: usize = 4096;
 
 /// Streams at once on one HTTP/2 connection.
 const STREAMS: u32 = 256;
+
+/// The age at which a connection is to be opened anew, so that certificates of both sides are shown again.
+const OLDEST: Duration = Duration::from_secs(3600);
 
 /// How long open requests may go on after the end was asked for.
 const GRACE: Duration = Duration::from_secs(5);
@@ -66,7 +70,7 @@ impl Listener {
     /// Serves until `end` resolves, then lets open requests finish for a short while.
     pub async fn serve(self, service: Router, end: impl Future<Output = ()>) {
         let seats = Arc::new(Semaphore::new(CONNECTIONS));
-        let graceful = hyper_util::server::graceful::GracefulShutdown::new();
+        let (drain, draining) = tokio::sync::watch::channel(());
         let (stop, stopped) = tokio::sync::watch::channel(());
         tokio::pin!(end);
         loop {
@@ -89,11 +93,11 @@ impl Listener {
             };
             let acceptor = TlsAcceptor::from(self.tls.load_full());
             let service = service.clone();
-            let watcher = graceful.watcher();
+            let draining = draining.clone();
             let mut stopped = stopped.clone();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = connection(stream, acceptor, service, watcher) => {}
+                    () = connection(stream, acceptor, service, draining) => {}
                     // Resolves with an error when `stop` is dropped: the grace is over.
                     _ = stopped.changed() => {}
                 }
@@ -101,8 +105,11 @@ impl Listener {
             });
         }
         drop(self.tcp);
+        drop(drain);
+        // Every connection has a seat: when all are free, all have ended.
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
         tokio::select! {
-            () = graceful.shutdown() => {}
+            _ = seats.acquire_many(all) => {}
             () = tokio::time::sleep(GRACE) => {}
         }
         drop(stop);
@@ -113,7 +120,7 @@ async fn connection(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     service: Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    mut draining: tokio::sync::watch::Receiver<()>,
 ) {
     // Small messages go out at once; where the option cannot be set they go out all the same.
     drop(stream.set_nodelay(true));
@@ -154,12 +161,25 @@ async fn connection(
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
-    let served = watcher.watch(
-        builder
-            .serve_connection(TokioIo::new(tls), service)
-            .into_owned(),
-    );
-    if let Err(error) = served.await {
+    let served = builder
+        .serve_connection(TokioIo::new(tls), service)
+        .into_owned();
+    let mut served = pin!(served);
+    let served = tokio::select! {
+        served = served.as_mut() => served,
+        // The client is told to open no more requests here; those that are open go on.
+        () = async {
+            tokio::select! {
+                () = tokio::time::sleep(OLDEST) => {}
+                // Resolves with an error when `drain` is dropped: the connector stops.
+                _ = draining.changed() => {}
+            }
+        } => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");
     }
 }

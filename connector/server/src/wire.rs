@@ -26,8 +26,9 @@ use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::{Ask, Permit, Policy, PolicyError, PolicySet};
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
-    Assertable, ClientCertificates, CurrentIdentity, Identity, Receipts, Registry,
-    TokenAuthenticator, TokenIssuer, Trusted, TrustedParty, server_config,
+    Assertable, ClientCertificates, CurrentIdentity, Expiry, Identity, KeyFiles, Receipts,
+    Registry, Renewal, TokenAuthenticator, TokenIssuer, Trusted, TrustedParty, Urgency,
+    check_identity, server_config,
 };
 use twinlink_vocab::tl;
 
@@ -144,6 +145,18 @@ impl Node {
         Ok(Listener::bind(self.config.listen, tls).await?)
     }
 
+    /// The files whose renewal is taken in while it serves.
+    fn key_files(&self) -> Result<KeyFiles, Failure> {
+        let identity = &self.config.identity;
+        Ok(KeyFiles {
+            certificate: identity.certificate.clone(),
+            key: identity.key.clone(),
+            authorities: identity.authority.clone(),
+            revocations: identity.revocations.clone(),
+            others: crate::config::files(&self.config.peers, &["toml"])?,
+        })
+    }
+
     /// Reads policies, peers and certificates again. Keeps all that was in force where any of it is wrong.
     ///
     /// # Errors
@@ -154,6 +167,7 @@ impl Node {
         let peers = config.peers()?;
         let trusted = trusted(config, peers.clone())?;
         let policies = policies(config)?;
+        check_identity(&identity, &trusted, OffsetDateTime::now_utc())?;
         self.remote.check(peers.clone())?;
         // From here on nothing is wrong any more. Peers come after what is trusted: they connect anew by it.
         self.identity.replace(identity)?;
@@ -191,7 +205,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
         let address = Arc::clone(&node.metrics).serve(address).await?;
         tracing::info!(%address, "telling metrics");
     }
-    warn_of_expiry(&node.identity);
+    tokio::spawn(keep_fresh(Arc::clone(&node)));
     let end = stop_signal(Arc::clone(&node))?;
     announce(&participant, address)?;
     tracing::info!(participant = participant.as_str(), %address, "serving");
@@ -232,14 +246,56 @@ fn stop_signal(node: Arc<Node>) -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-fn warn_of_expiry(identity: &CurrentIdentity) {
-    let end = identity.load().not_after();
-    let left = end - OffsetDateTime::now_utc();
-    if left < time::Duration::weeks(4) {
-        tracing::warn!(
-            days = left.whole_days(),
-            "the connector's certificate ends soon"
-        );
+/// Takes in renewed certificates, keys, authorities, revocation lists and peers, and says in time what must be renewed.
+async fn keep_fresh(node: Arc<Node>) {
+    let mut renewal: Option<Renewal> = None;
+    let mut warned: Option<tokio::time::Instant> = None;
+    loop {
+        if warned.is_none_or(|at| at.elapsed() >= WARNING) {
+            warn_of_expiry(&node);
+            warned = Some(tokio::time::Instant::now());
+        }
+        let looked = match &mut renewal {
+            Some(renewal) => renewal.poll(|| node.reload()),
+            None => node.key_files().and_then(|files| {
+                let good = files.fingerprint()?;
+                renewal = Some(Renewal::new(files, good));
+                Ok(false)
+            }),
+        };
+        match looked {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("renewed certificates, lists or peers are in force");
+                // A peer's file may be new.
+                renewal = None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a renewed set is not good: the last one stays in force")
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn warn_of_expiry(node: &Node) {
+    let now = OffsetDateTime::now_utc();
+    let own = Expiry::of_certificate(node.identity.load().facts(), now);
+    for expiry in std::iter::once(own).chain(node.registry.current().expiries(now)) {
+        // A list lives for days, not for years: it is late when it is over.
+        let is_late = match expiry.what {
+            "certificate" => expiry.urgency() != Urgency::None,
+            _ => expiry.urgency() == Urgency::Over,
+        };
+        if is_late {
+            let participant = expiry.participant.as_str();
+            tracing::warn!(
+                what = expiry.what,
+                participant,
+                days = expiry.days,
+                "must be renewed"
+            );
+        }
     }
 }
 
@@ -267,7 +323,7 @@ pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, 
         own.revocations_pem = Some(lists.concat());
     }
     let peers = peers.into_iter().map(party).collect();
-    Ok(Trusted::new(own, peers)?)
+    Ok(Trusted::new(own, peers)?.tolerating(STALENESS))
 }
 
 fn party(peer: PeerFile) -> TrustedParty {
@@ -343,6 +399,13 @@ fn in_words(path: &Path, errors: &[PolicyError]) -> Failure {
         .collect();
     lines.join("\n").into()
 }
+
+/// For how long revocation lists count after their end: who issues them may be down for a day.
+const STALENESS: time::Duration = time::Duration::hours(24);
+
+/// How often the files are looked at, and how often it is said that something must be renewed.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(10);
+const WARNING: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
 
 /// Enough to go down the largest query that is let in. Reserved, not used, until it is needed.
 const STACK: usize = 16 * 1024 * 1024;

@@ -15,6 +15,7 @@ mod merkle;
 mod once;
 mod pem;
 mod receipt;
+mod renewal;
 #[cfg(test)]
 mod testing;
 mod tls;
@@ -37,6 +38,7 @@ pub use receipt::{
     export_transactions, list_entries, prove_consistency, provided, reconcile, show_entries,
     tombstone, verify_checkpoint, verify_cosignature, verify_log, verify_receipt,
 };
+pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
 pub use tls::{ClientCertificates, Protocol, client_config, server_config};
 pub use token::{
     Binding, Introspection, Nonces, Proof, ProofOf, Revoked, TokenExchange, TokenIssuer,

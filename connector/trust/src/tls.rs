@@ -230,4 +230,4 @@ impl ServerCertVerifier for PinnedServer {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,18 +1,19 @@
 //! Who is trusted for what: each participant id with the authority and the token keys that may speak for it.
 
-use crate::{CertificateFacts, Identity, PublicKey, TrustError, pem};
+use crate::{CertificateFacts, Expiry, Identity, PublicKey, TrustError, pem};
 use arc_swap::ArcSwap;
 use oxrdf::NamedNode;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, crypto};
+use rustls::{CertificateError, RootCertStore, crypto};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use std::collections::HashMap;
 use std::sync::Arc;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 use twinlink_core::{Code, Refusal};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, ParsedExtension, X509Certificate};
 
 /// Roles or purposes that a participant may assert in its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +59,18 @@ pub(crate) struct Party {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) roles: Assertable,
     pub(crate) purposes: Assertable,
+    /// One for each authority: two may have one name, as when an authority changes its key.
+    current: Vec<Verifiers>,
+    /// As if every revocation list were current.
+    stale: Vec<Verifiers>,
+    /// When the first of the revocation lists ends.
+    lists_end: Option<OffsetDateTime>,
+    /// For how long after that they still count.
+    staleness: Duration,
+}
+
+#[derive(Debug)]
+struct Verifiers {
     clients: Arc<dyn ClientCertVerifier>,
     servers: Arc<WebPkiServerVerifier>,
 }
@@ -91,6 +104,28 @@ impl Trusted {
             own: own_id,
             parties,
         })
+    }
+
+    /// Lets revocation lists count for so long after their end, so that the connector works on while nobody can issue
+    /// new ones; then it refuses. Without this they count to their end.
+    // INVARIANT(bounded-staleness): a revocation list counts no longer after its end than was allowed.
+    #[must_use]
+    pub fn tolerating(mut self, staleness: Duration) -> Self {
+        for party in self.parties.values_mut() {
+            party.staleness = staleness;
+        }
+        self
+    }
+
+    /// When the revocation lists end, soonest first.
+    pub fn expiries(&self, now: OffsetDateTime) -> Vec<Expiry> {
+        let ends = self.parties.iter().filter_map(|(participant, party)| {
+            let end = party.lists_end?;
+            Some(Expiry::new("revocation list", participant, end, now))
+        });
+        let mut ends: Vec<Expiry> = ends.collect();
+        ends.sort_by_key(|expiry| expiry.at);
+        ends
     }
 
     /// This connector's own participant id.
@@ -190,9 +225,12 @@ impl Party {
         certificate: &CertificateDer<'_>,
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        self.clients
-            .verify_client_cert(certificate, &[], now)
-            .map(|_| ())
+        self.verify(now, |verifiers| {
+            verifiers
+                .clients
+                .verify_client_cert(certificate, &[], now)
+                .map(|_| ())
+        })
     }
 
     pub(crate) fn verify_server(
@@ -201,54 +239,181 @@ impl Party {
         name: &ServerName<'_>,
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        self.servers
-            .verify_server_cert(certificate, &[], name, &[], now)
-            .map(|_| ())
+        self.verify(now, |verifiers| {
+            verifiers
+                .servers
+                .verify_server_cert(certificate, &[], name, &[], now)
+                .map(|_| ())
+        })
+    }
+
+    fn verify(
+        &self,
+        now: UnixTime,
+        by: impl Fn(&Verifiers) -> Result<(), rustls::Error>,
+    ) -> Result<(), rustls::Error> {
+        let found = any(&self.current, &by);
+        let is_stale = matches!(
+            found,
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::ExpiredRevocationList
+                    | CertificateError::ExpiredRevocationListContext { .. }
+            ))
+        );
+        if is_stale && self.tolerates(now) {
+            // Checked again in full: a certificate that a stale list names is revoked.
+            return any(&self.stale, &by);
+        }
+        found
+    }
+
+    fn tolerates(&self, now: UnixTime) -> bool {
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        let staleness = self.staleness.whole_seconds();
+        self.lists_end
+            .is_some_and(|end| now <= end.unix_timestamp().saturating_add(staleness))
     }
 
     fn new(given: &TrustedParty) -> Result<Self, TrustError> {
         let fault =
             |reason: &dyn std::fmt::Display| TrustError::content(&given.participant, reason);
         let keys = PublicKey::set(&given.token_keys, None, &given.participant)?;
-        let roots = Arc::new(roots(given)?);
+        let authorities: Vec<CertificateDer<'static>> =
+            pem::objects(&given.authorities_pem, &given.participant, "CERTIFICATE")?;
         let lists: Vec<CertificateRevocationListDer<'static>> = match &given.revocations_pem {
             Some(text) => pem::objects(text, &given.participant, "X509 CRL")?,
             None => Vec::new(),
         };
-        let provider = Arc::new(crypto::aws_lc_rs::default_provider());
-        let clients =
-            WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(&provider))
-                .with_crls(lists.clone())
-                .enforce_revocation_expiration()
-                .build()
-                .map_err(|error| fault(&error))?;
-        let servers = WebPkiServerVerifier::builder_with_provider(roots, provider)
-            .with_crls(lists)
-            .enforce_revocation_expiration()
-            .build()
-            .map_err(|error| fault(&error))?;
+        let lists_end = lists_end(&lists).map_err(|reason| fault(&reason))?;
+        let (mut current, mut stale) = (Vec::new(), Vec::new());
+        for authority in &authorities {
+            let mut own: Vec<_> = lists
+                .iter()
+                .filter(|list| signs(authority, list))
+                .cloned()
+                .collect();
+            if own.is_empty() {
+                // Where there are lists at all, an authority without one vouches for nobody: these say nothing of its
+                // certificates, and what nothing is said of is refused.
+                own.clone_from(&lists);
+            }
+            let roots = Arc::new(root(given, authority)?);
+            let verifiers = |is_enforced| Verifiers::new(&roots, &own, is_enforced);
+            current.push(verifiers(true).map_err(|reason| fault(&reason))?);
+            stale.push(verifiers(false).map_err(|reason| fault(&reason))?);
+        }
         Ok(Self {
             keys,
             roles: given.roles.clone(),
             purposes: given.purposes.clone(),
-            clients,
-            servers,
+            current,
+            stale,
+            lists_end,
+            staleness: Duration::ZERO,
         })
     }
 }
 
-fn roots(given: &TrustedParty) -> Result<RootCertStore, TrustError> {
-    let mut roots = RootCertStore::empty();
-    let certificates: Vec<CertificateDer<'static>> =
-        pem::objects(&given.authorities_pem, &given.participant, "CERTIFICATE")?;
-    for certificate in certificates {
-        roots.add(certificate).map_err(|error| {
-            TrustError::content(
-                &given.participant,
-                format_args!("an authority's certificate cannot be used: {error}"),
-            )
-        })?;
+impl Verifiers {
+    fn new(
+        roots: &Arc<RootCertStore>,
+        lists: &[CertificateRevocationListDer<'static>],
+        is_enforced: bool,
+    ) -> Result<Self, String> {
+        let provider = Arc::new(crypto::aws_lc_rs::default_provider());
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(&provider))
+                .with_crls(lists.iter().cloned());
+        let servers = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider)
+            .with_crls(lists.iter().cloned());
+        let (clients, servers) = match is_enforced {
+            true => (
+                clients.enforce_revocation_expiration(),
+                servers.enforce_revocation_expiration(),
+            ),
+            false => (clients, servers),
+        };
+        Ok(Self {
+            clients: clients.build().map_err(|error| error.to_string())?,
+            servers: servers.build().map_err(|error| error.to_string())?,
+        })
     }
+}
+
+/// When the first of these ends; none where there are none.
+fn lists_end(
+    lists: &[CertificateRevocationListDer<'_>],
+) -> Result<Option<OffsetDateTime>, &'static str> {
+    let mut ends = Vec::with_capacity(lists.len());
+    for list in lists {
+        let (_, list) = CertificateRevocationList::from_der(list)
+            .map_err(|_| "a revocation list cannot be read")?;
+        let end = list
+            .next_update()
+            .ok_or("a revocation list does not say when the next one comes")?;
+        ends.push(end.to_datetime());
+    }
+    Ok(ends.into_iter().min())
+}
+
+/// Whether one accepts. Otherwise why not: of the authority that the certificate is of, if it is of one.
+fn any(
+    verifiers: &[Verifiers],
+    by: impl Fn(&Verifiers) -> Result<(), rustls::Error>,
+) -> Result<(), rustls::Error> {
+    let mut fault = CertificateError::UnknownIssuer.into();
+    for one in verifiers {
+        match by(one) {
+            Ok(()) => return Ok(()),
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            )) => {}
+            Err(error) => fault = error,
+        }
+    }
+    Err(fault)
+}
+
+/// Whether a list is, by name and key id, of this authority. Whether it signed it, the verifier sees.
+fn signs(authority: &CertificateDer<'_>, list: &CertificateRevocationListDer<'_>) -> bool {
+    let (Ok((_, authority)), Ok((_, list))) = (
+        X509Certificate::from_der(authority),
+        CertificateRevocationList::from_der(list),
+    ) else {
+        return false;
+    };
+    let own =
+        authority
+            .extensions()
+            .iter()
+            .find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
+                _ => None,
+            });
+    let named = list
+        .extensions()
+        .iter()
+        .find_map(|extension| match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(id) => {
+                id.key_identifier.as_ref().map(|id| id.0)
+            }
+            _ => None,
+        });
+    list.issuer().as_raw() == authority.subject().as_raw()
+        && own.zip(named).is_none_or(|(own, named)| own == named)
+}
+
+fn root(
+    given: &TrustedParty,
+    certificate: &CertificateDer<'static>,
+) -> Result<RootCertStore, TrustError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).map_err(|error| {
+        TrustError::content(
+            &given.participant,
+            format_args!("an authority's certificate cannot be used: {error}"),
+        )
+    })?;
     Ok(roots)
 }
 

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use time::Duration;
 
 /// Both sides over memory, until nothing moves any more. Gives the server's view of the client's certificate.
-fn shake(client: ClientConfig, server: ServerConfig) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn shake(client: ClientConfig, server: ServerConfig) -> Result<Option<Vec<u8>>, Error> {
     let name = ServerName::try_from("localhost").unwrap();
     let mut client = ClientConnection::new(Arc::new(client), name).unwrap();
     let mut server = ServerConnection::new(Arc::new(server)).unwrap();

@@ -104,6 +104,40 @@ fn revoked_certificates_are_refused_and_so_is_an_expired_list() {
 }
 
 #[test]
+fn bounded_staleness() {
+    let city = Organisation::new("https://city.example/");
+    let police = Organisation::new("https://police.example/");
+    let day = Duration::days(1);
+    let other = certify(&police.authority, "https://police.example/", day * 3);
+    let revoked = [police.identity().facts().clone()];
+    let end = now() - Duration::minutes(1);
+    let list = police.authority.revoke(&revoked, now() - day, end).unwrap();
+    let peer = TrustedParty {
+        revocations_pem: Some(list),
+        ..police.peer()
+    };
+    let trusted = Trusted::new(city.party(), vec![peer]).unwrap();
+    let shown = trusted.expiries(now());
+    assert_eq!((shown[0].what, shown[0].days), ("revocation list", -1));
+    let trusted = trusted.tolerating(day);
+    let at = |certificate: &[u8], now| match trusted.client(certificate, now) {
+        Ok(_) => "accepted",
+        Err(refusal) => refusal.check(),
+    };
+    assert_eq!(at(other.certificate(), now()), "accepted");
+    // A stale list still revokes whom it names, and one may not be stale for ever.
+    assert_eq!(at(police.identity().certificate(), now()), "certificate");
+    assert_eq!(
+        at(other.certificate(), end + day - Duration::seconds(5)),
+        "accepted"
+    );
+    assert_eq!(
+        at(other.certificate(), end + day + Duration::seconds(5)),
+        "certificate"
+    );
+}
+
+#[test]
 fn a_set_that_contradicts_itself_is_refused() {
     let city = Organisation::new("https://city.example/");
     let police = Organisation::new("https://police.example/");

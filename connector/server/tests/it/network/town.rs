@@ -181,7 +181,7 @@ impl Organisation {
         format!("{}graph/{name}", self.id.as_str())
     }
 
-    fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         let mut program = Command::new(env!("CARGO_BIN_EXE_twinlink"));
         program.arg("--config").arg(self.path("twinlink.toml"));
         program
