@@ -7,7 +7,9 @@
 )]
 
 use oxrdf::NamedNode;
-use twinlink_policy::{Ask, Policy, PolicySet, PurposeHierarchy, RdfFormat};
+use twinlink_policy::{
+    Ask, Claimed, Claims, NewWorld, Policy, PolicySet, PurposeHierarchy, RdfFormat,
+};
 
 const NL: &str = "https://w3id.org/twinlink/nl#";
 const TL: &str = "https://w3id.org/twinlink/ns#";
@@ -121,5 +123,45 @@ fn who_is_cleared_for_a_level_is_cleared_for_those_below() {
                     .all(|low| cleared.contains(&nl(low)))
             );
         }
+    }
+}
+
+#[test]
+fn a_rule_asks_for_at_least_a_clearance() {
+    let text = "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
+         <urn:p> a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ;
+           odrl:permission [ odrl:target <urn:twin> ; odrl:action odrl:read ; odrl:constraint [
+             odrl:leftOperand tl:clearance ; odrl:operator odrl:isA ; odrl:rightOperand <https://w3id.org/twinlink/nl#TLP-AMBER> ] ] .";
+    let policies = Policy::parse(text, RdfFormat::Turtle, None).unwrap();
+    let set = PolicySet::compile(NamedNode::new("urn:twin").unwrap(), policies).unwrap();
+    let ask = Ask {
+        participant: NamedNode::new("urn:fire").unwrap(),
+        subject: "officer 1".to_owned(),
+        roles: Vec::new(),
+        purpose: None,
+        action: NamedNode::new("http://www.w3.org/ns/odrl/2/read").unwrap(),
+        now: "2026-11-20T12:00:00Z".parse().unwrap(),
+    };
+    let is_permitted = |levels: &[&str]| {
+        let level = |name: &&str| NamedNode::new(format!("{NL}{name}")).unwrap().into();
+        let mut claims = Claims::default();
+        if !levels.is_empty() {
+            let clearance = NamedNode::new(format!("{TL}clearance")).unwrap();
+            claims
+                .values
+                .insert(clearance, levels.iter().map(level).collect());
+        }
+        set.decide_in(&ask, &Claimed::new(&NewWorld, &claims))
+            .is_ok()
+    };
+    for cleared in [
+        &["TLP-AMBER"][..],
+        &["TLP-RED"],
+        &["BBN2", "TLP-AMBER-STRICT"],
+    ] {
+        assert!(is_permitted(cleared), "{cleared:?}");
+    }
+    for cleared in [&[][..], &["TLP-GREEN"], &["BBN3"], &["StgZG"]] {
+        assert!(!is_permitted(cleared), "{cleared:?}");
     }
 }

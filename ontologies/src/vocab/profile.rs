@@ -19,6 +19,7 @@ pub mod tl {
         // Policies: rules that wait for an incident, duties after use, grounds
         BREAK_GLASS = "breakGlass",
         BREAK_GLASS_FOR = "breakGlassFor",
+        CLEARANCE = "clearance",
         LEGAL_BASIS = "legalBasis",
         NEEDS_LEGAL_BASIS = "needsLegalBasis",
         NEVER_OVERRIDDEN = "neverOverridden",
@@ -80,6 +81,7 @@ pub mod tl {
         ROAD_CLOSURE = "RoadClosure",
         SCHOOL = "School",
         // Properties
+        CLASSIFICATION = "classification",
         CONCERNS = "concerns",
         LEVEL = "level",
         NOTE_TEXT = "noteText",
@@ -244,6 +246,7 @@ mod tests {
             tl::CLASS,
             tl::DIMENSION,
             tl::GRAPH,
+            tl::CLEARANCE,
             tl::LEGAL_BASIS,
             tl::MEASURE,
             tl::MEASURE_KIND,

@@ -60,6 +60,7 @@ const CLAIMS: &[NamedNodeRef<'static>] = &[
     odrl::SYSTEM_DEVICE,
     odrl::VERSION,
     odrl::VIRTUAL_LOCATION,
+    tl::CLEARANCE,
     tl::LEGAL_BASIS,
 ];
 
