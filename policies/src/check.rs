@@ -165,6 +165,8 @@ fn shows_raw(raw: &Rule, changed: &Rule) -> bool {
     parties
         && actions
         && raw.treatment == Treatment::default()
+        && raw.duties.is_empty()
+        && raw.break_glass.is_none()
         && (raw.constraints.is_empty() || raw.constraints == changed.constraints)
         && inner.all(|inner| selectors.iter().any(|outer| outer.covers(inner)))
 }

@@ -38,7 +38,8 @@ pub enum GraphNameKey {
 /// default graph (and each as a named graph), whatever of it is visible.
 ///
 /// What a shape, a graph pattern or an area compiles to. Errors in its expressions already fall to the safe side: the
-/// pattern of a permission does not select what it cannot evaluate, that of a prohibition does.
+/// pattern of a permission does not select what it cannot evaluate, that of a prohibition and that of the terms which a
+/// transform changes do.
 #[derive(Debug, Clone)]
 pub struct NodePattern {
     /// Its text, by which it is compared.
