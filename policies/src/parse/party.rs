@@ -30,15 +30,13 @@ fn party(reader: &mut Reader<'_>, term: &Term, property: NamedNodeRef<'_>) -> Op
         || types.contains(&odrl::PARTY_COLLECTION.into());
     match &node {
         NamedOrBlankNode::NamedNode(name) if !is_collection => {
-            let members = members(reader, std::slice::from_ref(term));
-            Some(match members.as_slice() {
-                [_] => Party::One(name.clone()),
-                _ => Party::Collection(Collection {
-                    name: Some(name.clone()),
-                    members,
-                    refinements: Vec::new(),
-                }),
-            })
+            if reader.document().has_parts(term) {
+                reader.malformed(format_args!(
+                    "{node} has members: say that it is an odrl:PartyCollection"
+                ));
+                return None;
+            }
+            Some(Party::One(name.clone()))
         }
         NamedOrBlankNode::BlankNode(_) if !is_collection => {
             reader.malformed(format_args!("{property} must be an IRI or a collection"));

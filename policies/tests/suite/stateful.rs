@@ -325,12 +325,17 @@ fn collections_of_parties() {
     let with = |more: &str| {
         policies(&format!(
             "ex:p a odrl:Set ; odrl:permission [ odrl:target ex:twin ; odrl:action odrl:read ; odrl:assignee ex:services ] .
-             ex:fire odrl:partOf ex:services . {more}"
+             ex:services a odrl:PartyCollection . ex:fire odrl:partOf ex:services . {more}"
         ))[0]
             .hash()
             .to_owned()
     };
     assert_ne!(with(""), with("ex:police odrl:partOf ex:services ."));
+    refused(
+        "ex:p a odrl:Set ; odrl:permission [ odrl:target ex:twin ; odrl:action odrl:read ; odrl:assignee ex:services ] .
+         ex:fire odrl:partOf ex:services .",
+        &["permission 1", "say that it is an odrl:PartyCollection"],
+    );
     refused(
         "ex:p a odrl:Set ; odrl:prohibition [ odrl:target ex:twin ; odrl:action odrl:read ; odrl:assignee
            [ a odrl:PartyCollection ; odrl:source ex:suspects ] ] .",
