@@ -1,5 +1,7 @@
 //! Tokens that an attacker shows: each with the check that has to refuse it.
 
+mod delegation;
+
 use super::forge::{Forger, hmac, join, signed};
 use crate::library::Fault;
 use crate::town::Town;
@@ -59,6 +61,9 @@ impl<'a> Tokens<'a> {
         tokens.parties()?;
         tokens.bindings()?;
         tokens.rights()?;
+        tokens.delegation()?;
+        tokens.other_texts()?;
+        tokens.clocks()?;
         Ok(tokens.made)
     }
 

@@ -61,7 +61,7 @@ pub struct Outcome {
     pub complete: bool,
     /// Operators that lacked a source they need: rows may be wrong, not only missing.
     pub unsure: Vec<String>,
-    /// Signed receipt: a compact JWS.
+    /// Signed receipt: the signed checkpoint of the log of use, `~`, and the record with its path to it.
     pub receipt: String,
 }
 

@@ -61,7 +61,7 @@ pub struct Outcome {
     /// Whether rows may be wrong, not only missing, because an operator that needs all sources (OPTIONAL, MINUS,
     /// NOT EXISTS, aggregates, ORDER BY with LIMIT) lacked one. Says which operators.
     pub unsure: Vec<String>,
-    /// The signed receipt: a compact JWS.
+    /// The signed receipt: the signed checkpoint of the log of use, `~`, and the record with its path to it.
     pub receipt: String,
 }
 

@@ -141,7 +141,7 @@ pub struct Outcome {
     /// Operators that needed a source which is missing: rows may be wrong, not only missing.
     #[prost(string, repeated, tag = "4")]
     pub unsure: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Signed receipt: a compact JWS.
+    /// Signed receipt: the signed checkpoint of the log as a compact JWS, `~`, and the record with its path, base64url JSON.
     #[prost(string, tag = "5")]
     pub receipt: ::prost::alloc::string::String,
 }

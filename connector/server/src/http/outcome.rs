@@ -15,7 +15,7 @@ const COMPLETE: HeaderName = HeaderName::from_static("twinlink-complete");
 const SOURCES: HeaderName = HeaderName::from_static("twinlink-sources");
 /// JSON array of the operators that needed a source which is missing; absent where there is none.
 const UNSURE: HeaderName = HeaderName::from_static("twinlink-unsure");
-/// The signed receipt: a compact JWS.
+/// The signed receipt: the signed checkpoint of the log of use, `~`, and the record with its path to it.
 const RECEIPT: HeaderName = HeaderName::from_static("twinlink-receipt");
 
 /// The names, for the `Trailer` header.
