@@ -37,3 +37,7 @@ pub use world::{Claimed, Claims, Counter, Incident, NewWorld, Usage, World};
 
 /// The ODRL profile that declares what policies here use beyond ODRL, as Turtle.
 pub const PROFILE_TURTLE: &str = include_str!("../profiles/twinlink.ttl");
+
+/// Which role of the Dutch crisis organisation may state which purpose, and which purpose there is only in an incident, as
+/// Turtle for [`PurposeRules::parse`].
+pub const DUTCH_RULES_TURTLE: &str = include_str!("../profiles/nl.ttl");
