@@ -98,6 +98,11 @@ impl<'a> View<'a> {
         self
     }
 
+    /// Bytes that the guard keeps in memory beside the snapshot, roughly: what it shows transformed, and statistics.
+    pub fn kept_bytes(&self) -> usize {
+        self.guard.bytes()
+    }
+
     /// Whether all went well so far.
     pub fn health(&self) -> Health {
         Health(Arc::clone(&self.state.watch))

@@ -75,11 +75,11 @@ impl Writer {
             self.stopped = true;
             return written;
         }
-        let batches = group.iter().filter_map(|job| match job {
+        let mut batches = group.iter().filter_map(|job| match job {
             Job::Commit(batch, _) => Some(batch.serial),
             Job::Append(..) => None,
         });
-        self.last_batch = batches.last().unwrap_or(self.last_batch);
+        self.last_batch = batches.next_back().unwrap_or(self.last_batch);
         written
     }
 

@@ -61,7 +61,7 @@ fn prefixed(text: &str) -> String {
 /// The small world, and values to round, truncate and generalise.
 fn rich(seed: u64) -> Quad {
     let plain = quad(seed);
-    let pick = |of: u64| seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40 & 0xFFFF_FF % of.max(1);
+    let pick = |of: u64| (seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 40) % of;
     let number = (seed.wrapping_mul(0xD134_2543_DE82_EF95) >> 33) % 1000;
     let (predicate, object): (_, Literal) = match number % 8 {
         0 => (
