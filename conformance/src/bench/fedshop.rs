@@ -13,17 +13,15 @@ use oxrdf::Quad;
 use oxrdfio::{RdfFormat, RdfParser};
 use serde_json::{Value, json};
 use sparesults::QueryResultsFormat;
-use spargebra::SparqlParser;
-use std::collections::BTreeMap;
+use spargebra::algebra::GraphPattern;
+use spargebra::{Query, SparqlParser};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use twinlink_federation::FederationLimits;
 
-/// How many requests for data a query needs at least, q01 to q12: one for each group of patterns and member that
-/// contributes to its answer.
-const FLOOR: [usize; 12] = [1, 3, 1, 9, 4, 1, 1, 2, 1, 1, 1, 1];
-/// How many times that many they may need on average.
+/// How many times as many requests for data as members contribute to an answer there may be, on average.
 const RATIO: f64 = 1.2;
 /// The most bytes of a member's quads, unpacked.
 const BYTES: u64 = 1 << 30;
@@ -55,7 +53,7 @@ fn measure(folder: &Path) -> Result<Value, Fault> {
     };
     let town = Town::new(&members, limits, true).map_err(Fault::Measure)?;
     let mut queries = Vec::new();
-    let (mut right, mut ratios, mut logarithms) = (0, BTreeMap::<usize, Vec<f64>>::new(), 0.0);
+    let (mut right, mut ratios, mut logarithms) = (0, Vec::new(), 0.0);
     // The summaries are exchanged before; what they cost is told apart.
     let started = Instant::now();
     let anything = SparqlParser::new().parse_query("ASK { ?s <urn:x-twinlink:nothing> ?o }");
@@ -71,22 +69,19 @@ fn measure(folder: &Path) -> Result<Value, Fault> {
     for path in &paths {
         let figures = query(&town, folder, path)?;
         right += usize::from(figures.is_right);
-        if let Some(floor) = figures.number.checked_sub(1).and_then(|n| FLOOR.get(n)) {
-            let ratio = count(figures.requests) / count(*floor);
-            ratios.entry(figures.number).or_default().push(ratio);
-        }
+        ratios.push(count(figures.requests) / count(figures.floor));
         logarithms += figures.milliseconds.max(0.001).ln();
         queries.push(json!({
             "query": figures.name,
             "right": figures.is_right,
             "why": figures.why,
             "requests": figures.requests,
+            "floor": figures.floor,
             "other_requests": figures.others,
             "milliseconds": figures.milliseconds,
         }));
     }
-    let all: Vec<_> = ratios.values().flatten().collect();
-    let ratio = all.iter().copied().sum::<f64>() / count(all.len().max(1));
+    let ratio = ratios.iter().sum::<f64>() / count(ratios.len().max(1));
     let is_complete = right == paths.len();
     Ok(json!({
         "members": members.len() - 1,
@@ -103,11 +98,11 @@ fn measure(folder: &Path) -> Result<Value, Fault> {
 
 struct Figures {
     name: String,
-    /// Of the template.
-    number: usize,
     is_right: bool,
     why: Option<String>,
     requests: usize,
+    /// How many members the rows rest on, without a limit on them: each must be asked at least once.
+    floor: usize,
     /// Probes and questions for summaries.
     others: usize,
     milliseconds: f64,
@@ -124,16 +119,28 @@ fn query(town: &Town, folder: &Path, path: &Path) -> Result<Figures, Fault> {
     let told = town.ask(&query).map_err(Fault::Measure)?;
     let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
     // As multisets, and by value: whoever made the answers wrote numbers in their canonical form.
+    let all = town.ask(&unlimited(query)).map_err(Fault::Measure)?;
+    let contributors: BTreeSet<_> = all.row_sources.iter().flatten().collect();
     let same = same_answer(&expected, &told.answer);
     Ok(Figures {
-        number: name.get(1..3).unwrap_or_default().parse().unwrap_or(0),
         name: name.into_owned(),
+        floor: contributors.len().max(1),
         is_right: same.is_ok(),
         why: same.err(),
         requests: told.requests,
         others: told.probes + told.summaries,
         milliseconds,
     })
+}
+
+/// The query without a limit on its rows.
+fn unlimited(mut query: Query) -> Query {
+    if let Query::Select { pattern, .. } = &mut query
+        && let GraphPattern::Slice { inner, .. } = pattern
+    {
+        *pattern = (**inner).clone();
+    }
+    query
 }
 
 /// The files of a folder, by name.

@@ -7,6 +7,7 @@
 mod build;
 mod filter;
 mod profile;
+mod range;
 mod wire;
 
 use crate::algebra::Context;
@@ -15,12 +16,14 @@ use filter::Filter;
 use oxrdf::{NamedNode, Term, Variable};
 use profile::Profiles;
 pub(crate) use profile::{Mark, Star};
+use range::Range;
+pub(crate) use range::{Between, number};
 use spargebra::term::{NamedNodePattern, TermPattern};
 use std::collections::BTreeSet;
 pub use wire::SummaryError;
 
-/// The longest run of bytes that is looked for as a piece of a literal.
-pub(crate) const GRAM: usize = 5;
+/// How many bytes the pieces of literals have that are looked for.
+pub(crate) const PIECES: [usize; 2] = [4, 7];
 
 /// What a member shows one caller for one purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,8 @@ struct Predicate {
     is_outward: bool,
     /// Whether the filter knows the pieces of its literals.
     has_pieces: bool,
+    /// Where all objects are numbers: in which steps a subject has some is among its marks.
+    range: Option<Range>,
 }
 
 /// Where terms are at home: a variable that has no place in common at two members does not join across them.
@@ -162,9 +167,9 @@ impl Summary {
         match self.predicate(predicate) {
             None => false,
             Some((_, known)) if !known.has_pieces => true,
-            Some(_) => text
-                .as_bytes()
-                .windows(GRAM)
+            Some(_) => PIECES
+                .iter()
+                .flat_map(|length| text.as_bytes().windows(*length))
                 .all(|piece| self.filter.has(filter::piece(predicate, piece))),
         }
     }
@@ -206,7 +211,7 @@ impl Summary {
             self.predicate(last)
                 .is_some_and(|(_, predicate)| predicate.is_outward)
         };
-        let marks: Vec<Vec<u16>> = star
+        let mut marks: Vec<Vec<u16>> = star
             .marks
             .iter()
             .filter(|mark| is_marked(mark))
@@ -217,6 +222,17 @@ impl Summary {
                 hashes.collect()
             })
             .collect();
+        for between in &star.between {
+            let known = self.predicate(&between.predicate);
+            if let Some(range) = known.and_then(|(_, predicate)| predicate.range) {
+                let steps = range.steps(between).into_iter();
+                marks.push(
+                    steps
+                        .map(|s| profile::step(&between.predicate, s))
+                        .collect(),
+                );
+            }
+        }
         profiles.may_hold(&predicates, &marks)
     }
 }

@@ -5,6 +5,7 @@
 //! So they are fetched together, from each member that can match them all. If that holds for every part of a query,
 //! one request fetches all that a member can contribute: the union of the parts, each joined with what it depends on.
 
+mod between;
 mod rename;
 
 use super::Fetcher;
@@ -14,8 +15,9 @@ use crate::algebra::{Context, expression_variables};
 use crate::members::Form;
 use crate::needs::{Atom, Join, Part};
 use crate::scratch;
-use crate::summary::{GRAM, Mark, Star};
+use crate::summary::{Between, Mark, PIECES, Star};
 use crate::text::{depth, query_text};
+use between::between;
 use futures::future::try_join_all;
 use oxrdf::{GraphName, Literal, NamedNode, Term, Variable};
 use rename::{rename_atom, rename_expression};
@@ -199,6 +201,15 @@ impl Fetcher<'_> {
             if let TermPattern::Variable(subject) = &atom.triple.subject {
                 let star = stars.entry(subject).or_default();
                 star.predicates.insert(predicate.clone());
+                if let TermPattern::Variable(object) = &atom.triple.object
+                    && let Some([least, greatest]) = between(object, filters, known)
+                {
+                    star.between.push(Between {
+                        predicate: predicate.clone(),
+                        least,
+                        greatest,
+                    });
+                }
                 star.marks.extend(mark(predicate, None, objects));
                 for next in atoms {
                     if next.triple.subject == atom.triple.object
@@ -467,7 +478,7 @@ fn contained<'a>(condition: &'a Expression, variable: &Variable) -> Option<&'a s
         Function::Regex => text.chars().all(|c| c.is_alphanumeric() || c == ' '),
         _ => false,
     };
-    (about == variable && is_plain && text.len() >= GRAM).then_some(text)
+    (about == variable && is_plain && text.len() >= PIECES[0]).then_some(text)
 }
 
 /// Whether all patterns are about the default graph, which summaries are about.

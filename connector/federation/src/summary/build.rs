@@ -1,8 +1,9 @@
 //! Making a summary of the quads that a caller may see.
 
 use super::filter::{self, Filter};
-use super::profile::{Profile, Profiles, mark};
-use super::{GRAM, Places, Predicate, Summary, SummaryLimits, authority};
+use super::profile::{Profile, Profiles, mark, step};
+use super::range::{Range, number};
+use super::{PIECES, Places, Predicate, Summary, SummaryLimits, authority};
 use oxrdf::{GraphName, NamedNode, Quad, Term};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ fn predicates(triples: &Triples) -> Predicates {
                 objects: Places::default(),
                 is_outward: true,
                 has_pieces: true,
+                range: number(object).and_then(|number| Range::new(number, number)),
             };
             predicates.insert(name.clone(), (empty, 0));
         }
@@ -71,6 +73,9 @@ fn predicates(triples: &Triples) -> Predicates {
             continue;
         };
         predicate.triples += 1;
+        predicate.range = predicate
+            .range
+            .and_then(|range| range.including(number(object)?));
         predicate.subjects.insert(subject, AUTHORITIES);
         predicate.objects.insert(object, AUTHORITIES);
         match (subject, object) {
@@ -112,8 +117,10 @@ fn keys(triples: &Triples, predicates: &mut Predicates) -> FxHashSet<u64> {
         }
         let has_pieces = predicates.get(predicate).is_some_and(|p| p.0.has_pieces);
         if let (true, Term::Literal(literal)) = (has_pieces, object) {
-            let pieces = literal.value().as_bytes().windows(GRAM);
-            keys.extend(pieces.map(|piece| filter::piece(predicate, piece)));
+            for length in PIECES {
+                let pieces = literal.value().as_bytes().windows(length);
+                keys.extend(pieces.map(|piece| filter::piece(predicate, piece)));
+            }
         }
     }
     keys
@@ -141,6 +148,10 @@ fn profiles(
         let mut marks = BTreeSet::new();
         for pair in known {
             let (first, object) = pair;
+            let range = predicates.get(first).and_then(|known| known.0.range);
+            if let (Some(range), Some(number)) = (range, number(object)) {
+                marks.insert(step(first, range.step(number)));
+            }
             if outward(&pair) {
                 marks.insert(mark(first, None, object));
             }

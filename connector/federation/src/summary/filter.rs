@@ -3,9 +3,9 @@
 use oxrdf::{NamedNode, Term};
 
 /// Bits for each key where there is room.
-const BITS: usize = 12;
+const BITS: usize = 16;
 /// Bits that are looked at for each key.
-const PROBES: u64 = 7;
+const PROBES: u64 = 9;
 
 /// What is known of constants.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! in data that was lifted from many places, `?thing rdf:type ?local . ?local owl:sameAs <shared>` is the rule. Only
 //! predicates that lead outward are marked, all of them.
 
+use super::Between;
 use super::filter::hash;
 use oxrdf::{NamedNode, Term};
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub(super) struct Profile {
 pub(crate) struct Star {
     pub(crate) predicates: BTreeSet<NamedNode>,
     pub(crate) marks: Vec<Mark>,
+    pub(crate) between: Vec<Between>,
 }
 
 /// A path of one or two steps to one of some constants.
@@ -79,5 +81,15 @@ pub(super) fn mark(first: &NamedNode, then: Option<&NamedNode>, object: &Term) -
         object.to_string().as_bytes(),
     ]);
     // The high bits are as good as any.
+    u16::try_from(hash >> 48).unwrap_or_default()
+}
+
+/// The mark of a subject that has a number in a step.
+pub(super) fn step(predicate: &NamedNode, step: f64) -> u16 {
+    let hash = hash(&[
+        b"n",
+        predicate.as_str().as_bytes(),
+        step.to_string().as_bytes(),
+    ]);
     u16::try_from(hash >> 48).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use super::filter::Filter;
 use super::profile::{Profile, Profiles};
+use super::range::Range;
 use super::{Places, Predicate, Summary, SummaryLimits};
 use oxiri::Iri;
 use oxrdf::NamedNode;
@@ -36,6 +37,10 @@ impl Summary {
             out.text(predicate.name.as_str());
             out.number(predicate.triples);
             out.flags([predicate.is_outward, predicate.has_pieces]);
+            out.flags([predicate.range.is_some(), false]);
+            for end in predicate.range.iter().flat_map(|range| range.ends()) {
+                out.0.extend(end.to_le_bytes());
+            }
             out.places(&predicate.subjects);
             out.places(&predicate.objects);
         }
@@ -82,7 +87,10 @@ impl Summary {
             }
             let triples = input.number()?;
             let [is_outward, has_pieces] = input.flags()?;
+            let [has_range, _] = input.flags()?;
+            let range = has_range.then(|| input.range()).transpose()?;
             predicates.push(Predicate {
+                range,
                 name,
                 triples,
                 is_outward,
@@ -206,6 +214,16 @@ impl<'a> Reader<'a> {
             return Err(SummaryError::Content);
         }
         Ok([flags & 1 != 0, flags & 2 != 0])
+    }
+
+    fn range(&mut self) -> Result<Range, SummaryError> {
+        let mut end = || {
+            let bytes = self.take(8)?.try_into();
+            bytes
+                .map(f64::from_le_bytes)
+                .map_err(|_| SummaryError::Content)
+        };
+        Range::new(end()?, end()?).ok_or(SummaryError::Content)
     }
 
     fn places(&mut self) -> Result<Places, SummaryError> {

@@ -93,7 +93,7 @@ impl World {
         dataset: Option<&DatasetChoice>,
     ) -> Result<Answer, Refusal> {
         let clock = PatientClock::new();
-        World::ask_of(&self.federator(&clock), &clock, query, dataset)
+        Self::ask_of(&self.federator(&clock), &clock, query, dataset)
     }
 
     pub(crate) fn federator(&self, clock: &Arc<PatientClock>) -> Federator {
