@@ -1,6 +1,6 @@
 //! One question over many twins: which of them can matter, what to fetch from each, and the answer over all of it.
 //!
-//! Owns: source selection, sub-queries, the row's sources, the status of every member.
+//! Owns: summaries of members, source selection, sub-queries, the row's sources, the status of every member.
 //! Never: sockets, disks, policies (a member shows each caller what it may see). Enter at: [`Federator`].
 //!
 //! The answer is that of the query over the RDF merge of what the members show: default graphs merged, named graphs

@@ -2,7 +2,8 @@
 //!
 //! A summary is made of the quads that the caller may see and of nothing else, so what is withheld leaves no trace in
 //! it. It errs to one side only: it may promise what is not there, and never denies what is. It is about the default
-//! graph; questions about named graphs and chosen datasets are planned without it.
+//! graph; questions about named graphs and chosen datasets are planned without it. A member whose summary lies hides
+//! its own quads, as it can anyway, and nobody else's.
 
 mod build;
 mod filter;
