@@ -46,6 +46,7 @@ const OUTSIDE: &[&str] = &["twinlink-conformance", "twinlink-examples"];
 const OWNERS: &[(&str, &[&str])] = &[
     ("axum", &["twinlink"]),
     ("clap", &["twinlink"]),
+    ("geo", &["twinlink-store"]),
     ("hyper", &["twinlink"]),
     ("hyper-util", &["twinlink", "twinlink-client"]),
     ("indicatif", &["twinlink"]),
