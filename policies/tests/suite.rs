@@ -31,6 +31,12 @@ mod properties;
 #[path = "suite/refuse.rs"]
 mod refuse;
 #[cfg(test)]
+#[path = "suite/glass.rs"]
+mod glass;
+#[cfg(test)]
+#[path = "suite/grounds.rs"]
+mod grounds;
+#[cfg(test)]
 #[path = "suite/stateful.rs"]
 mod stateful;
 #[cfg(test)]

@@ -1,16 +1,13 @@
 //! Decisions that rest on earlier use, incidents, claims, and what was done.
 
 use crate::support::{
-    PROFILE, ask, ask_as, ask_for, dataset, ex, odrl, permission, policies, prohibition, refused,
-    rule, set, tl,
+    PROFILE, ask, ask_as, dataset, ex, odrl, permission, policies, prohibition, refused, set, tl,
 };
 use crate::world::{State, at, incident, stating, used};
 use oxrdf::Literal;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use twinlink_policy::{
-    Ask, Basis, Debtor, PolicyError, PolicySet, PurposeHierarchy, PurposeRules, Usage,
-};
+use twinlink_policy::{Ask, Debtor, PolicySet, Usage};
 
 fn left(operand: &str, operator: &str, right: &str) -> String {
     format!(
@@ -436,163 +433,4 @@ fn actions_that_a_document_adds() {
     assert!(reads.decide(&ask()).is_err());
     // Of an action that nobody describes nothing is known.
     assert!(permission("").decide(&scan).is_err());
-}
-
-const GLASS: &str = "tl:breakGlass true ; tl:breakGlassFor \"PT2H\"^^xsd:dayTimeDuration ;
-    odrl:constraint [ odrl:leftOperand odrl:event ; odrl:operator odrl:eq ; odrl:rightOperand ex:Grip3 ] ;
-    odrl:duty [ odrl:action tl:review ; odrl:constraint [ odrl:leftOperand odrl:elapsedTime ; odrl:operator odrl:lteq ;
-      odrl:rightOperand \"P7D\"^^xsd:duration ] ]";
-
-fn glass(prohibition: &str) -> PolicySet {
-    set(&format!(
-        "ex:p a odrl:Set ; {PROFILE} ;
-           odrl:permission [ odrl:target ex:twin ; odrl:action odrl:read ; odrl:assignee ex:fire ; {GLASS} ] ;
-           odrl:prohibition [ odrl:target ex:twin ; odrl:action odrl:read ; {prohibition}
-             odrl:remedy [ odrl:action odrl:inform ; odrl:informedParty ex:owner ] ] ."
-    ))
-}
-
-#[test]
-fn the_glass_can_be_broken() {
-    let set = glass("");
-    let denied = set.decide_in(&ask(), &incident(11, 13)).unwrap_err();
-    let [way] = denied.outlook.break_glass.as_slice() else {
-        panic!("{denied:?}");
-    };
-    assert_eq!((&way.incident, way.until), (&ex("leak"), at(13)));
-    let permit = set.decide_in(&ask(), &incident(11, 13).breaking()).unwrap();
-    assert_eq!(*permit.basis(), Basis::BreakGlass(ex("leak")));
-    assert!(permit.guard().is_everything());
-    assert_eq!(permit.obligations(), way.obligations);
-    let review = &permit.obligations()[0];
-    assert_eq!(
-        (&review.action, review.debtor),
-        (&tl("review"), Debtor::Owner)
-    );
-    assert_eq!(review.due, Some("2026-11-27T12:00:00Z".parse().unwrap()));
-    // Who overrides a prohibition owes its remedy.
-    assert_eq!(permit.obligations()[1].action, odrl("inform"));
-    // Until the box ends, or the incident.
-    assert_eq!(permit.valid_until(), Some(at(13)));
-    let long = set.decide_in(&ask(), &incident(11, 20).breaking()).unwrap();
-    assert_eq!(long.valid_until(), Some(at(14)));
-    // Not before it, not after it, not by others, not for another incident.
-    for state in [
-        incident(13, 15).breaking(),
-        incident(9, 12).breaking(),
-        State::default().breaking(),
-    ] {
-        assert!(set.decide_in(&ask(), &state).is_err());
-    }
-    let police = Ask {
-        participant: ex("police"),
-        ..ask()
-    };
-    assert!(
-        set.decide_in(&police, &incident(11, 13).breaking())
-            .is_err()
-    );
-    let mut other = incident(11, 13).breaking();
-    other.claims.breaks_glass = Some(ex("fire"));
-    assert!(set.decide_in(&ask(), &other).is_err());
-}
-
-#[test]
-fn some_rules_are_never_overridden() {
-    let set = glass("tl:neverOverridden true ;");
-    let denied = set.decide_in(&ask(), &incident(11, 13)).unwrap_err();
-    assert!(denied.outlook.break_glass.is_empty());
-    assert!(set.decide_in(&ask(), &incident(11, 13).breaking()).is_err());
-}
-
-#[test]
-fn breaking_the_glass_opens_nothing_but_what_it_is_for() {
-    let target = |name: &str| {
-        format!(
-            "[ odrl:source ex:twin ; odrl:refinement [ odrl:leftOperand tl:property ; odrl:operator odrl:eq ; odrl:rightOperand ex:{name} ] ]"
-        )
-    };
-    let set = set(&format!(
-        "ex:p a odrl:Set ; {PROFILE} ; odrl:conflict odrl:prohibit ;
-           odrl:permission [ odrl:target {} ; odrl:action odrl:read ; {GLASS} ] , [ odrl:target ex:twin ; odrl:action odrl:read ] ;
-           odrl:prohibition [ odrl:target {} ; odrl:action odrl:read ] .",
-        target("name"),
-        target("birthDate"),
-    ));
-    let permit = set.decide_in(&ask(), &incident(11, 13).breaking()).unwrap();
-    assert_eq!(permit.guard().prohibitions().len(), 1);
-    refused(&rule("tl:breakGlass true"), &["needs tl:breakGlassFor"]);
-    refused(
-        &rule("tl:breakGlass true ; tl:breakGlassFor \"PT2H\"^^xsd:dayTimeDuration"),
-        &["constraint on odrl:event", "tl:review with a deadline"],
-    );
-}
-
-#[test]
-fn purposes_that_a_caller_may_not_state_count_as_not_stated() {
-    let rules = PurposeRules::parse(
-        "@prefix tl: <https://w3id.org/twinlink/ns#> . @prefix ex: <http://example.org/> .
-         tl:RescueOfficer tl:mayState tl:EmergencyResponse .
-         tl:EmergencyResponse tl:requiresIncident ex:Grip .",
-    )
-    .unwrap();
-    let constraint = left("odrl:purpose", "isA", "tl:EmergencyResponse");
-    let plain = permission(&constraint);
-    let set = plain.clone().with_purpose_rules(rules.clone());
-    assert_ne!(set.version(), plain.version());
-    let emergency = Ask {
-        roles: vec![tl("RescueOfficer")],
-        ..ask_for(tl("EmergencyResponse"))
-    };
-    let going_on = incident(11, 13);
-    let permit = set.decide_in(&emergency, &going_on).unwrap();
-    assert_eq!(permit.valid_until(), Some(at(13)));
-    assert!(set.decide_in(&emergency, &incident(9, 12)).is_err());
-    assert!(
-        set.decide_in(&ask_for(tl("EmergencyResponse")), &going_on)
-            .is_err()
-    );
-    // What nobody governs, anybody may state.
-    let planning = permission(&left("odrl:purpose", "eq", "tl:UrbanPlanning"));
-    let planning = planning.with_purpose_rules(rules.clone());
-    assert!(planning.decide(&ask_for(tl("UrbanPlanning"))).is_ok());
-    // A prohibition fires where the purpose that would keep it away is not believed.
-    let not_for =
-        prohibition(&left("odrl:purpose", "neq", "tl:EmergencyResponse")).with_purpose_rules(rules);
-    assert!(not_for.decide_in(&emergency, &going_on).is_ok());
-    assert!(not_for.decide(&emergency).is_err());
-}
-
-#[test]
-fn legal_bases_can_be_mandatory() {
-    let basis = left("tl:legalBasis", "isA", "ex:wvr");
-    let text = |addition: &str| {
-        format!(
-            "ex:p a odrl:Set ; {PROFILE} ; tl:needsLegalBasis true ; odrl:permission [ odrl:target ex:twin ; odrl:action odrl:read ; {addition} ] ."
-        )
-    };
-    refused(&text(""), &["permission 1", "tl:legalBasis"]);
-    refused(
-        &text(&left("tl:legalBasis", "neq", "ex:wvr")),
-        &["tl:legalBasis"],
-    );
-    let policies = policies(&text(&basis));
-    let mut hierarchy = PurposeHierarchy::standard();
-    hierarchy.add(ex("wvr25"), ex("wvr"));
-    let set = PolicySet::compile_with(dataset(), policies, hierarchy).unwrap();
-    let set = set.with_legal_bases().unwrap();
-    assert!(allows(&set, &stating(tl("legalBasis"), ex("wvr25"))));
-    assert!(!allows(&set, &stating(tl("legalBasis"), ex("other"))));
-    assert!(!allows(&set, &State::default()));
-    let lacking = permission("").with_legal_bases().unwrap_err();
-    assert!(matches!(lacking[..], [PolicyError::Malformed { .. }]));
-}
-
-#[test]
-fn assigners_are_told() {
-    let agreement = policies(
-        "ex:p a odrl:Agreement ; odrl:assignee ex:fire ; odrl:permission
-           [ odrl:assigner ex:city ; odrl:target ex:twin ; odrl:action odrl:read ] .",
-    );
-    assert_eq!(agreement[0].assigners(), [ex("city")]);
 }
