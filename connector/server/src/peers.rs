@@ -25,7 +25,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct Remote {
     identity: Arc<CurrentIdentity>,
     registry: Arc<Registry>,
-    issuer: TokenIssuer,
     peers: Arc<ArcSwap<Vec<Peer>>>,
 }
 
@@ -43,6 +42,8 @@ pub struct PeerError {
 struct Peer {
     participant: NamedNode,
     client: Client,
+    /// Of the identity that the connection shows, whatever is in force by now: a token is bound to a certificate.
+    issuer: TokenIssuer,
 }
 
 impl Remote {
@@ -54,12 +55,10 @@ impl Remote {
         entries: Vec<PeerFile>,
         identity: Arc<CurrentIdentity>,
         registry: Arc<Registry>,
-        issuer: TokenIssuer,
     ) -> Result<Self, PeerError> {
         let remote = Self {
             identity,
             registry,
-            issuer,
             peers: Arc::default(),
         };
         remote.replace(entries)?;
@@ -85,14 +84,16 @@ impl Remote {
     }
 
     fn peers(&self, entries: Vec<PeerFile>) -> Result<Vec<Peer>, PeerError> {
+        let identity = CurrentIdentity::new((*self.identity.load()).clone());
         let mut peers = Vec::new();
         for entry in entries {
             let participant = entry.participant();
             let Some(url) = entry.url else { continue };
-            match self.client(&participant, &url) {
+            match self.client(&participant, &url, &identity) {
                 Ok(client) => peers.push(Peer {
                     participant,
                     client,
+                    issuer: TokenIssuer::new(Arc::clone(&identity)),
                 }),
                 Err(reason) => {
                     return Err(PeerError {
@@ -112,12 +113,17 @@ impl Remote {
         Arc::new(move || participants(&peers.load()))
     }
 
-    fn client(&self, participant: &NamedNode, url: &str) -> Result<Client, String> {
+    fn client(
+        &self,
+        participant: &NamedNode,
+        url: &str,
+        identity: &Arc<CurrentIdentity>,
+    ) -> Result<Client, String> {
         let endpoint: Uri = url
             .parse()
             .map_err(|error| format!("`{url}` is no URL: {error}"))?;
         let tls = client_config(
-            Arc::clone(&self.identity),
+            Arc::clone(identity),
             Arc::clone(&self.registry),
             participant.clone(),
             Protocol::Http2,
@@ -147,29 +153,28 @@ impl Remote {
             .ok_or_else(|| Unanswered::Unreachable {
                 reason: "it is no peer any more".to_owned(),
             })?;
-        let client = entry
-            .client
-            .with_tokens(Arc::new(self.token(peer, question)?));
+        let client = entry.client.with_tokens(Arc::new(token(entry, question)?));
         let answer = client
             .query(options(question))
             .await
             .map_err(|error| reply::unanswered(peer, error))?;
         reply::receive(peer, answer, question.budget.rows(), started).await
     }
+}
 
-    fn token(&self, peer: &NamedNode, question: &SubQuery) -> Result<Token, Unanswered> {
-        self.issuer
-            .delegate(&question.delegation, peer, OffsetDateTime::now_utc())
-            .map(|token| Token::new(token.reveal()))
-            .map_err(|refusal| {
-                tracing::info!(peer = peer.as_str(), check = refusal.check(), %refusal, "a peer was not asked");
-                let reason = refusal.public().to_owned();
-                match refusal.code() {
-                    Code::Forbidden => Unanswered::Denied { reason },
-                    _ => Unanswered::NotEvaluable { reason },
-                }
-            })
-    }
+fn token(peer: &Peer, question: &SubQuery) -> Result<Token, Unanswered> {
+    let participant = &peer.participant;
+    peer.issuer
+        .delegate(&question.delegation, participant, OffsetDateTime::now_utc())
+        .map(|token| Token::new(token.reveal()))
+        .map_err(|refusal| {
+            tracing::info!(peer = participant.as_str(), check = refusal.check(), %refusal, "a peer was not asked");
+            let reason = refusal.public().to_owned();
+            match refusal.code() {
+                Code::Forbidden => Unanswered::Denied { reason },
+                _ => Unanswered::NotEvaluable { reason },
+            }
+        })
 }
 
 impl Peers for Remote {

@@ -27,8 +27,8 @@ use twinlink_policy::{Ask, Permit, Policy, PolicyError, PolicySet};
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
     Assertable, ClientCertificates, CurrentIdentity, Expiry, Identity, KeyFiles, Receipts,
-    Registry, Renewal, TokenAuthenticator, TokenIssuer, Trusted, TrustedParty, Urgency,
-    check_identity, server_config,
+    Registry, Renewal, TokenAuthenticator, Trusted, TrustedParty, Urgency, check_identity,
+    server_config,
 };
 use twinlink_vocab::tl;
 
@@ -78,7 +78,6 @@ impl Node {
             peers,
             Arc::clone(&identity),
             Arc::clone(&registry),
-            TokenIssuer::new(Arc::clone(&identity)),
         )?);
         let federation = Federator::new(
             config.participant.clone(),

@@ -17,6 +17,7 @@ use uuid::Uuid;
 struct Organisation {
     id: NamedNode,
     authority: String,
+    issuing: Authority,
     identity: Arc<CurrentIdentity>,
 }
 
@@ -37,8 +38,23 @@ impl Organisation {
         Self {
             id,
             authority: authority.certificate_pem().to_owned(),
+            issuing: authority,
             identity: CurrentIdentity::new(identity),
         }
+    }
+
+    /// Puts a new certificate for the same key in force.
+    fn renew(&self) {
+        let key = self.identity.load().key().clone();
+        let subject = Subject {
+            participant: self.id.clone(),
+            hosts: vec!["localhost".to_owned()],
+        };
+        let now = OffsetDateTime::now_utc();
+        let lifetime = time::Duration::HOUR * 2;
+        let certificate = self.issuing.certify(&subject, &key, lifetime, now).unwrap();
+        let renewed = Identity::from_pem(&certificate, key, "certificate").unwrap();
+        self.identity.replace(renewed).unwrap();
     }
 
     fn key(&self) -> String {
@@ -119,7 +135,6 @@ impl Pair {
             vec![police.entry(&url)],
             Arc::clone(&rescue.identity),
             rescue.registry(&police),
-            TokenIssuer::new(Arc::clone(&rescue.identity)),
         )
         .unwrap();
         Self {
@@ -166,6 +181,20 @@ async fn a_peer_answers_for_itself() {
         assert_eq!(answer.status.rows, 2);
         assert!(answer.status.receipt.is_some());
     }
+}
+
+#[tokio::test]
+async fn a_connection_goes_on_with_the_certificate_that_it_showed() {
+    let pair = Pair::new(World::with_rows(&["a"])).await;
+    pair.ask().await.unwrap();
+    pair.rescue.renew();
+    // Open still, under the old certificate: the token must be bound to that one.
+    let answer = pair.ask().await.unwrap();
+    assert_eq!(answer.status.state, SourceState::Complete);
+    pair.police.renew();
+    pair.ask().await.unwrap();
+    pair.remote.replace(Vec::new()).unwrap();
+    assert!(pair.ask().await.is_err());
 }
 
 #[tokio::test]
