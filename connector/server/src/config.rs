@@ -45,8 +45,11 @@ pub struct Config {
 /// What decisions need beside policies, and what goes with them.
 #[derive(Debug, Clone)]
 pub struct PolicySettings {
-    /// RDF files that say which purposes, roles and events are kinds of which, beside those that are built in.
+    /// Turtle files that say which purposes, roles and events are kinds of which, beside those that are built in, which
+    /// role may state which purpose, and which purpose needs an incident.
     pub profiles: Vec<PathBuf>,
+    /// Whether every permission must name the legal basis that it rests on.
+    pub legal_bases: bool,
     /// The secret of pseudonyms. None: a policy that shows pseudonyms shows nothing.
     pub pseudonym_key: Option<PathBuf>,
     /// How exactly they who see a part of the twin are told when it last changed; zero: not at all.
@@ -148,6 +151,8 @@ struct RawConfig {
 struct RawPolicy {
     #[serde(default)]
     profiles: Vec<PathBuf>,
+    #[serde(default)]
+    legal_bases: bool,
     pseudonym_key: Option<PathBuf>,
     age_grain_seconds: Option<u32>,
     review_hours: Option<u32>,
@@ -284,6 +289,7 @@ impl RawPolicy {
         let profiles = self.profiles.iter();
         Ok(PolicySettings {
             profiles: profiles.map(|path| folder.join(path)).collect(),
+            legal_bases: self.legal_bases,
             pseudonym_key: self.pseudonym_key.map(|path| folder.join(path)),
             age_grain: Duration::from_secs(grain.into()),
             review: Duration::from_secs(u64::from(review) * 3600),
@@ -405,7 +411,8 @@ authority = "identity/authority.pem"
 [policy]
 # The secret of pseudonyms: with another one, everybody is called otherwise.
 pseudonym_key = "identity/pseudonym.key"
-# profiles = ["profiles/purposes.ttl"]  # which purposes, roles and events are kinds of which
+# profiles = ["profiles/purposes.ttl"]  # which concepts are kinds of which, and which role may state which purpose
+# legal_bases = true      # every permission names the legal basis that it rests on
 # age_grain_seconds = 60  # how exactly they who see a part are told when the twin last changed; 0: not at all
 # review_hours = 72       # how soon a use that broke the glass is to be reviewed
 

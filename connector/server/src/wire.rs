@@ -1,5 +1,7 @@
 //! Wiring: from a configuration to a connector that serves.
 
+mod publish;
+
 use crate::cli::Failure;
 use crate::config::{Config, PeerFile};
 use crate::http::HttpSettings;
@@ -10,27 +12,29 @@ use crate::serve::Listener;
 use crate::{grpc, http, secret};
 use arc_swap::ArcSwap;
 use axum::Router;
-use oxrdf::{NamedNode, NamedNodeRef};
-use oxrdfio::{JsonLdProfileSet, RdfFormat};
-use oxsdatatypes::DateTime;
-use std::fs;
+use oxrdf::NamedNode;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 use twinlink_core::{Connector, PolicySource};
 use twinlink_federation::{FederationLimits, Federator};
-use twinlink_policy::{Ask, Permit, Policy, PolicyError, PolicySet};
+use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
     Assertable, ClientCertificates, CurrentIdentity, Expiry, Identity, KeyFiles, Receipts,
     Registry, Renewal, TokenAuthenticator, Trusted, TrustedParty, Urgency, check_identity,
     server_config,
 };
-use twinlink_vocab::tl;
+
+pub(crate) use publish::{policies, policy_format, steward};
+
+/// How often it is looked whether something came to be overdue.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A connector with its parts that can be replaced while it serves.
 #[derive(Debug)]
@@ -205,6 +209,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
         tracing::info!(%address, "telling metrics");
     }
     tokio::spawn(keep_fresh(Arc::clone(&node)));
+    tokio::spawn(warn_of_overdue(node.connector()));
     let end = stop_signal(Arc::clone(&node))?;
     announce(&participant, address)?;
     tracing::info!(participant = participant.as_str(), %address, "serving");
@@ -298,6 +303,25 @@ fn warn_of_expiry(node: &Node) {
     }
 }
 
+/// Says in the log what came to be overdue, once.
+async fn warn_of_overdue(connector: Arc<Connector>) {
+    let mut last = None;
+    let mut minutes = tokio::time::interval(MINUTE);
+    loop {
+        minutes.tick().await;
+        let now = connector.clock.now();
+        for one in connector.world.obligations() {
+            let is_new = one
+                .due
+                .is_some_and(|due| due <= now && last.is_none_or(|last| due > last));
+            if is_new {
+                tracing::warn!(id = %one.id, kind = %one.kind, participant = one.participant.as_str(), "an obligation is overdue");
+            }
+        }
+        last = Some(now);
+    }
+}
+
 /// What the configuration trusts, checked.
 pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, Failure> {
     let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
@@ -337,40 +361,6 @@ fn party(peer: PeerFile) -> TrustedParty {
     }
 }
 
-/// All published policies, compiled. One that is not understood stops the connector: it might have been a prohibition.
-// INVARIANT(whole-policies): a policy file with an error puts no policy in force, and none out of force.
-pub(crate) fn policies(config: &Config) -> Result<PolicySet, Failure> {
-    let mut all = Vec::new();
-    for path in config.policy_files()? {
-        let text = fs::read_to_string(&path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let parsed = Policy::parse(&text, policy_format(&path), Some(config.dataset.as_str()))
-            .map_err(|errors| in_words(&path, &errors))?;
-        all.extend(parsed);
-    }
-    PolicySet::compile(config.dataset.clone(), all)
-        .map_err(|errors| in_words(&config.policies, &errors))
-}
-
-/// What the organisation's own steward may do with its twin while no connector runs: by the same policies.
-pub(crate) fn steward(config: &Config, action: NamedNodeRef<'_>) -> Result<Permit, Failure> {
-    let ask = Ask {
-        participant: config.participant.clone(),
-        subject: "steward".to_owned(),
-        roles: vec![tl::STEWARD.into_owned()],
-        purpose: None,
-        action: action.into_owned(),
-        now: DateTime::now(),
-    };
-    policies(config)?.decide(&ask).map_err(|denied| {
-        format!(
-            "{denied}, also with role <{}>: see `twinlink policy check`",
-            tl::STEWARD.as_str()
-        )
-        .into()
-    })
-}
-
 /// How queries are evaluated here.
 pub(crate) fn evaluation_options(config: &Config) -> Result<EvaluationOptions, Failure> {
     let options = EvaluationOptions::default();
@@ -378,25 +368,6 @@ pub(crate) fn evaluation_options(config: &Config) -> Result<EvaluationOptions, F
         Some(path) => Ok(options.with_pseudonym_key(&secret::read(path)?)),
         None => Ok(options),
     }
-}
-
-/// The syntax of a policy file, by its ending.
-pub(crate) fn policy_format(path: &Path) -> RdfFormat {
-    if path.extension().is_some_and(|ending| ending == "jsonld") {
-        RdfFormat::JsonLd {
-            profile: JsonLdProfileSet::empty(),
-        }
-    } else {
-        RdfFormat::Turtle
-    }
-}
-
-fn in_words(path: &Path, errors: &[PolicyError]) -> Failure {
-    let lines: Vec<String> = errors
-        .iter()
-        .map(|error| format!("{}: {error}", path.display()))
-        .collect();
-    lines.join("\n").into()
 }
 
 /// For how long revocation lists count after their end: who issues them may be down for a day.
@@ -432,6 +403,7 @@ fn with_port(public_url: &str, address: SocketAddr) -> String {
 mod tests {
     use super::*;
     use crate::cli::init::Blueprint;
+    use std::fs;
 
     /// A connector's folder as `init` makes it.
     fn made(folder: &Path) -> Config {

@@ -265,3 +265,30 @@ fn broken_glass_is_reviewed() {
     assert_eq!(block_on(reply.next()).unwrap_err().check(), "policy");
     assert_eq!(world.refused_for(breaking).check(), "policy");
 }
+
+/// INVARIANT(coarse-age)
+#[test]
+fn coarse_age() {
+    let world = World::new();
+    let changed = time::macros::datetime!(2026-11-20 11:58:59 UTC);
+    *world.twin.as_of.lock().unwrap() = Some(changed);
+    let told = |grain: u64| {
+        let mut connector = world.connector();
+        connector.age_grain = Duration::from_secs(grain);
+        let credentials = world.credentials();
+        let asked = answer(&connector, &credentials, world.request());
+        let outcome = block_on(async { asked.await?.finish().await });
+        outcome.unwrap().sources[0].as_of
+    };
+    // All is shown: there is nothing to hide.
+    assert_eq!(told(60), Some(changed));
+    let part =
+        "[ odrl:source <https://city.example/twin> ; odrl:refinement [ odrl:leftOperand tl:graph ;
+        odrl:operator odrl:eq ; odrl:rightOperand <https://city.example/graph> ] ]";
+    world
+        .policies
+        .replace(&permission("").replace("<https://city.example/twin>", part));
+    let minute = time::macros::datetime!(2026-11-20 11:58 UTC);
+    assert_eq!(told(60), Some(minute));
+    assert_eq!(told(0), None);
+}

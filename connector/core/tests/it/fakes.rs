@@ -55,6 +55,7 @@ pub(crate) struct FakeTwin {
     pub(crate) hangs: AtomicBool,
     pub(crate) hangs_after_head: AtomicBool,
     pub(crate) never_ends: AtomicBool,
+    pub(crate) as_of: Mutex<Option<OffsetDateTime>>,
     cancelled: AtomicBool,
 }
 
@@ -168,6 +169,7 @@ impl Twin for FakeTwin {
         }
         Ok(Evaluated {
             rows: 3,
+            as_of: *self.as_of.lock().unwrap(),
             ..Evaluated::default()
         })
     }

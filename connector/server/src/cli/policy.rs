@@ -4,6 +4,7 @@ mod count;
 mod diff;
 mod expect;
 mod explain;
+mod suppose;
 
 use super::{Console, Failure};
 use crate::config::{self, Config};

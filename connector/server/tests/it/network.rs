@@ -3,6 +3,7 @@
 mod audit;
 mod broken_peers;
 mod caller;
+mod incidents;
 mod input;
 mod leaving;
 mod long_texts;

@@ -1,5 +1,6 @@
 //! `twinlink policy test`: what policies should do, written down next to them.
 
+use super::suppose::{Supposed, value};
 use super::{compiled, explain, instant, term};
 use crate::cli::{Console, Failure};
 use crate::config::Config;
@@ -8,6 +9,7 @@ use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use twinlink_policy::analyse::comparison::{Extent, extent};
@@ -27,7 +29,10 @@ use twinlink_vocab::{odrl, tl};
                   purpose = \"tl:EmergencyResponse\"\n  \
                   action = \"odrl:read\"               # the default\n  \
                   at = \"2026-11-20T12:00:00Z\"        # default: now\n  \
-                  decision = \"permitted\"             # or \"denied\"\n  \
+                  incidents = [\"tl:Incident\"]        # kinds of an incident that goes on; default: none\n  \
+                  break_glass = true                 # for that incident; default: false\n  \
+                  claims = { \"tl:legalBasis\" = [\"https://example.org/basis\"] }\n  \
+                  decision = \"permitted\"             # or \"denied\", or \"glass\": denied, but by breaking the glass\n  \
                   sees = [{ graph = \"https://police.example/graph/cordons\", property = \"tl:polygon\" }]\n  \
                   withholds = [{ property = \"tl:personName\" }]\n  \
                   limits = [{ property = \"tl:personBirthDate\" }]\n\n\
@@ -62,6 +67,13 @@ struct Expectation {
     purpose: Option<String>,
     action: Option<String>,
     at: Option<String>,
+    #[serde(default)]
+    incidents: Vec<String>,
+    area: Option<String>,
+    #[serde(default)]
+    break_glass: bool,
+    #[serde(default)]
+    claims: BTreeMap<String, Vec<String>>,
     decision: Decision,
     #[serde(default)]
     sees: Vec<Part>,
@@ -76,6 +88,8 @@ struct Expectation {
 enum Decision {
     Permitted,
     Denied,
+    /// Denied, unless the caller breaks the glass.
+    Glass,
 }
 
 /// A part of the dataset.
@@ -154,12 +168,25 @@ fn judge(config: &Path, path: &Path) -> Result<Vec<Judged>, Failure> {
 impl Expectation {
     /// All in which the policies do not do as expected.
     fn wrong(&self, set: &PolicySet) -> Result<Vec<String>, String> {
-        let explanation = set.explain(&self.ask()?);
+        let ask = self.ask()?;
+        let world = self.world(set, ask.now)?;
+        let explanation = set.explain_in(&ask, &world);
         let mut wrong = Vec::new();
         let guard = match (&explanation.decision, self.decision) {
             (Ok(permit), Decision::Permitted) => permit.guard().clone(),
-            (Err(_), Decision::Denied) => Guard::nothing(),
-            (Ok(permit), Decision::Denied) => {
+            (Err(denied), Decision::Denied | Decision::Glass) => {
+                match (self.decision, denied.outlook.break_glass.is_empty()) {
+                    (Decision::Glass, true) => {
+                        wrong.push("is denied, and there is no glass to break".to_owned());
+                    }
+                    (Decision::Denied, false) => {
+                        wrong.push("is denied, but the glass can be broken".to_owned());
+                    }
+                    _ => {}
+                }
+                Guard::nothing()
+            }
+            (Ok(permit), Decision::Denied | Decision::Glass) => {
                 wrong.push("is permitted, should be denied".to_owned());
                 wrong.extend(named(&explanation, |rule| {
                     rule.active && rule.kind == RuleKind::Permission
@@ -179,7 +206,11 @@ impl Expectation {
         for (parts, wanted, word) in [
             (&self.sees, Extent::All, "is not shown"),
             (&self.withholds, Extent::Nothing, "is not withheld"),
-            (&self.limits, Extent::Part, "is shown to the last statement, or not at all"),
+            (
+                &self.limits,
+                Extent::Part,
+                "is shown to the last statement, or not at all",
+            ),
         ] {
             for part in parts {
                 let selector = part.selector()?;
@@ -209,6 +240,19 @@ impl Expectation {
             }
         }
         Ok(wrong)
+    }
+
+    fn world(&self, set: &PolicySet, now: DateTime) -> Result<Supposed, String> {
+        let kinds = self.incidents.iter().map(|kind| term(kind));
+        let kinds: Vec<_> = kinds.collect::<Result<_, _>>()?;
+        let claims = self.claims.iter().map(|(operand, values)| {
+            let values = values.iter().map(|text| value(text));
+            Ok((term(operand)?, values.collect()))
+        });
+        Ok(Supposed::default()
+            .during(&kinds, self.area.clone(), now, set.purposes())
+            .breaking_glass(self.break_glass)
+            .claiming(claims.collect::<Result<_, String>>()?))
     }
 
     fn ask(&self) -> Result<Ask, String> {

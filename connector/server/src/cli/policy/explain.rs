@@ -1,16 +1,21 @@
 //! `twinlink policy explain`: one caller, and what the policies make of them.
 
 use super::count::{Count, count};
+use super::suppose::{Supposed, claim};
 use super::{compiled, instant, term};
 use crate::cli::{Console, Failure};
 use crate::config::Config;
 use clap::Args;
-use oxrdf::NamedNode;
+use oxrdf::{NamedNode, Term};
 use oxsdatatypes::DateTime;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use twinlink_policy::{Ask, Explanation, Guard, PolicySet, RuleExplanation, Selector};
+use twinlink_policy::{
+    Ask, Basis, Debtor, Explanation, Guard, Obligation, Permit, PolicySet, RuleExplanation,
+    Selector,
+};
 use twinlink_vocab::odrl;
 
 #[derive(Debug, Args)]
@@ -40,13 +45,25 @@ pub(in crate::cli) struct ExplainArguments {
     /// When, with the time zone. [default: now]
     #[arg(long, value_name = "TIME", value_parser = instant)]
     at: Option<DateTime>,
+    /// A kind of incident that goes on, as far as this question goes. May be given more than once.
+    #[arg(long = "incident", value_name = "IRI", value_parser = term)]
+    incidents: Vec<NamedNode>,
+    /// Where it goes on: WKT, longitude before latitude.
+    #[arg(long, value_name = "WKT", requires = "incidents")]
+    area: Option<String>,
+    /// The caller breaks the glass for that incident.
+    #[arg(long, requires = "incidents")]
+    break_glass: bool,
+    /// What else the caller's token says, such as tl:legalBasis=IRI. May be given more than once.
+    #[arg(long = "claim", value_name = "OPERAND=VALUE", value_parser = claim)]
+    claims: Vec<(NamedNode, Term)>,
     /// Count the statements shown, beside those that a steward sees. The connector must not run.
     #[arg(long)]
     count: bool,
     /// Count the rows that this SPARQL query finds, too.
     #[arg(long, value_name = "SPARQL")]
     query: Option<String>,
-    /// As JSON: permitted, shown, withheld, counts, rules.
+    /// As JSON: permitted, terms, glass_to_break, shown, withheld, counts, rules.
     #[arg(long)]
     json: bool,
 }
@@ -57,14 +74,27 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let set = in_force(file, &given.files)?;
-    let explanation = set.explain(&Ask {
+    let now = given.at.unwrap_or_else(DateTime::now);
+    let ask = Ask {
         participant: given.participant.clone(),
         subject: "somebody".to_owned(),
         roles: given.roles.clone(),
         purpose: given.purpose.clone(),
         action: given.action.clone().unwrap_or(odrl::READ.into_owned()),
-        now: given.at.unwrap_or_else(DateTime::now),
-    });
+        now,
+    };
+    let mut claims: BTreeMap<NamedNode, Vec<Term>> = BTreeMap::new();
+    for (operand, value) in &given.claims {
+        claims
+            .entry(operand.clone())
+            .or_default()
+            .push(value.clone());
+    }
+    let world = Supposed::default()
+        .during(&given.incidents, given.area.clone(), now, set.purposes())
+        .breaking_glass(given.break_glass)
+        .claiming(claims);
+    let explanation = set.explain_in(&ask, &world);
     let counts = if given.count || given.query.is_some() {
         let guard = match &explanation.decision {
             Ok(permit) => permit.guard().clone(),
@@ -80,14 +110,31 @@ pub(super) fn run(
     }
     match &explanation.decision {
         Ok(permit) => {
-            console.say("permitted");
+            console.say(match permit.basis() {
+                Basis::Ordinary => "permitted",
+                Basis::BreakGlass(_) => "permitted by breaking the glass",
+            });
             for (word, selectors) in visible(permit.guard()) {
                 for selector in selectors {
                     console.say(format_args!("  {word} {}", in_words(selector)));
                 }
             }
+            for line in more(permit.guard()).chain(terms(permit)) {
+                console.say(format_args!("  {line}"));
+            }
         }
-        Err(denied) => console.say(format_args!("denied: {denied}")),
+        Err(denied) => {
+            console.say(format_args!("denied: {denied}"));
+            for glass in &denied.outlook.break_glass {
+                let (incident, until) = (&glass.incident, glass.until);
+                console.say(format_args!(
+                    "  glass to break for {incident}, until {until}"
+                ));
+                for obligation in &glass.obligations {
+                    console.say(format_args!("    then {}", owed(obligation)));
+                }
+            }
+        }
     }
     for count in &counts {
         console.say(format_args!("  {count}"));
@@ -141,6 +188,94 @@ fn visible(guard: &Guard) -> [(&'static str, &[Selector]); 2] {
     ]
 }
 
+/// What is shown changed, or in numbers only.
+fn more(guard: &Guard) -> impl Iterator<Item = String> {
+    let changed = guard.transformed().iter();
+    let changed = changed.map(|one| format!("changes   {}", in_words(&one.selector)));
+    let counted = guard.statistics().iter();
+    let counted = counted.map(|one| format!("counts    {}", in_words(&one.selector)));
+    changed.chain(counted).collect::<Vec<_>>().into_iter()
+}
+
+/// On what terms it is permitted.
+fn terms(permit: &Permit) -> impl Iterator<Item = String> {
+    let charges = permit.charges().iter().map(|charge| {
+        let counter = &charge.counter;
+        let limit = charge
+            .limit
+            .map_or(String::new(), |limit| format!(" of {limit}"));
+        format!(
+            "is one use{limit} by {} {} of {}",
+            counter.kind, counter.rule, counter.policy
+        )
+    });
+    let obligations = permit
+        .obligations()
+        .iter()
+        .map(|one| format!("then {}", owed(one)));
+    let until = permit.valid_until();
+    let until = until.map(|until| format!("holds until {until}, as far as time goes"));
+    let all: Vec<_> = charges.chain(obligations).chain(until).collect();
+    all.into_iter()
+}
+
+fn owed(obligation: &Obligation) -> String {
+    let who = match obligation.debtor {
+        Debtor::Caller => "the caller",
+        Debtor::Owner => "the owner",
+    };
+    let due = obligation
+        .due
+        .map_or(String::new(), |due| format!(" until {due}"));
+    format!(
+        "{who} owes {}{due}, by {}",
+        obligation.action, obligation.policy
+    )
+}
+
+fn obligation_to_json(obligation: &Obligation) -> Value {
+    json!({
+        "action": obligation.action.as_str(),
+        "policy": obligation.policy.as_str(),
+        "debtor": match obligation.debtor {
+            Debtor::Caller => "caller",
+            Debtor::Owner => "owner",
+        },
+        "due": obligation.due.map(|due| due.to_string()),
+    })
+}
+
+fn terms_to_json(permit: &Permit) -> Value {
+    let charges: Vec<Value> = permit
+        .charges()
+        .iter()
+        .map(|charge| {
+            json!({
+                "policy": charge.counter.policy.as_str(),
+                "kind": charge.counter.kind.to_string(),
+                "number": charge.counter.rule,
+                "limit": charge.limit,
+            })
+        })
+        .collect();
+    let obligations = permit.obligations().iter();
+    json!({
+        "basis": match permit.basis() {
+            Basis::Ordinary => "ordinary",
+            Basis::BreakGlass(_) => "break-glass",
+        },
+        "valid_until": permit.valid_until().map(|until| until.to_string()),
+        "charges": charges,
+        "obligations": obligations.map(obligation_to_json).collect::<Vec<_>>(),
+        "changed": words(permit.guard().transformed().iter().map(|one| &one.selector)),
+        "counted": words(permit.guard().statistics().iter().map(|one| &one.selector)),
+    })
+}
+
+fn words<'a>(selectors: impl Iterator<Item = &'a Selector>) -> Vec<String> {
+    selectors.map(in_words).collect()
+}
+
 fn in_words(selector: &Selector) -> String {
     if *selector == Selector::default() {
         "everything".to_owned()
@@ -150,8 +285,6 @@ fn in_words(selector: &Selector) -> String {
 }
 
 fn to_json(explanation: &Explanation, counts: &[Count]) -> Value {
-    let words =
-        |selectors: &[Selector]| -> Vec<String> { selectors.iter().map(in_words).collect() };
     let rules: Vec<Value> = explanation
         .rules
         .iter()
@@ -175,13 +308,19 @@ fn to_json(explanation: &Explanation, counts: &[Count]) -> Value {
         .collect();
     let (shown, withheld) = match &explanation.decision {
         Ok(permit) => (
-            words(permit.guard().permits()),
-            words(permit.guard().prohibitions()),
+            words(permit.guard().permits().iter()),
+            words(permit.guard().prohibitions().iter()),
         ),
         Err(_) => (Vec::new(), Vec::new()),
     };
+    let (terms, glass) = match &explanation.decision {
+        Ok(permit) => (terms_to_json(permit), false),
+        Err(denied) => (Value::Null, !denied.outlook.break_glass.is_empty()),
+    };
     json!({
         "permitted": explanation.decision.is_ok(),
+        "terms": terms,
+        "glass_to_break": glass,
         "shown": shown,
         "withheld": withheld,
         "counts": counts.iter().map(Count::to_json).collect::<Vec<_>>(),

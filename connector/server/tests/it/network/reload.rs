@@ -43,7 +43,7 @@ async fn what_is_broken_changes_nothing_and_is_named() {
             "policies/unknown.ttl",
             "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . <https://rescue.example/policy/unknown> a odrl:Set ;
              odrl:permission [ odrl:target <https://rescue.example/twin> ; odrl:action odrl:read ;
-             odrl:duty [ odrl:action odrl:inform ] ] .",
+             <https://rescue.example/unknown> true ] .",
         ),
         ("policies/broken.jsonld", "{"),
         ("peers/broken.toml", "participant = 1"),
