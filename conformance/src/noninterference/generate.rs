@@ -12,6 +12,7 @@ use super::scene::{
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Quad, Term};
 use std::collections::HashSet;
+use twinlink_core::policy::End;
 
 /// Predicates `p0` and on; some are subjects and objects too.
 pub(super) const PROPERTIES: usize = 9;
@@ -166,6 +167,8 @@ fn open_policy(random: &mut Random) -> Policy {
         actions: vec![Action::Use],
         targets,
         constraints: Vec::new(),
+        transforms: Vec::new(),
+        delay: None,
     };
     let mut rules = vec![rule(true, targets)];
     if random.chance(30) {
@@ -227,12 +230,30 @@ fn rule(random: &mut Random, kind: Kind) -> Rule {
         6..9 => 1,
         _ => 2,
     };
+    let constraints = (0..constraints).map(|_| constraint(random, 2)).collect();
+    // What is changed, or shown late, is for reading only.
+    let is_to_read = permits && random.chance(40);
+    let actions = if is_to_read {
+        vec![Action::Read]
+    } else {
+        actions
+    };
+    let transforms = if is_to_read && random.chance(80) {
+        guard::steps(random)
+    } else {
+        Vec::new()
+    };
+    // Back to the first days of the month, at which most times are.
+    let minutes = i64::try_from(random.between(14 * 24, 17 * 24) * 60).unwrap_or(0);
+    let delay = (is_to_read && random.chance(20)).then(|| (iri(format_args!("p{TIME}")), minutes));
     Rule {
         permits,
         assignees,
         actions,
         targets,
-        constraints: (0..constraints).map(|_| constraint(random, 2)).collect(),
+        constraints,
+        transforms,
+        delay,
     }
 }
 
@@ -240,6 +261,12 @@ fn target(random: &mut Random, permits: bool) -> Target {
     let mut target = Target::default();
     if random.chance(if permits { 45 } else { 5 }) {
         return target;
+    }
+    if random.chance(15) {
+        target.pattern = Some(guard::group(random));
+    }
+    if random.chance(8) {
+        target.named = Some(*random.pick(&[End::Subject, End::Object]));
     }
     // One refinement mostly, sometimes two or three.
     let first = random.below(3);

@@ -7,9 +7,13 @@ use super::scene::{
     Action, Caller, Comparison, Constraint, Kind, Membership, Moment, Place, Rule, Scene, Target,
     When,
 };
+use super::turtle::date_time;
 use oxrdf::NamedNode;
+use spargebra::SparqlParser;
 use std::cmp::Ordering;
-use twinlink_core::policy::{GraphNameKey, Guard, Selector};
+use twinlink_core::policy::{
+    Function, GraphNameKey, Guard, Named, NodePattern, Recorded, Selector, Transformed,
+};
 
 /// The purposes with what is broader, as `ontologies/twinlink.ttl` and the Data Privacy Vocabulary have them.
 const BROADER: &[(&str, &str)] = &[
@@ -44,22 +48,59 @@ type Truth = Option<bool>;
 
 /// What of the dataset the action may be about: permitted by some rule and prohibited by none.
 pub(super) fn guard(scene: &Scene, action: Action) -> Guard {
-    let active = |permits: bool| -> Vec<Selector> {
-        let rules = scene
-            .policies
-            .iter()
-            // An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
-            .filter(|policy| policy.kind != Kind::Offer)
-            .flat_map(|policy| &policy.rules)
-            .filter(|rule| rule.permits == permits && is_active(rule, action, &scene.caller));
-        let targets = rules.flat_map(|rule| &rule.targets);
-        targets.flat_map(selectors).collect()
+    let active = |permits: bool| {
+        let policies = scene.policies.iter();
+        // An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
+        let policies = policies.filter(|policy| policy.kind != Kind::Offer);
+        let rules = policies.flat_map(|policy| &policy.rules);
+        rules.filter(move |rule| rule.permits == permits && is_active(rule, action, &scene.caller))
     };
-    Guard::new(active(true), active(false))
+    let (mut permits, mut transformed) = (Vec::new(), Vec::new());
+    for rule in active(true) {
+        let mut steps = rule.transforms.clone();
+        for step in &mut steps {
+            if let Function::Pseudonymise { recipient, purpose } = &mut step.function {
+                recipient.clone_from(&scene.caller.participant);
+                purpose.clone_from(&scene.caller.purpose);
+            }
+        }
+        for selector in selectors(rule, scene.caller.now) {
+            if steps.is_empty() {
+                permits.push(selector);
+            } else {
+                let steps = steps.clone();
+                transformed.push(Transformed { selector, steps });
+            }
+        }
+    }
+    let prohibitions = active(false).flat_map(|rule| selectors(rule, scene.caller.now));
+    Guard::new(permits, prohibitions.collect()).with_transformed(transformed)
+}
+
+/// What all targets of a rule select.
+fn selectors(rule: &Rule, now: Moment) -> Vec<Selector> {
+    let mut selectors: Vec<_> = rule.targets.iter().flat_map(parts).collect();
+    if let Some((property, minutes)) = &rule.delay {
+        let since = now.day * 1440 + now.minute - minutes;
+        let (day, minute) = (since.div_euclid(1440), since.rem_euclid(1440));
+        // What is not before any time selects nothing.
+        let Ok(until) = date_time(Moment { day, minute, ..now }).parse() else {
+            return Vec::new();
+        };
+        for selector in &mut selectors {
+            let property = property.clone();
+            selector.recorded = Some(Recorded { property, until });
+        }
+    }
+    if !rule.permits {
+        let named = selectors.iter_mut().filter_map(|one| one.named.as_mut());
+        named.for_each(|named| named.is_negated = true);
+    }
+    selectors
 }
 
 /// One for each way to meet all refinements: ODRL 2.5.3.
-fn selectors(target: &Target) -> Vec<Selector> {
+fn parts(target: &Target) -> Vec<Selector> {
     let any = |names: &[NamedNode]| -> Vec<Option<NamedNode>> {
         match names {
             [] => vec![None],
@@ -74,6 +115,12 @@ fn selectors(target: &Target) -> Vec<Selector> {
     if graphs.is_empty() {
         graphs.push(None);
     }
+    let text = target
+        .pattern
+        .as_ref()
+        .map(|group| format!("SELECT ?this WHERE {group}"));
+    let query = text.and_then(|text| SparqlParser::new().parse_query(&text).ok());
+    let nodes = query.map(NodePattern::new);
     let mut selectors = Vec::new();
     for graph in graphs {
         for property in any(&target.properties) {
@@ -82,6 +129,11 @@ fn selectors(target: &Target) -> Vec<Selector> {
                     graph: graph.clone(),
                     property: property.clone(),
                     class,
+                    nodes: nodes.clone(),
+                    named: target.named.map(|end| Named {
+                        end,
+                        is_negated: false,
+                    }),
                     ..Selector::default()
                 });
             }

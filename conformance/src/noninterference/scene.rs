@@ -1,7 +1,7 @@
 //! What a case is about, as it was made up: data, policies (or what they come to) and a caller. Nothing here was parsed.
 
 use oxrdf::{NamedNode, Quad};
-use twinlink_core::policy::Guard;
+use twinlink_core::policy::{End, Guard, Step};
 
 /// The dataset's IRI.
 pub(super) const TWIN: &str = "http://e/twin";
@@ -61,6 +61,10 @@ pub(super) struct Rule {
     pub(super) actions: Vec<Action>,
     pub(super) targets: Vec<Target>,
     pub(super) constraints: Vec<Constraint>,
+    /// What is done to what a permission to read shows, in this order. The recipient of a pseudonym is whoever asks.
+    pub(super) transforms: Vec<Step>,
+    /// By which property how many minutes old it must be.
+    pub(super) delay: Option<(NamedNode, i64)>,
 }
 
 /// Some of ODRL's actions; `Use` includes all but `Transfer`.
@@ -73,12 +77,16 @@ pub(super) enum Action {
     Transfer,
 }
 
-/// Part of the dataset: each list that is not empty must hold the graph, the predicate, a class of the subject.
+/// Part of the dataset: each list that is not empty must hold the graph, the predicate, a class of the subject; and so on.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Target {
     pub(super) graphs: Vec<Place>,
     pub(super) properties: Vec<NamedNode>,
     pub(super) classes: Vec<NamedNode>,
+    /// The group of a pattern in which `?this` is the subject.
+    pub(super) pattern: Option<String>,
+    /// The end that the question must name; in a prohibition, must not.
+    pub(super) named: Option<End>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,11 +6,14 @@ use super::scene::{
 };
 use oxrdf::NamedNode;
 use std::fmt::Display;
+use twinlink_core::policy::{Function, Part, Step};
 
 const PREFIXES: &str = "\
 @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
 @prefix tl: <https://w3id.org/twinlink/ns#> .
 @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
+@prefix time: <http://www.w3.org/2006/time#> .
 ";
 
 /// A document of all policies.
@@ -65,7 +68,7 @@ fn rule(rule: &Rule) -> String {
         }))
     );
     for target in &rule.targets {
-        text += &format!(" ;\n    odrl:target {}", self::target(target));
+        text += &format!(" ;\n    odrl:target {}", self::target(target, rule.permits));
     }
     for assignee in &rule.assignees {
         text += &format!(" ;\n    odrl:assignee {assignee}");
@@ -73,10 +76,61 @@ fn rule(rule: &Rule) -> String {
     for constraint in &rule.constraints {
         text += &format!(" ;\n    odrl:constraint {}", self::constraint(constraint));
     }
+    for (place, step) in rule.transforms.iter().enumerate() {
+        text += &format!(" ;\n    odrl:duty {}", self::transform(step, place + 1));
+    }
+    if let Some((property, minutes)) = &rule.delay {
+        let period = format!("\"PT{minutes}M\"^^xsd:dayTimeDuration");
+        text += &format!(
+            " ;\n    odrl:duty [ odrl:action [ rdf:value tl:delay ; odrl:refinement {} , {} ] ]",
+            triple("odrl:delayPeriod", "eq", &period),
+            triple("tl:recordedBy", "eq", &property.to_string())
+        );
+    }
     text + " ]"
 }
 
-fn target(target: &Target) -> String {
+fn transform(step: &Step, place: usize) -> String {
+    let (action, parameter) = match &step.function {
+        Function::Mask(text) => (
+            "mask",
+            Some(triple("tl:replacement", "eq", &format!("\"{text}\""))),
+        ),
+        Function::Pseudonymise { .. } => ("pseudonymise", None),
+        Function::Round(of) => ("round", Some(triple("tl:multiple", "eq", &of.to_string()))),
+        Function::Truncate(unit) => {
+            let unit = format!("time:unit{unit:?}");
+            ("truncate", Some(triple("tl:timeUnit", "eq", &unit)))
+        }
+        Function::Generalise(side) => (
+            "generalise",
+            Some(triple("tl:cellSize", "eq", &side.to_string())),
+        ),
+        Function::Suppress => ("suppress", None),
+        Function::SuppressBelow(least) => {
+            let least = triple("tl:minimumGroupSize", "gteq", &least.to_string());
+            ("suppressSmallGroups", Some(least))
+        }
+    };
+    let step_number = triple("tl:step", "eq", &place.to_string());
+    let refinements: Vec<_> = parameter.into_iter().chain([step_number]).collect();
+    let about = match &step.part {
+        Part::Values(of) if of.is_empty() => None,
+        Part::Values(of) => Some(any_of("tl:property", of)),
+        Part::Instances(class) => Some(triple("tl:class", "eq", &class.to_string())),
+        Part::Nodes(pattern) => {
+            let text = oxrdf::Literal::new_simple_literal(pattern.text());
+            Some(triple("tl:pattern", "eq", &text.to_string()))
+        }
+    };
+    let about = about.map_or(String::new(), |about| {
+        format!(" ; odrl:target [ a odrl:AssetCollection ; odrl:source <{TWIN}> ; odrl:refinement {about} ]")
+    });
+    let refinements = refinements.join(" , ");
+    format!("[ odrl:action [ rdf:value tl:{action} ; odrl:refinement {refinements} ]{about} ]")
+}
+
+fn target(target: &Target, permits: bool) -> String {
     let graphs: Vec<_> = target
         .graphs
         .iter()
@@ -96,6 +150,14 @@ fn target(target: &Target) -> String {
         if !names.is_empty() {
             refinements.push(any_of(left, names));
         }
+    }
+    if let Some(pattern) = &target.pattern {
+        let text = oxrdf::Literal::new_simple_literal(pattern);
+        refinements.push(triple("tl:pattern", "eq", &text.to_string()));
+    }
+    if let Some(end) = target.named {
+        let operator = if permits { "eq" } else { "neq" };
+        refinements.push(triple("tl:named", operator, &format!("tl:{end:?}")));
     }
     if refinements.is_empty() {
         return format!("<{TWIN}>");

@@ -176,6 +176,48 @@ fn pattern(random: &mut Random) -> Option<NodePattern> {
         .map(NodePattern::new)
 }
 
+/// One or two changes that a policy can ask for.
+pub(super) fn steps(random: &mut Random) -> Vec<Step> {
+    let number = *random.pick(&[PLACE, TIME, SIZE, DISTRICT]);
+    let mut steps: Vec<_> = (0..random.between(1, 2))
+        .map(|_| step(random, number))
+        .collect();
+    for step in &mut steps {
+        if let Part::Values(of) = &mut step.part {
+            of.sort();
+            of.dedup();
+        }
+        if matches!(step.part, Part::Nodes(_)) {
+            step.part = Part::Instances(class(random));
+        }
+    }
+    steps
+}
+
+/// A pattern as a policy has it, without expressions: what their errors do is up to the kind of rule.
+pub(super) fn group(random: &mut Random) -> String {
+    let p = |number: usize| format!("<http://e/p{number}>");
+    let (one, other) = (p(random.below(PLACE)), p(random.below(PROPERTIES)));
+    match random.below(6) {
+        0 => format!("{{ ?this {one} ?x }}"),
+        1 => format!("{{ ?x {other} ?this }}"),
+        2 => format!(
+            "{{ ?this a <http://e/C{}> ; {other} ?x }}",
+            random.below(CLASSES)
+        ),
+        3 => format!(
+            "{{ ?this ({one}|{other})+ <http://e/s{}> }}",
+            random.below(5)
+        ),
+        4 => format!("{{ ?this {one} ?x FILTER NOT EXISTS {{ ?this {other} ?y }} }}"),
+        _ => format!(
+            "{{ ?this {} <http://e/d{}> }}",
+            p(DISTRICT),
+            random.below(4)
+        ),
+    }
+}
+
 fn transforms(random: &mut Random, most: usize) -> Vec<Transformed> {
     let count = random.between(1, most);
     (0..count).map(|_| transformed(random)).collect()
