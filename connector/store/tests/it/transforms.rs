@@ -41,7 +41,7 @@ const MORE: &[&str] = &[
     "SELECT * { ?s :p2 ?o ; :p1 ?o }",
     "SELECT ?o { ?s :at ?o }",
     "SELECT * { ?s :time ?t FILTER(?t <= '2026-03-01T00:00:00Z'^^xsd:dateTime) }",
-    "SELECT (MIN(?o) + 0.0 AS ?least) (SUM(?o) AS ?sum) { ?s :size ?o }",
+    "SELECT (MIN(?o) + 0.0 AS ?least) (SUM(?o) AS ?sum) { ?s :size ?o FILTER(isNumeric(?o)) }",
     "SELECT * { ?x a qb:Observation ; tl:count ?n OPTIONAL { ?x tl:measured ?m } }",
     "SELECT * { ?s ?p ?o FILTER(STRSTARTS(STR(?s), 'urn:pseudonym:')) }",
     "SELECT * { ?s :p1 ?o . ?o :p2 ?x FILTER(isIRI(?o)) }",
@@ -303,8 +303,10 @@ fn check(quads: &[Quad], guard: &Guard, parts: usize) -> Result<usize, TestCaseE
         let copy = copies
             .entry(key)
             .or_insert_with(|| oxigraph(&naive.materialise(guard, &names)));
-        // The evaluator's order of numbers and other literals together is none, and sorts may panic for that.
-        let shape = &prefixed(&shape.replace("ORDER BY ?o", "ORDER BY STR(?o)"));
+        // The evaluator's order of numbers and other literals together is none: sorts may panic for that, and the least
+        // of them depends on which is read first.
+        let shape = shape.replace("ORDER BY ?o", "ORDER BY STR(?o)");
+        let shape = &prefixed(&shape.replace("(MIN(?o) AS ?min)", "(MIN(STR(?o)) AS ?min)"));
         // The copy's FROM with several graphs gives a triple as often as it is there.
         if shape.contains("FROM :g1 FROM :g2") {
             let merged = of_graphs(copy, &["g1", "g2"]);
