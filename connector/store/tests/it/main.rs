@@ -14,6 +14,7 @@ mod bounds;
 mod changes;
 mod durability;
 mod leaks;
+mod ledger;
 mod model;
 mod oracle;
 mod queries;
