@@ -413,7 +413,7 @@ mod tests {
     fn every_scene_has_its_expectation() {
         let acts = acts().unwrap();
         let scenes: usize = acts.iter().map(|act| act.scenes.len()).sum();
-        assert_eq!(scenes, 21);
+        assert_eq!(scenes, 22);
     }
 
     #[test]
