@@ -114,11 +114,14 @@ fn round(
 /// Waits for so many acknowledgements; false where they do not come.
 fn hear(told: &Receiver<Told>, after: usize, promises: &mut Promises) -> bool {
     let until = Instant::now() + PATIENCE;
-    (0..after).all(|_| {
+    for _ in 0..after {
         let left = until.saturating_duration_since(Instant::now());
-        told.recv_timeout(left)
-            .is_ok_and(|told| promises.add(told) == ())
-    })
+        match told.recv_timeout(left) {
+            Ok(told) => promises.add(told),
+            Err(_) => return false,
+        }
+    }
+    true
 }
 
 impl Promises {

@@ -16,6 +16,12 @@ mod decide;
 #[path = "suite/fragilities.rs"]
 mod fragilities;
 #[cfg(test)]
+#[path = "suite/glass.rs"]
+mod glass;
+#[cfg(test)]
+#[path = "suite/grounds.rs"]
+mod grounds;
+#[cfg(test)]
 #[path = "suite/hash.rs"]
 mod hash;
 #[cfg(test)]
@@ -30,12 +36,6 @@ mod properties;
 #[cfg(test)]
 #[path = "suite/refuse.rs"]
 mod refuse;
-#[cfg(test)]
-#[path = "suite/glass.rs"]
-mod glass;
-#[cfg(test)]
-#[path = "suite/grounds.rs"]
-mod grounds;
 #[cfg(test)]
 #[path = "suite/stateful.rs"]
 mod stateful;
