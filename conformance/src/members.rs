@@ -15,7 +15,7 @@ use twinlink_core::{
     SourceState, SourceStatus, Twin, Workers, parse_query,
 };
 use twinlink_federation::{
-    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Summary,
+    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Summarized, Summary,
     SummaryLimits, SummaryQuestion, SummaryReply, Unanswered,
 };
 use twinlink_store::{EvaluationOptions, QuadWorkbench, TwinStore};
@@ -304,8 +304,10 @@ impl Summaries for Shown {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> Later<'a, Option<SummaryReply>> {
-        Box::pin(std::future::ready(self.reply(member, question)))
+    ) -> Later<'a, Option<Summarized>> {
+        Box::pin(std::future::ready(
+            self.reply(member, question).map(Into::into),
+        ))
     }
 }
 

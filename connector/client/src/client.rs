@@ -19,7 +19,7 @@ use twinlink_proto::v1::{
 /// A connection to one connector. Cheap to clone: clones share the connection.
 #[derive(Clone)]
 pub struct Client {
-    stub: ConnectorClient<Channel>,
+    pub(crate) stub: ConnectorClient<Channel>,
     pub(crate) stewardship: StewardshipClient<Channel>,
     tokens: Arc<dyn TokenSource>,
 }

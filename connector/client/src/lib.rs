@@ -12,6 +12,7 @@ mod error;
 mod import;
 mod outcome;
 mod steward;
+mod summary;
 mod token;
 
 pub use answer::{Answer, Head};
@@ -22,4 +23,5 @@ pub use error::Error;
 pub use import::{ImportOptions, Imported};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use steward::{Incident, NewIncident, Obligation, ObligationState};
+pub use summary::{Summarized, SummaryOptions};
 pub use token::{Token, TokenSource};

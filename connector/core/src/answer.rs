@@ -4,6 +4,7 @@ mod body;
 mod decide;
 mod gather;
 mod permits;
+mod summarize;
 
 use crate::limits::{Budget, Limits};
 use crate::ports::{
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 pub use permits::PermitCache;
+pub use summarize::summarize;
 
 /// What one connector is made of, as its requests see it.
 #[derive(Clone)]

@@ -15,16 +15,16 @@ mod steward;
 mod syntax;
 mod world;
 
-pub use answer::{Connector, PermitCache, Reply, admit_change, answer, change, offload};
+pub use answer::{Connector, PermitCache, Reply, admit_change, answer, change, offload, summarize};
 pub use caller::{Caller, Credentials, Secret};
 pub use limits::{Budget, Limits};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use ports::{
     Applied, Authenticator, Clock, Evaluated, Federation, Harvest, Intent, Journal, Merge,
-    PolicySource, Recorded, Twin, UseLog, UseRecord, Workbench, Workers,
+    Overview, PolicySource, Recorded, Twin, UseLog, UseRecord, Workbench, Workers,
 };
 pub use refusal::{Code, Refusal};
-pub use request::{Change, DatasetChoice, Delegation, Request};
+pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};
 pub use solution::{Head, Piece, Sink, Solution, Sources};
 pub use steward::{
     Declaration, declare_incident, end_incident, fulfil_obligation, list_incidents,

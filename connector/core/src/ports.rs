@@ -137,6 +137,29 @@ pub trait Federation: Send + Sync {
         delegation: &'a Delegation,
         budget: &'a Budget,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>>;
+
+    /// Tells in short what of this twin the permit shows, to a peer that plans a question of its own. `held` is the
+    /// version that the peer has.
+    ///
+    /// None where there is no summary, as by default: the peer asks what it would have learnt from it.
+    fn summarize<'a>(
+        &'a self,
+        _permit: &'a Permit,
+        _delegation: &'a Delegation,
+        _held: Option<&'a str>,
+        _budget: &'a Budget,
+    ) -> BoxFuture<'a, Option<Overview>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// What a peer is told of this twin, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    /// The summary, with its version in it. None where what the peer has is as it would be made now.
+    pub bytes: Option<Vec<u8>>,
+    /// When the twin, as it was summarized, last changed.
+    pub as_of: Option<OffsetDateTime>,
 }
 
 /// What was gathered, and how to make the answer of it.

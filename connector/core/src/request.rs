@@ -25,6 +25,21 @@ pub struct Request {
     pub patience: Option<Duration>,
 }
 
+/// A question for a summary of what the caller may see.
+#[derive(Debug, Clone)]
+pub struct SummaryRequest {
+    /// Ours, or that of the request this is a part of.
+    pub id: Uuid,
+    /// The purpose the caller states; it must be the one the token carries.
+    pub purpose: Option<NamedNode>,
+    /// The declared incident for which the caller breaks the glass, if nothing else permits what is asked.
+    pub break_glass: Option<NamedNode>,
+    /// The version that the caller has.
+    pub held: Option<String>,
+    /// How long the caller is ready to wait.
+    pub patience: Option<Duration>,
+}
+
 /// Which graphs make the default graph, and which are the named ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatasetChoice {

@@ -10,7 +10,7 @@ use crate::needs::{everything, needs};
 use crate::peers::{FederationLimits, Peers};
 use crate::probe::Probe;
 use crate::scratch::Scratch;
-use crate::summaries::{Cache, Summaries};
+use crate::summaries::{Cache, Summaries, SummaryQuestion, SummaryReply};
 use crate::summary::Summary;
 use crate::text::{depth, is_portable, query_text};
 use crate::unsure::needs_all;
@@ -21,7 +21,7 @@ use spargebra::Query;
 use std::sync::Arc;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, DatasetChoice, Delegation, Federation, Harvest, Head, Merge, Refusal,
+    Budget, Clock, DatasetChoice, Delegation, Federation, Harvest, Head, Merge, Overview, Refusal,
     SourceState, Twin, Workbench, Workers,
 };
 
@@ -114,6 +114,33 @@ impl Federation for Federator {
                     needs_all(query)
                 },
                 merge,
+            })
+        }
+        .boxed()
+    }
+
+    fn summarize<'a>(
+        &'a self,
+        permit: &'a Permit,
+        delegation: &'a Delegation,
+        held: Option<&'a str>,
+        budget: &'a Budget,
+    ) -> BoxFuture<'a, Option<Overview>> {
+        async move {
+            let question = SummaryQuestion {
+                permit,
+                delegation,
+                budget,
+                held,
+            };
+            let summaries = self.summaries.as_ref()?;
+            let told = summaries.summary(&self.participant, &question).await?;
+            Some(Overview {
+                bytes: match told.reply {
+                    SummaryReply::Held => None,
+                    SummaryReply::Other(summary) => Some(summary.encode()),
+                },
+                as_of: told.status.and_then(|status| status.as_of),
             })
         }
         .boxed()

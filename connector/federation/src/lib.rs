@@ -29,6 +29,6 @@ mod unsure;
 
 pub use federator::Federator;
 pub use peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
-pub use summaries::{Summaries, SummaryQuestion, SummaryReply};
+pub use summaries::{Summaries, Summarized, SummaryQuestion, SummaryReply};
 pub use summary::{Summary, SummaryError, SummaryLimits};
 pub use text::query_text;

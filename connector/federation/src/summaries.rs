@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use twinlink_core::policy::Permit;
-use twinlink_core::{Budget, Delegation};
+use twinlink_core::{Budget, Delegation, SourceStatus};
 
 /// Where summaries come from: this twin's is made here, a peer's is asked for.
 pub trait Summaries: Send + Sync {
@@ -20,7 +20,7 @@ pub trait Summaries: Send + Sync {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<SummaryReply>>;
+    ) -> BoxFuture<'a, Option<Summarized>>;
 }
 
 /// A question for a summary.
@@ -43,6 +43,24 @@ pub enum SummaryReply {
     Held,
     /// This is.
     Other(Arc<Summary>),
+}
+
+/// A reply, and what the member says of itself.
+#[derive(Debug, Clone)]
+pub struct Summarized {
+    /// The reply.
+    pub reply: SummaryReply,
+    /// Age, policies and receipt of this use, where it has some.
+    pub status: Option<SourceStatus>,
+}
+
+impl From<SummaryReply> for Summarized {
+    fn from(reply: SummaryReply) -> Self {
+        Self {
+            reply,
+            status: None,
+        }
+    }
 }
 
 /// The summaries had so far.
@@ -113,11 +131,16 @@ impl Cache {
             budget: members.budget,
             held: kept.as_ref().map(|kept| kept.summary.version()),
         };
+        members.ledger.begin(member, now);
         let reply = members
             .in_time(summaries.summary(name, &question), limits.probe_patience)
             .await
             .flatten();
-        let summary = match (reply, kept) {
+        members.ledger.end(member, members.clock.instant());
+        if let Some(status) = reply.as_ref().and_then(|reply| reply.status.as_ref()) {
+            members.ledger.says(member, status);
+        }
+        let summary = match (reply.map(|reply| reply.reply), kept) {
             (Some(SummaryReply::Held), Some(kept)) => kept.summary,
             (Some(SummaryReply::Other(summary)), _) => summary,
             (Some(SummaryReply::Held), None) | (None, _) => {

@@ -90,6 +90,12 @@ impl Summary {
         &self.version
     }
 
+    /// The same, by another name.
+    #[must_use]
+    pub fn with_version(self, version: String) -> Self {
+        Self { version, ..self }
+    }
+
     /// How many triples there are in the default graph.
     pub fn triples(&self) -> u64 {
         self.triples

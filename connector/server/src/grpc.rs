@@ -5,6 +5,7 @@ mod import;
 mod outcome;
 mod query;
 mod stewardship;
+mod summarize;
 
 use crate::serve::PeerCertificate;
 use crate::status::status;
@@ -99,6 +100,16 @@ impl v1::connector_server::Connector for Door {
         request: Request<v1::DescribeRequest>,
     ) -> Result<Response<v1::DescribeResponse>, Status> {
         describe::describe(&self.connector, &self.participants, request)
+            .await
+            .map(Response::new)
+            .map_err(|refusal| status(&refusal, None))
+    }
+
+    async fn summarize(
+        &self,
+        request: Request<v1::SummarizeRequest>,
+    ) -> Result<Response<v1::SummarizeResponse>, Status> {
+        summarize::summarize(&self.connector, request)
             .await
             .map(Response::new)
             .map_err(|refusal| status(&refusal, None))

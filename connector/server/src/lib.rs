@@ -10,6 +10,7 @@ mod demo;
 pub mod grpc;
 pub mod http;
 pub mod metrics;
+mod overviews;
 pub mod peers;
 pub mod runtime;
 mod secret;

@@ -1,5 +1,6 @@
 //! The peers: one connection each, a fresh delegated token for each question, and no trust in what they answer.
 
+mod overview;
 mod reply;
 
 use crate::config::PeerFile;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tonic::codegen::http::Uri;
 use twinlink_client::{Client, ClientConfig, Dataset, QueryOptions, Token, VerifyPeer};
-use twinlink_core::Code;
+use twinlink_core::{Code, Delegation};
 use twinlink_federation::{Peers, SubAnswer, SubQuery, Unanswered};
 use twinlink_trust::{
     CertificateFacts, CurrentIdentity, Protocol, Registry, TokenIssuer, client_config,
@@ -153,7 +154,9 @@ impl Remote {
             .ok_or_else(|| Unanswered::Unreachable {
                 reason: "it is no peer any more".to_owned(),
             })?;
-        let client = entry.client.with_tokens(Arc::new(token(entry, question)?));
+        let client = entry
+            .client
+            .with_tokens(Arc::new(token(entry, &question.delegation)?));
         let answer = client
             .query(options(question))
             .await
@@ -162,10 +165,10 @@ impl Remote {
     }
 }
 
-fn token(peer: &Peer, question: &SubQuery) -> Result<Token, Unanswered> {
+fn token(peer: &Peer, delegation: &Delegation) -> Result<Token, Unanswered> {
     let participant = &peer.participant;
     peer.issuer
-        .delegate(&question.delegation, participant, OffsetDateTime::now_utc())
+        .delegate(delegation, participant, OffsetDateTime::now_utc())
         .map(|token| Token::new(token.reveal()))
         .map_err(|refusal| {
             tracing::info!(peer = participant.as_str(), check = refusal.check(), %refusal, "a peer was not asked");

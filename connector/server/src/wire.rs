@@ -6,6 +6,7 @@ use crate::cli::Failure;
 use crate::config::{Config, PeerFile};
 use crate::http::HttpSettings;
 use crate::metrics::Metrics;
+use crate::overviews::Overviews;
 use crate::peers::Remote;
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
@@ -91,7 +92,13 @@ impl Node {
             Arc::clone(&remote) as _,
             Arc::clone(&clock) as _,
             FederationLimits::default(),
-        );
+        )
+        .with_summaries(Arc::new(Overviews::new(
+            config.participant.clone(),
+            Arc::clone(&store),
+            Arc::clone(&workers) as _,
+            Arc::clone(&remote),
+        )));
         let receipts = Receipts::open(Arc::new(store.journal()), Arc::clone(&identity))?;
         let threads = Arc::clone(&workers);
         let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {

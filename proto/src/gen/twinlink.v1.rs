@@ -256,6 +256,43 @@ pub struct DescribeResponse {
     pub truncated: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SummarizeRequest {
+    /// IRI. If given, the token must carry the same purpose.
+    #[prost(string, tag = "1")]
+    pub purpose: ::prost::alloc::string::String,
+    /// UUID of the request that this is a part of. Empty: the connector makes one.
+    #[prost(string, tag = "2")]
+    pub request_id: ::prost::alloc::string::String,
+    /// IRI of the declared incident for which the caller breaks the glass.
+    #[prost(string, tag = "3")]
+    pub break_glass: ::prost::alloc::string::String,
+    /// The version of the summary that the caller has. Empty: it has none.
+    #[prost(string, tag = "4")]
+    pub held: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SummarizeResponse {
+    /// Of the use that a summary is, with its receipt. Absent where there is none.
+    #[prost(message, optional, tag = "3")]
+    pub outcome: ::core::option::Option<Outcome>,
+    /// Without either there is no summary for this caller.
+    #[prost(oneof = "summarize_response::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<summarize_response::Kind>,
+}
+/// Nested message and enum types in `SummarizeResponse`.
+pub mod summarize_response {
+    /// Without either there is no summary for this caller.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        /// What the caller has is as it would be made now.
+        #[prost(bool, tag = "1")]
+        IsHeld(bool),
+        /// Of the default graph, with its version, in the format of its first byte.
+        #[prost(bytes, tag = "2")]
+        Summary(::prost::alloc::vec::Vec<u8>),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Incident {
     /// IRI.
     #[prost(string, tag = "1")]
@@ -604,6 +641,32 @@ pub mod connector_client {
                 .insert(GrpcMethod::new("twinlink.v1.Connector", "Describe"));
             self.inner.unary(req, path, codec).await
         }
+        /// Tells in short what of its twin this caller may see, so that whoever plans a question over many twins asks only
+        /// those that can contribute. A connector without this call is asked all the same.
+        pub async fn summarize(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SummarizeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SummarizeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Connector/Summarize",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Connector", "Summarize"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -643,6 +706,15 @@ pub mod connector_server {
             request: tonic::Request<super::DescribeRequest>,
         ) -> std::result::Result<
             tonic::Response<super::DescribeResponse>,
+            tonic::Status,
+        >;
+        /// Tells in short what of its twin this caller may see, so that whoever plans a question over many twins asks only
+        /// those that can contribute. A connector without this call is asked all the same.
+        async fn summarize(
+            &self,
+            request: tonic::Request<super::SummarizeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SummarizeResponse>,
             tonic::Status,
         >;
     }
@@ -845,6 +917,51 @@ pub mod connector_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = DescribeSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Connector/Summarize" => {
+                    #[allow(non_camel_case_types)]
+                    struct SummarizeSvc<T: Connector>(pub Arc<T>);
+                    impl<
+                        T: Connector,
+                    > tonic::server::UnaryService<super::SummarizeRequest>
+                    for SummarizeSvc<T> {
+                        type Response = super::SummarizeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SummarizeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Connector>::summarize(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SummarizeSvc(inner);
                         let codec = crate::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -185,6 +185,14 @@ impl v1::connector_server::Connector for Fake {
         }))
     }
 
+    /// As a connector of an older version.
+    async fn summarize(
+        &self,
+        _: Request<v1::SummarizeRequest>,
+    ) -> Result<Response<v1::SummarizeResponse>, Status> {
+        Err(Status::unimplemented("summarize"))
+    }
+
     async fn describe(
         &self,
         _: Request<v1::DescribeRequest>,

@@ -55,9 +55,9 @@ pub(super) struct Wish<'a> {
 
 /// What is permitted, before it is counted.
 pub(super) struct Decision {
-    granted: Granted,
+    pub(super) granted: Granted,
     /// Whether the use is counted or brings duties: then it begins in a turn of the ledger.
-    is_counted: bool,
+    pub(super) is_counted: bool,
 }
 
 /// A permit in force, and what it rests on.

@@ -99,19 +99,19 @@ async fn gather_federated(
 /// How exactly a caller may know when the twin last changed. The twin's age is that of all of it, so to one who sees a
 /// part it would tell when the rest changed.
 #[derive(Debug, Clone, Copy)]
-struct Age {
+pub(super) struct Age {
     grain: Option<Duration>,
 }
 
 impl Age {
-    fn of(connector: &Connector, permit: &Permit) -> Self {
+    pub(super) fn of(connector: &Connector, permit: &Permit) -> Self {
         Self {
             grain: (!permit.guard().is_everything()).then_some(connector.age_grain),
         }
     }
 
     // INVARIANT(coarse-age): who sees a part of the twin learns no more of its last change than the grain it lies in.
-    fn told(self, as_of: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
+    pub(super) fn told(self, as_of: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
         let (Some(grain), Some(time)) = (self.grain, as_of) else {
             return as_of;
         };
@@ -121,7 +121,7 @@ impl Age {
     }
 }
 
-fn ourselves(connector: &Connector, permit: &Permit) -> SourceStatus {
+pub(super) fn ourselves(connector: &Connector, permit: &Permit) -> SourceStatus {
     SourceStatus {
         participant: connector.participant.clone(),
         state: SourceState::Complete,

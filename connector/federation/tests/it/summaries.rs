@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twinlink_federation::{
-    Federator, Summaries, Summary, SummaryError, SummaryLimits, SummaryQuestion, SummaryReply,
+    Federator, Summaries, Summarized, Summary, SummaryError, SummaryLimits, SummaryQuestion,
+    SummaryReply,
 };
 
 /// What the members show, with a version that counts changes.
@@ -35,7 +36,7 @@ impl Summaries for Shown {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<SummaryReply>> {
+    ) -> BoxFuture<'a, Option<Summarized>> {
         let members = self.members.lock().unwrap();
         let number = (0..members.len()).find(|number| participant(*number) == *member);
         let (version, quads) = &members[number.unwrap()];
@@ -51,7 +52,7 @@ impl Summaries for Shown {
             assert_eq!(again, summary);
             SummaryReply::Other(Arc::new(again))
         };
-        std::future::ready(Some(reply)).boxed()
+        std::future::ready(Some(reply.into())).boxed()
     }
 }
 

@@ -18,14 +18,14 @@ pub(super) fn head(head: &Head) -> Part {
     Part::Head(v1::Head { kind: Some(kind) })
 }
 
-pub(super) fn outcome(outcome: Outcome) -> Part {
-    Part::Outcome(v1::Outcome {
+pub(super) fn outcome(outcome: Outcome) -> v1::Outcome {
+    v1::Outcome {
         sources: outcome.sources.into_iter().map(source).collect(),
         rows: outcome.rows,
         complete: outcome.complete,
         unsure: outcome.unsure,
         receipt: outcome.receipt,
-    })
+    }
 }
 
 fn source(status: SourceStatus) -> v1::SourceStatus {

@@ -151,7 +151,7 @@ async fn pump(mut reply: Reply, messages: &Messages) -> Result<(), Refusal> {
         }
     }
     let end = reply.finish().await?;
-    put(messages, outcome::outcome(end)).await
+    put(messages, Part::Outcome(outcome::outcome(end))).await
 }
 
 async fn put_solutions(messages: &Messages, rows: Vec<Solution>) -> Result<(), Refusal> {

@@ -9,6 +9,7 @@ mod leaving;
 mod long_texts;
 mod reload;
 mod silence;
+mod summaries;
 mod three;
 mod town;
 mod updates;

@@ -1,0 +1,58 @@
+//! What a connector shows us, in short.
+
+use crate::client::{text, within};
+use crate::{Client, Error, Outcome};
+use oxrdf::NamedNode;
+use tokio::time::Instant;
+use twinlink_proto::v1::{self, summarize_response::Kind};
+
+/// For whom and what for.
+#[derive(Debug, Clone)]
+pub struct SummaryOptions {
+    /// The purpose; the token must carry the same.
+    pub purpose: Option<NamedNode>,
+    /// The declared incident for which the caller breaks the glass.
+    pub break_glass: Option<NamedNode>,
+    /// UUID of the request that this is a part of.
+    pub request_id: Option<String>,
+    /// The version that we have.
+    pub held: Option<String>,
+    /// When the whole of it must be here.
+    pub deadline: Instant,
+}
+
+/// A summary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summarized {
+    /// These bytes, whatever they are. None where the one that we have is as it would be made now.
+    pub bytes: Option<Vec<u8>>,
+    /// Of the use that it is, with its receipt.
+    pub outcome: Outcome,
+}
+
+impl Client {
+    /// Asks for a summary of what we may see. None where the connector makes none.
+    ///
+    /// # Errors
+    /// Any [`Error`]; connectors of older versions do not know the call.
+    pub async fn summarize(&self, options: SummaryOptions) -> Result<Option<Summarized>, Error> {
+        let deadline = options.deadline;
+        let message = v1::SummarizeRequest {
+            purpose: text(options.purpose),
+            request_id: options.request_id.unwrap_or_default(),
+            break_glass: text(options.break_glass),
+            held: options.held.unwrap_or_default(),
+        };
+        let request = self.request(message, deadline).await?;
+        let mut stub = self.stub.clone();
+        let response = within(deadline, async { Ok(stub.summarize(request).await?) }).await?;
+        let response = response.into_inner();
+        let bytes = match response.kind {
+            Some(Kind::IsHeld(true)) => None,
+            Some(Kind::Summary(bytes)) => Some(bytes),
+            Some(Kind::IsHeld(false)) | None => return Ok(None),
+        };
+        let outcome = response.outcome.unwrap_or_default().try_into()?;
+        Ok(Some(Summarized { bytes, outcome }))
+    }
+}

@@ -1,0 +1,82 @@
+//! What of this twin a caller may see, in short, for a peer that plans a question of its own.
+
+use super::decide::{self, Wish, authenticate, same_purpose};
+use super::gather::{Age, ourselves};
+use super::{Connector, budget, hex, record, refuse, within};
+use crate::ports::{Overview, Recorded};
+use crate::{Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest};
+use sha2::{Digest, Sha256};
+
+/// Tells in short what the caller may see of this twin. None where there is no summary; then there is only asking.
+///
+/// It is a use like every other, and goes the same way. Where policies count uses, ask for duties or have the glass
+/// broken, there is no summary: it would be one more use, owed for, of a question that was not even asked yet.
+///
+/// # Errors
+/// As [`super::answer()`].
+pub async fn summarize(
+    connector: &Connector,
+    credentials: &Credentials,
+    request: SummaryRequest,
+) -> Result<Option<(Overview, Outcome)>, Refusal> {
+    let started = connector.clock.instant();
+    let budget = budget(connector, request.patience, started);
+    let _abandoned = budget.cancel_on_drop();
+    let mut record = record(connector, request.id, "read", "summary");
+    let way = async {
+        let caller = authenticate(connector, credentials, &mut record)?;
+        same_purpose(&caller, request.purpose.as_ref())?;
+        let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
+        let decision = decide::consider(connector, wish, &mut record)?;
+        if decision.is_counted {
+            return Ok(None);
+        }
+        let mut granted = decision.granted;
+        let intent = connector.use_log.intend(record.clone()).await?;
+        let delegation = Delegation {
+            request: request.id,
+            participant: caller.participant().clone(),
+            subject: caller.subject().to_owned(),
+            roles: caller.roles().to_vec(),
+            purpose: caller.purpose().cloned(),
+            break_glass: request.break_glass.clone(),
+        };
+        let permit = granted.permit();
+        let held = request.held.as_deref();
+        let overview = connector
+            .federation
+            .summarize(&permit, &delegation, held, &budget)
+            .await;
+        let checked = granted.check(connector);
+        let bytes = overview.as_ref().and_then(|one| one.bytes.as_ref());
+        let complete = checked.is_ok() && overview.is_some();
+        let done = Recorded {
+            rows: 0,
+            result_digest: bytes.map_or(String::new(), |bytes| hex(&Sha256::digest(bytes))),
+            complete,
+            failed: checked.as_ref().err().map(|r| r.check().to_owned()),
+            time: connector.clock.now(),
+        };
+        let receipt = connector.use_log.complete(intent, done).await?;
+        checked?;
+        Ok(overview.map(|overview| {
+            let status = SourceStatus {
+                as_of: Age::of(connector, &permit).told(overview.as_of),
+                elapsed: connector.clock.instant().saturating_duration_since(started),
+                ..ourselves(connector, &permit)
+            };
+            let outcome = Outcome {
+                sources: vec![status],
+                rows: 0,
+                complete,
+                unsure: Vec::new(),
+                receipt,
+            };
+            (overview, outcome)
+        }))
+    };
+    match within(connector, &budget, way).await {
+        Ok(overview) => Ok(overview),
+        Err(refusal) => Err(refuse(connector, record, refusal).await),
+    }
+}
