@@ -47,6 +47,7 @@ pub struct Node {
     policies: Arc<Policies>,
     remote: Arc<Remote>,
     metrics: Arc<Metrics>,
+    receipts: Arc<Receipts>,
 }
 
 /// The policies in force.
@@ -99,7 +100,8 @@ impl Node {
             Arc::clone(&workers) as _,
             Arc::clone(&remote),
         )));
-        let receipts = Receipts::open(Arc::new(store.journal()), Arc::clone(&identity))?;
+        let journal = Arc::new(store.journal());
+        let receipts = Arc::new(Receipts::open(journal, Arc::clone(&identity))?);
         let threads = Arc::clone(&workers);
         let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {
             threads.busy()
@@ -112,7 +114,7 @@ impl Node {
             permits: Arc::default(),
             twin: store,
             federation: Arc::new(federation),
-            use_log: metrics.counting(Arc::new(receipts)),
+            use_log: metrics.counting(Arc::clone(&receipts) as _),
             clock,
             workers,
             limits: config.limits,
@@ -127,6 +129,7 @@ impl Node {
             policies,
             remote,
             metrics: Arc::new(metrics),
+            receipts,
         })
     }
 
@@ -226,6 +229,10 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
             ready.store(false, std::sync::atomic::Ordering::Relaxed);
         })
         .await;
+    // What was recorded last can then be verified alone, without the next start.
+    if let Err(refusal) = node.receipts.seal().await {
+        tracing::error!(%refusal, "the log of use ends without a checkpoint");
+    }
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }

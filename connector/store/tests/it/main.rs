@@ -13,6 +13,7 @@
 mod bounds;
 mod changes;
 mod durability;
+mod golden;
 mod leaks;
 mod ledger;
 mod model;

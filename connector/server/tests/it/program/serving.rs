@@ -76,6 +76,9 @@ fn from_nothing_to_an_answer() {
     city.run(&["query", query, "--role", "https://city.example/nobody"])
         .badly(1, &["denied: not permitted"]);
     assert_eq!(serving.stop(), Some(0));
+    // It stopped with a checkpoint behind its last record.
+    let log = city.run(&["audit", "verify"]).well().json();
+    assert_eq!(log["without_checkpoint"], 0, "{log}");
     assert_eq!(
         city.run(&["export", "--format", "ntriples"])
             .well()
