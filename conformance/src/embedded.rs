@@ -190,6 +190,7 @@ pub(crate) fn files(home: &Path) -> [std::path::PathBuf; 3] {
 pub(crate) fn token(certificate: &Path, key: &Path) -> Result<Secret, Fault> {
     let identity = Identity::load(certificate, key).map_err(fault)?;
     let request = TokenRequest {
+        claims: std::collections::BTreeMap::new(),
         subject: "conformance".to_owned(),
         client_id: PARTICIPANT.to_owned(),
         audience: iri(PARTICIPANT),

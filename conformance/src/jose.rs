@@ -158,6 +158,7 @@ impl Verifier {
         let texts: Vec<_> = keys.iter().map(Value::to_string).collect();
         let participant = NamedNode::new_unchecked(SIGNER);
         let party = TrustedParty {
+            claims: twinlink_trust::Assertable::Any,
             participant: participant.clone(),
             token_keys: texts.clone(),
             authorities_pem: self.authority.clone(),

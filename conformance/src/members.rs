@@ -136,6 +136,7 @@ impl Town {
     /// A refusal, in words.
     pub(crate) fn ask(&self, query: &Query) -> Result<Told, String> {
         let delegation = Delegation {
+            claims: std::collections::BTreeMap::new(),
             request: Uuid::nil(),
             participant: participant(0),
             subject: "conformance".to_owned(),

@@ -75,6 +75,7 @@ impl Organisation {
         thumbprint: &str,
     ) -> Result<Secret, Fault> {
         let request = TokenRequest {
+            claims: std::collections::BTreeMap::new(),
             subject: "person-7".to_owned(),
             client_id: self.id.as_str().to_owned(),
             audience: audience.clone(),

@@ -68,6 +68,7 @@ fuzz_target!(|data: &[u8]| {
                 revocations_pem: (mode == 5).then(|| text.to_string()),
                 roles: Assertable::Any,
                 purposes: Assertable::Any,
+                claims: Assertable::Any,
             };
             drop(Trusted::new(party, Vec::new()));
         }

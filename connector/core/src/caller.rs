@@ -79,6 +79,18 @@ impl Caller {
         self
     }
 
+    /// Those values that are IRIs: what a peer is told on its behalf.
+    pub(crate) fn claims(&self) -> BTreeMap<NamedNode, Vec<NamedNode>> {
+        let iri = |value: &Term| match value {
+            Term::NamedNode(iri) => Some(iri.clone()),
+            _ => None,
+        };
+        self.values
+            .iter()
+            .map(|(operand, values)| (operand.clone(), values.iter().filter_map(iri).collect()))
+            .collect()
+    }
+
     /// The organisation, by participant id.
     pub fn participant(&self) -> &NamedNode {
         &self.participant

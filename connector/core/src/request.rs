@@ -1,6 +1,7 @@
 //! What is asked, before anything of it is believed.
 
 use oxrdf::{GraphName, NamedNode, Quad};
+use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -82,6 +83,8 @@ pub struct Delegation {
     pub roles: Vec<NamedNode>,
     /// Its purpose.
     pub purpose: Option<NamedNode>,
+    /// What else its token claims: left operands of constraints and their values.
+    pub claims: BTreeMap<NamedNode, Vec<NamedNode>>,
     /// The incident for which it breaks the glass.
     pub break_glass: Option<NamedNode>,
 }

@@ -5,6 +5,7 @@ use crate::summary::Summary;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use twinlink_core::policy::Permit;
@@ -77,6 +78,7 @@ struct Key {
     subject: String,
     roles: Vec<NamedNode>,
     purpose: Option<NamedNode>,
+    claims: BTreeMap<NamedNode, Vec<NamedNode>>,
     /// Breaking the glass for an incident shows more.
     break_glass: Option<NamedNode>,
 }
@@ -110,6 +112,7 @@ impl Cache {
             subject: delegation.subject.clone(),
             roles: delegation.roles.clone(),
             purpose: delegation.purpose.clone(),
+            claims: delegation.claims.clone(),
             break_glass: delegation.break_glass.clone(),
         };
         let now = members.clock.instant();

@@ -1,5 +1,9 @@
 //! The configuration file: read once, validated once, typed from then on.
 
+mod template;
+
+pub(crate) use template::render;
+
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -90,6 +94,9 @@ pub struct PeerFile {
     /// Purposes that it may assert. None given: none.
     #[serde(default)]
     pub purposes: Vec<String>,
+    /// Left operands, such as `tl:legalBasis`, that it may assert values of. None given: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
 }
 
 /// What is wrong with a configuration, and where.
@@ -360,6 +367,9 @@ impl PeerFile {
         for purpose in &self.purposes {
             iri(purpose).map_err(|p| wrong("purposes", p))?;
         }
+        for claim in &self.claims {
+            iri(claim).map_err(|p| wrong("claims", p))?;
+        }
         if self.token_keys.is_empty() {
             return Err(wrong(
                 "token_keys",
@@ -373,60 +383,6 @@ impl PeerFile {
     pub fn participant(&self) -> NamedNode {
         NamedNode::new_unchecked(self.participant.clone())
     }
-}
-
-/// What `twinlink init` writes.
-pub(crate) fn render(
-    participant: &NamedNode,
-    dataset: &NamedNode,
-    listen: &str,
-    public_url: &str,
-) -> String {
-    format!(
-        r#"# Twinlink connector. Every key is checked at start: `twinlink config check`.
-version = {VERSION}
-
-# Who we are, and the twin that our policies name as their target.
-participant = {participant:?}
-dataset = {dataset:?}
-
-# Where we listen (gRPC and HTTP on one TLS port), and how others reach us.
-listen = {listen:?}
-public_url = {public_url:?}
-
-# Where counts and times are told to your monitoring, in the OpenMetrics format, without a password: your own network only.
-# metrics = "127.0.0.1:9464"
-
-# Folders, seen from this file.
-store = "twin"
-policies = "policies"
-peers = "peers"
-
-[identity]
-certificate = "identity/certificate.pem"
-key = "identity/key.pem"
-authority = "identity/authority.pem"
-# revocations = ["identity/revocations.pem"]
-
-[policy]
-# The secret of pseudonyms: with another one, everybody is called otherwise.
-pseudonym_key = "identity/pseudonym.key"
-# profiles = ["profiles/purposes.ttl"]  # which concepts are kinds of which, and which role may state which purpose
-# legal_bases = true      # every permission names the legal basis that it rests on
-# age_grain_seconds = 60  # how exactly they who see a part are told when the twin last changed; 0: not at all
-# review_hours = 72       # how soon a use that broke the glass is to be reviewed
-
-# [limits]
-# deadline_seconds = 30   # the longest a request may run
-# rows = 1000000          # the most rows of one answer
-# query_bytes = 262144    # the longest query text
-# nesting = 64            # the deepest nesting of brackets in a query
-# body_bytes = 268435456  # the largest body of RDF
-# concurrency = 64        # requests evaluated at once
-"#,
-        participant = participant.as_str(),
-        dataset = dataset.as_str(),
-    )
 }
 
 fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {

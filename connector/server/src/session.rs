@@ -4,6 +4,7 @@ use crate::cli::Failure;
 use crate::config::Config;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -27,6 +28,8 @@ pub(crate) struct Person {
     pub(crate) roles: Vec<NamedNode>,
     /// The purpose of the use.
     pub(crate) purpose: Option<NamedNode>,
+    /// What else to claim: left operands of constraints and their values.
+    pub(crate) claims: BTreeMap<NamedNode, Vec<NamedNode>>,
 }
 
 /// An organisation's keys and the connectors it knows, ready to connect to one of them.
@@ -148,6 +151,7 @@ impl Tokens {
             audience: self.audience.clone(),
             roles: self.person.roles.clone(),
             purpose: self.person.purpose.clone(),
+            claims: self.person.claims.clone(),
             thumbprint: identity.thumbprint().to_owned(),
             lifetime,
             agreement: None,

@@ -372,6 +372,7 @@ fn party(peer: PeerFile) -> TrustedParty {
         revocations_pem: None,
         roles: Assertable::Only(nodes(peer.roles)),
         purposes: Assertable::Only(nodes(peer.purposes)),
+        claims: Assertable::Only(nodes(peer.claims)),
     }
 }
 

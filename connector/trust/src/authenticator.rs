@@ -70,14 +70,20 @@ impl TokenAuthenticator {
 }
 
 fn caller(token: VerifiedToken, is_owner: bool) -> Caller {
-    Caller::assertion(
+    let caller = Caller::assertion(
         token.issuer,
         token.subject,
         token.roles,
         token.purpose,
         token.token_id,
         is_owner,
-    )
+    );
+    token
+        .claims
+        .into_iter()
+        .fold(caller, |caller, (operand, values)| {
+            caller.with_values(operand, values.into_iter().map(Into::into).collect())
+        })
 }
 
 impl Authenticator for TokenAuthenticator {

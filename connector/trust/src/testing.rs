@@ -57,6 +57,7 @@ impl Organisation {
         TrustedParty {
             roles: Assertable::Only(vec![iri("https://roles.example/officer")]),
             purposes: Assertable::Only(vec![iri("https://purposes.example/emergency")]),
+            claims: Assertable::Only(vec![iri("https://operands.example/basis")]),
             ..self.party()
         }
     }
@@ -73,6 +74,7 @@ impl Organisation {
     /// A good request for a token of this organisation's connector to another's.
     pub(crate) fn request(&self, audience: &Self) -> TokenRequest {
         TokenRequest {
+            claims: std::collections::BTreeMap::new(),
             subject: "officer-7".to_owned(),
             client_id: self.id.as_str().to_owned(),
             audience: audience.id.clone(),

@@ -9,6 +9,7 @@ mod verify;
 use crate::{CurrentIdentity, Identity, TrustError, jws};
 use claims::{Actor, Audience, Claims, Confirmation};
 use oxrdf::NamedNode;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -48,6 +49,8 @@ pub struct TokenRequest {
     pub roles: Vec<NamedNode>,
     /// The purpose of the use.
     pub purpose: Option<NamedNode>,
+    /// What else to claim: left operands of constraints, such as `tl:legalBasis`, and their values. At most 16 of 16.
+    pub claims: BTreeMap<NamedNode, Vec<NamedNode>>,
     /// The `x5t#S256` of the certificate that the client will present: [`crate::thumbprint`].
     pub thumbprint: String,
     /// How long it is valid; at most an hour.
@@ -115,6 +118,7 @@ impl TokenIssuer {
             audience: audience.clone(),
             roles: delegation.roles.clone(),
             purpose: delegation.purpose.clone(),
+            claims: delegation.claims.clone(),
             thumbprint: identity.thumbprint().to_owned(),
             lifetime: DELEGATED,
             agreement: None,
@@ -152,6 +156,11 @@ impl TokenIssuer {
             may_act: None,
             roles: strings(&request.roles),
             purpose: request.purpose.as_ref().map(|p| p.as_str().to_owned()),
+            claims: request
+                .claims
+                .iter()
+                .map(|(operand, values)| (operand.as_str().to_owned(), strings(values)))
+                .collect(),
             agreement: request.agreement.as_ref().map(|a| a.as_str().to_owned()),
             request: request.request.map(|id| id.to_string()),
         };

@@ -40,6 +40,8 @@ pub struct TrustedParty {
     pub roles: Assertable,
     /// The purposes that it may assert.
     pub purposes: Assertable,
+    /// The left operands of constraints, such as `tl:legalBasis`, that it may assert any value of.
+    pub claims: Assertable,
 }
 
 /// All that this connector trusts, checked.
@@ -59,6 +61,7 @@ pub(crate) struct Party {
     pub(crate) keys: Vec<PublicKey>,
     pub(crate) roles: Assertable,
     pub(crate) purposes: Assertable,
+    pub(crate) claims: Assertable,
     /// One for each authority: two may have one name, as when an authority changes its key.
     current: Vec<Verifiers>,
     /// As if every revocation list were current.
@@ -205,6 +208,7 @@ impl TrustedParty {
             revocations_pem: None,
             roles: Assertable::Any,
             purposes: Assertable::Any,
+            claims: Assertable::Any,
         }
     }
 }
@@ -306,6 +310,7 @@ impl Party {
             keys,
             roles: given.roles.clone(),
             purposes: given.purposes.clone(),
+            claims: given.claims.clone(),
             current,
             stale,
             lists_end,

@@ -13,11 +13,12 @@ pub(super) fn text(random: &mut Random, writer: &mut Writer<'_>) -> (String, Str
     let (value, other) = (writer.constant(random), writer.constant(random));
     let node = writer.node(random);
     let some = random.below(6);
-    let many: Vec<_> = (0..random.between(Named::MOST - 2, Named::MOST + 1))
+    // As many as there may be, or one more.
+    let many: Vec<_> = (0..random.between(Named::MOST, Named::MOST + 1))
         .map(|number| format!(":s{number}"))
         .collect();
     let many = many.join(" ");
-    let (head, body) = match random.below(26) {
+    let (head, body) = match random.below(30) {
         // Filters, joins and groups over values.
         0 => (
             "SELECT *",
@@ -105,8 +106,8 @@ pub(super) fn text(random: &mut Random, writer: &mut Writer<'_>) -> (String, Str
             format!("{{ ?o <{TL}average>|<{TL}measured> ?v }}"),
         ),
         // Names.
-        22 => ("SELECT *", format!("{{ VALUES ?a {{ {many} }} ?a ?p ?b }}")),
-        23 => ("SELECT *", format!("{{ VALUES ?b {{ {many} }} ?a ?p ?b }}")),
+        22 | 26 | 27 => ("SELECT *", format!("{{ VALUES ?a {{ {many} }} ?a ?p ?b }}")),
+        23 | 28 | 29 => ("SELECT *", format!("{{ VALUES ?b {{ {many} }} ?a ?p ?b }}")),
         24 => (
             "SELECT *",
             format!("{{ {node} ?p ?b FILTER EXISTS {{ ?c ?p {value} }} }}"),

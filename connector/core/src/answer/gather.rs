@@ -71,6 +71,7 @@ async fn gather_federated(
         participant: plan.caller.participant().clone(),
         subject: plan.caller.subject().to_owned(),
         roles: plan.caller.roles().to_vec(),
+        claims: plan.caller.claims(),
         purpose: plan.caller.purpose().cloned(),
         break_glass: plan.request.break_glass.clone(),
     };

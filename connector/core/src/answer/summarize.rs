@@ -38,6 +38,7 @@ pub async fn summarize(
             participant: caller.participant().clone(),
             subject: caller.subject().to_owned(),
             roles: caller.roles().to_vec(),
+            claims: caller.claims(),
             purpose: caller.purpose().cloned(),
             break_glass: request.break_glass.clone(),
         };

@@ -192,6 +192,7 @@ fn permit() -> Permit {
 
 fn delegation() -> Delegation {
     Delegation {
+        claims: std::collections::BTreeMap::new(),
         request: uuid::Uuid::nil(),
         participant: participant(0),
         subject: "officer".to_owned(),

@@ -7,6 +7,7 @@ use crate::config::{self, Config};
 use crate::session::{Person, Session};
 use clap::{Args, ValueEnum};
 use oxrdf::NamedNode;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,10 @@ pub(super) struct PersonArguments {
     /// A role of yours. May be given more than once; without one you ask as a steward of your organisation.
     #[arg(long = "role", value_name = "IRI")]
     roles: Vec<String>,
+    /// What else you claim: the left operand of a policy's constraint, such as https://w3id.org/twinlink/ns#legalBasis, and
+    /// a value of it. May be given more than once.
+    #[arg(long = "claim", value_name = "IRI=IRI")]
+    claims: Vec<String>,
     /// Who you are, for the record of use.
     #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
     subject: String,
@@ -178,7 +183,27 @@ impl PersonArguments {
             subject: self.subject.clone(),
             roles,
             purpose: optional("--purpose", self.purpose.as_deref())?,
+            claims: self.claims()?,
         })
+    }
+
+    fn claims(&self) -> Result<BTreeMap<NamedNode, Vec<NamedNode>>, Failure> {
+        let mut claims = BTreeMap::<_, Vec<_>>::new();
+        for text in &self.claims {
+            let wrong = |problem: String| Failure::from(format!("--claim {problem}"));
+            // IRIs may hold an equals sign in their query, which the IRIs of left operands do not have.
+            let (operand, value) = text.split_once('=').ok_or_else(|| {
+                wrong(format!(
+                    "`{text}` has no `=`: expected LEFT-OPERAND=VALUE, both IRIs"
+                ))
+            })?;
+            let operand = config::iri(operand).map_err(wrong)?;
+            claims
+                .entry(operand)
+                .or_default()
+                .push(config::iri(value).map_err(wrong)?);
+        }
+        Ok(claims)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::session::{Person, Session};
 use crate::wire;
 use clap::{Args, Subcommand};
 use oxrdf::NamedNode;
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -265,6 +266,7 @@ async fn reach(config: &Config, at: Option<&NamedNode>) -> Result<String, String
         subject: "doctor".to_owned(),
         roles: vec![tl::STEWARD.into_owned()],
         purpose: None,
+        claims: BTreeMap::new(),
     };
     // What a peer lets our stewards assert is its own affair: to be told "not permitted" is to be reached.
     let person = Person {

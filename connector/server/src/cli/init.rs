@@ -148,6 +148,7 @@ impl Blueprint {
                 token_keys: vec![key.public().to_jwk()],
                 roles: Vec::new(),
                 purposes: Vec::new(),
+                claims: Vec::new(),
             };
             write_public(&folder.join("card.toml"), &toml::to_string(&card)?)?;
         }

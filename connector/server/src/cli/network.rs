@@ -29,6 +29,10 @@ pub(super) struct AddArguments {
     /// A purpose that the peer may assert. May be given more than once; none given: none.
     #[arg(long = "purpose", value_name = "IRI")]
     purposes: Vec<String>,
+    /// A left operand, such as https://w3id.org/twinlink/ns#legalBasis, that the peer may assert values of. May be given
+    /// more than once; none given: none.
+    #[arg(long = "claim", value_name = "IRI")]
+    claims: Vec<String>,
     /// The peer only asks: do not ask it.
     #[arg(long)]
     asks_only: bool,
@@ -50,7 +54,7 @@ pub(super) fn run(
             let peers: Vec<_> = config
                 .peers()?
                 .into_iter()
-                .map(|peer| serde_json::json!({"participant": peer.participant, "url": peer.url, "roles": peer.roles, "purposes": peer.purposes}))
+                .map(|peer| serde_json::json!({"participant": peer.participant, "url": peer.url, "roles": peer.roles, "purposes": peer.purposes, "claims": peer.claims}))
                 .collect();
             console.say(serde_json::Value::Array(peers));
         }
@@ -94,6 +98,7 @@ fn add(config: &Config, given: &AddArguments) -> Result<PathBuf, Failure> {
     // The card's own wishes count for nothing: what it may assert is ours to say.
     peer.roles = checked("--role", &given.roles)?;
     peer.purposes = checked("--purpose", &given.purposes)?;
+    peer.claims = checked("--claim", &given.claims)?;
     if given.asks_only {
         peer.url = None;
     }

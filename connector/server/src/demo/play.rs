@@ -344,6 +344,7 @@ impl Caller {
         let session = Session::open(town.member(self.organisation).config(), Some(&at))?;
         session
             .connect(Person {
+                claims: std::collections::BTreeMap::new(),
                 subject: self.name.to_owned(),
                 roles: self.roles.iter().map(|role| role.into_owned()).collect(),
                 purpose: self.purpose.map(NamedNodeRef::into_owned),

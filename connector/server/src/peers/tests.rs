@@ -64,6 +64,7 @@ impl Organisation {
     fn registry(&self, peer: &Self) -> Arc<Registry> {
         let own = TrustedParty::own(&self.identity.load(), self.authority.clone());
         let peer = TrustedParty {
+            claims: twinlink_trust::Assertable::Any,
             participant: peer.id.clone(),
             token_keys: vec![peer.key()],
             authorities_pem: peer.authority.clone(),
@@ -77,6 +78,7 @@ impl Organisation {
     /// Its entry at another organisation.
     fn entry(&self, url: &str) -> PeerFile {
         PeerFile {
+            claims: Vec::new(),
             participant: self.id.as_str().to_owned(),
             url: Some(url.to_owned()),
             authority: self.authority.clone(),
@@ -149,6 +151,7 @@ impl Pair {
             query: "SELECT ?x WHERE { ?x ?y ?z }".to_owned(),
             dataset: None,
             delegation: Delegation {
+                claims: std::collections::BTreeMap::new(),
                 request: Uuid::now_v7(),
                 participant: self.rescue.id.clone(),
                 subject: "ada".to_owned(),

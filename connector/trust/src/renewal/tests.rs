@@ -210,6 +210,7 @@ impl Party {
 
     fn trusted(&self) -> TrustedParty {
         TrustedParty {
+            claims: crate::Assertable::Any,
             participant: iri(self.id),
             token_keys: self.keys.clone(),
             authorities_pem: self.authorities.concat(),
@@ -251,6 +252,7 @@ fn rotation_under_load_fails_no_request() {
         let seen =
             shake(connection.unwrap(), listener.unwrap()).map_err(|error| error.to_string())?;
         let asked = TokenRequest {
+            claims: std::collections::BTreeMap::new(),
             subject: "officer-7".to_owned(),
             client_id: "https://police.example/".to_owned(),
             audience: iri("https://city.example/"),

@@ -1,9 +1,13 @@
 //! The claims of a token: <https://www.rfc-editor.org/rfc/rfc9068#section-2.2>.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The most roles in one token.
 const ROLES: usize = 32;
+
+/// The most left operands that one token claims values of, and the most values of each.
+const CLAIMS: usize = 16;
 
 /// The most recipients of one token.
 const RECIPIENTS: usize = 8;
@@ -40,6 +44,9 @@ pub(super) struct Claims {
     pub(super) roles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) purpose: Option<String>,
+    /// IRIs of left operands of constraints to IRIs of values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) claims: BTreeMap<String, Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) agreement: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -154,6 +161,18 @@ impl Claims {
         self.roles
             .iter()
             .try_for_each(|role| name("token.roles", Some(role)))?;
+        if self.claims.len() > CLAIMS || self.claims.values().any(|values| values.len() > CLAIMS) {
+            return Err((
+                "token.claims",
+                "claims over 16 operands, or over 16 values of one",
+            ));
+        }
+        for (operand, values) in &self.claims {
+            name("token.claims", Some(operand))?;
+            values
+                .iter()
+                .try_for_each(|value| name("token.claims", Some(value)))?;
+        }
         optional("token.purpose", self.purpose.as_deref())?;
         optional("token.agreement", self.agreement.as_deref())?;
         optional("token.request", self.request.as_deref())

@@ -72,6 +72,7 @@ impl TokenIssuer {
             audience: wanted.audience.clone(),
             roles: roles.to_vec(),
             purpose: subject.purpose.clone(),
+            claims: subject.claims.clone(),
             // The binding says it.
             thumbprint: String::new(),
             lifetime,

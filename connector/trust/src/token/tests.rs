@@ -304,6 +304,39 @@ fn roles_and_purposes_beyond_what_the_issuer_may_assert_are_refused() {
 }
 
 #[test]
+fn claims_beyond_what_the_issuer_may_assert_are_refused() {
+    let case = Case::new();
+    let (basis, law) = ("https://operands.example/basis", "https://laws.example/19");
+    let many = (0..17).map(|n| (format!("https://operands.example/{n}"), json!([])));
+    for (claims, check) in [
+        (json!({}), "accepted"),
+        (json!({ basis: [law] }), "accepted"),
+        (json!({ basis: [] }), "accepted"),
+        (
+            json!({ "https://operands.example/clearance": [law] }),
+            "token.claims",
+        ),
+        (
+            json!({ basis: [law], "https://operands.example/Basis": [law] }),
+            "token.claims",
+        ),
+        (json!({ basis: ["19"] }), "token.claims"),
+        (json!({ basis: [""] }), "token.claims"),
+        (json!({ basis: vec![law; 17] }), "token.claims"),
+        (json!({ basis: law }), "token.claims"),
+        (json!({ "": [law] }), "token.claims"),
+        (json!([law]), "token.claims"),
+        (many.collect(), "token.claims"),
+    ] {
+        assert_eq!(
+            case.check_claim("claims", claims.clone()),
+            check,
+            "{claims}"
+        );
+    }
+}
+
+#[test]
 fn a_refusal_names_the_issuer_and_never_the_token() {
     let case = Case::new();
     let mut claims = case.claims();
@@ -354,7 +387,12 @@ fn what_would_be_refused_is_not_issued() {
 #[test]
 fn own_users_only() {
     let case = Case::new();
+    let basis = (
+        iri("https://operands.example/basis"),
+        vec![iri("https://laws.example/19")],
+    );
     let mut delegation = Delegation {
+        claims: [basis].into(),
         request: Uuid::now_v7(),
         participant: case.police.id.clone(),
         subject: "officer-7".to_owned(),
@@ -370,6 +408,7 @@ fn own_users_only() {
     let verified = case.verify(token.reveal()).unwrap();
     assert_eq!(verified.subject, "officer-7");
     assert_eq!(verified.request, Some(delegation.request));
+    assert_eq!(verified.claims, delegation.claims);
     delegation.participant = case.rescue.id.clone();
     let refused = case
         .police

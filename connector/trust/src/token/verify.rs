@@ -5,6 +5,7 @@ use super::{LONGEST, TYPE};
 use crate::trusted::Party;
 use crate::{Trusted, json, jws};
 use oxrdf::NamedNode;
+use std::collections::BTreeMap;
 use std::fmt;
 use time::OffsetDateTime;
 use twinlink_core::{Code, Refusal, Secret};
@@ -31,6 +32,9 @@ pub struct VerifiedToken {
     pub roles: Vec<NamedNode>,
     /// The purpose, within what the issuer may assert.
     pub purpose: Option<NamedNode>,
+    /// What else it claims, within what the issuer may assert: left operands of constraints, such as `tl:legalBasis`, and
+    /// their values.
+    pub claims: BTreeMap<NamedNode, Vec<NamedNode>>,
     /// The agreement it is used under.
     pub agreement: Option<NamedNode>,
     /// The request it is part of.
@@ -226,6 +230,18 @@ fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedT
             format_args!("the issuer may not assert the purpose {purpose}"),
         ));
     }
+    let mut values = BTreeMap::new();
+    for (operand, given) in claims.claims {
+        let operand = iri("token.claims", operand)?;
+        if !party.claims.covers(&operand) {
+            return Err(refuse(
+                "token.claims",
+                format_args!("the issuer may not assert {operand}"),
+            ));
+        }
+        let given = given.into_iter().map(|value| iri("token.claims", value));
+        values.insert(operand, given.collect::<Result<Vec<_>, _>>()?);
+    }
     let agreement = claims
         .agreement
         .map(|agreement| iri("token.agreement", agreement))
@@ -241,6 +257,7 @@ fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedT
         token_id: claims.jti.unwrap_or_default(),
         roles,
         purpose,
+        claims: values,
         agreement,
         request,
         actors: claims.act.map(|act| act.names()).unwrap_or_default(),

@@ -72,6 +72,7 @@ impl Caller {
     pub(crate) fn claims(&self, audience: &NamedNode) -> TokenRequest {
         let identity = self.identity.load();
         TokenRequest {
+            claims: std::collections::BTreeMap::new(),
             subject: "ada".to_owned(),
             client_id: identity.participant().as_str().to_owned(),
             audience: audience.clone(),

@@ -377,6 +377,7 @@ impl Organisation {
             .unwrap()
             .into_iter()
             .map(|peer| TrustedParty {
+                claims: twinlink_trust::Assertable::Any,
                 participant: peer.participant(),
                 token_keys: peer.token_keys,
                 authorities_pem: peer.authority,

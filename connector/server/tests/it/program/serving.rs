@@ -175,6 +175,31 @@ fn two_organisations_join_and_one_goes() {
 }
 
 #[test]
+fn a_claim_of_the_token_meets_its_constraint() {
+    let city = Folder::new("city");
+    fs::write(
+        city.path("policies/basis.ttl"),
+        "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
+         <https://city.example/policy/basis> a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ;
+         tl:needsLegalBasis true ;
+         odrl:permission [ odrl:target <https://city.example/twin> ; odrl:action odrl:read ;
+           odrl:constraint [ odrl:leftOperand tl:legalBasis ; odrl:operator odrl:eq ; odrl:rightOperand <https://laws.example/19> ] ] .",
+    )
+    .unwrap();
+    let _serving = city.serve();
+    let ask = |claim: Option<&str>| {
+        let mut arguments = vec!["query", "ASK {}", "--role", "https://city.example/guest"];
+        arguments.extend(claim.iter().flat_map(|claim| ["--claim", claim]));
+        city.run(&arguments)
+    };
+    let basis = "https://w3id.org/twinlink/ns#legalBasis";
+    ask(Some(&format!("{basis}=https://laws.example/19"))).well();
+    ask(Some(&format!("{basis}=https://laws.example/20"))).badly(1, &["denied: not permitted"]);
+    ask(None).badly(1, &["denied: not permitted"]);
+    ask(Some(basis)).badly(1, &["--claim", "LEFT-OPERAND=VALUE"]);
+}
+
+#[test]
 fn policies_are_read_again_on_a_signal() {
     let city = Folder::new("city");
     let serving = city.serve();
