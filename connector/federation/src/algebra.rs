@@ -322,14 +322,27 @@ pub(crate) fn each_exists(
     expression: &mut Expression,
     callback: &mut dyn FnMut(&mut GraphPattern),
 ) {
+    walk_expression_mut(expression, &mut |part| {
+        if let Expression::Exists(pattern) = part {
+            callback(pattern);
+        }
+    });
+}
+
+/// As [`walk_expression`], to change what it calls back on.
+pub(crate) fn walk_expression_mut(
+    expression: &mut Expression,
+    callback: &mut dyn FnMut(&mut Expression),
+) {
+    callback(expression);
     match expression {
-        Expression::Exists(pattern) => callback(pattern),
-        Expression::NamedNode(_)
+        Expression::Exists(_)
+        | Expression::NamedNode(_)
         | Expression::Literal(_)
         | Expression::Variable(_)
         | Expression::Bound(_) => {}
         Expression::UnaryPlus(inner) | Expression::UnaryMinus(inner) | Expression::Not(inner) => {
-            each_exists(inner, callback);
+            walk_expression_mut(inner, callback);
         }
         Expression::Or(left, right)
         | Expression::And(left, right)
@@ -343,20 +356,22 @@ pub(crate) fn each_exists(
         | Expression::Subtract(left, right)
         | Expression::Multiply(left, right)
         | Expression::Divide(left, right) => {
-            each_exists(left, callback);
-            each_exists(right, callback);
+            walk_expression_mut(left, callback);
+            walk_expression_mut(right, callback);
         }
         Expression::In(left, list) => {
-            each_exists(left, callback);
-            list.iter_mut().for_each(|item| each_exists(item, callback));
+            walk_expression_mut(left, callback);
+            list.iter_mut()
+                .for_each(|item| walk_expression_mut(item, callback));
         }
         Expression::If(condition, then, otherwise) => {
             for part in [condition, then, otherwise] {
-                each_exists(part, callback);
+                walk_expression_mut(part, callback);
             }
         }
         Expression::Coalesce(list) | Expression::FunctionCall(_, list) => {
-            list.iter_mut().for_each(|item| each_exists(item, callback));
+            list.iter_mut()
+                .for_each(|item| walk_expression_mut(item, callback));
         }
     }
 }
