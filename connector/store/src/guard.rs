@@ -8,6 +8,7 @@ mod selector;
 mod sets;
 mod statistic;
 
+pub(crate) use function::envelope;
 pub(crate) use names::Names;
 pub(crate) use overlay::OverlayRows;
 pub(crate) use pseudonym::PseudonymKey;

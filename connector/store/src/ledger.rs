@@ -11,6 +11,7 @@ mod tests;
 mod writer;
 
 use crate::StoreError;
+use crate::guard::envelope;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
@@ -341,6 +342,12 @@ fn check(incident: &Incident) -> Result<(), Refusal> {
     let kinds = incident.kinds.iter().map(|kind| kind.as_str().len());
     if area.len() + kinds.sum::<usize>() + incident.id.as_str().len() > INCIDENT_BYTES {
         return fault("incident.length", "the incident is over 64 KiB");
+    }
+    if incident.area.is_some() && envelope(area).is_none() {
+        return fault(
+            "incident.area",
+            "the area is no WKT geometry, such as POLYGON((24.9 60.1, 25.0 60.1, 25.0 60.2, 24.9 60.1))",
+        );
     }
     if incident.kinds.is_empty() {
         return fault("incident.kind", "an incident is of some kind");

@@ -169,16 +169,7 @@ fn generalise(literal: &Literal, side: Decimal) -> Option<Literal> {
         }
         None => (String::new(), text),
     };
-    if nesting(shape) > NESTING {
-        return None;
-    }
-    // Text that makes the library panic is no geometry.
-    let envelope = catch_unwind(AssertUnwindSafe(|| {
-        geo::Geometry::<f64>::try_from_wkt_str(shape)
-            .ok()?
-            .bounding_rect()
-    }))
-    .ok()??;
+    let envelope = envelope(shape)?;
     let (low, high) = (envelope.min(), envelope.max());
     let x = cell(low.x, high.x, side)?;
     let y = cell(low.y, high.y, side)?;
@@ -186,6 +177,20 @@ fn generalise(literal: &Literal, side: Decimal) -> Option<Literal> {
         format!("{system}POINT({x} {y})"),
         WKT,
     ))
+}
+
+/// The envelope of a WKT geometry without coordinate system; none where it is none, or empty.
+pub(crate) fn envelope(shape: &str) -> Option<geo::Rect<f64>> {
+    if nesting(shape) > NESTING {
+        return None;
+    }
+    // Text that makes the library panic is no geometry.
+    catch_unwind(AssertUnwindSafe(|| {
+        geo::Geometry::<f64>::try_from_wkt_str(shape)
+            .ok()?
+            .bounding_rect()
+    }))
+    .ok()?
 }
 
 fn nesting(shape: &str) -> usize {

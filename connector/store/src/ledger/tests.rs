@@ -260,6 +260,20 @@ fn incidents_are_declared_once_and_end() {
         ..incident("two", 1)
     };
     assert!(block_on(ledger.declare(kindless, NOW)).is_err());
+    let nested = format!(
+        "{}POINT(1 2){}",
+        "GEOMETRYCOLLECTION(".repeat(900),
+        ")".repeat(900)
+    );
+    for area in ["", "here", "POLYGON((1 2", "POLYGON EMPTY", &nested] {
+        let placeless = Incident {
+            area: Some(area.to_owned()),
+            ..incident("two", 1)
+        };
+        let refused = block_on(ledger.declare(placeless, NOW)).unwrap_err();
+        let told = (refused.code(), refused.check());
+        assert_eq!(told, (Code::Invalid, "incident.area"), "{area:.30}");
+    }
     let over = NOW + time::Duration::hours(1);
     let ended = block_on(ledger.end(iri("one"), over)).unwrap();
     assert_eq!(ended.ends, moment(over).unwrap());
