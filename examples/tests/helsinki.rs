@@ -25,7 +25,7 @@ use twinlink_policy::{
     Transformed,
 };
 
-const QUESTIONS: [&str; 9] = [
+const QUESTIONS: [&str; 10] = [
     "1-schools-and-clinics",
     "2-homes",
     "3-hydrants-and-units",
@@ -35,6 +35,7 @@ const QUESTIONS: [&str; 9] = [
     "7-people-under-the-plume",
     "8-water-supply",
     "9-residents-in-numbers",
+    "10-safety-warnings",
 ];
 
 struct Member {
@@ -299,6 +300,7 @@ fn facts_and_scenario_are_whole() {
         ("Cordon", 3),
         ("RoadClosure", 6),
         ("IncidentNote", 4),
+        ("SafetyWarning", 2),
     ] {
         let query = format!(
             "SELECT ?x WHERE {{ GRAPH ?g {{ ?x a <https://w3id.org/twinlink/ns#{class}> }} }}"

@@ -4,7 +4,7 @@ mod ask;
 mod audit;
 mod check;
 mod console;
-mod incident;
+pub(crate) mod incident;
 pub(crate) mod init;
 pub(crate) mod load;
 pub(crate) mod network;

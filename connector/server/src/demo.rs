@@ -1,5 +1,6 @@
 //! `twinlink demo`: an ammonia leak in Helsinki, played with three connectors that run as they would anywhere.
 
+mod event;
 mod expectation;
 mod organisation;
 mod play;

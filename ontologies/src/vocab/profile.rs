@@ -79,6 +79,7 @@ pub mod tl {
         RESCUE_UNIT = "RescueUnit",
         ROAD = "Road",
         ROAD_CLOSURE = "RoadClosure",
+        SAFETY_WARNING = "SafetyWarning",
         SCHOOL = "School",
         // Properties
         CLASSIFICATION = "classification",

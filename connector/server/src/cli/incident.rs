@@ -197,7 +197,7 @@ fn state(incident: &Incident) -> &'static str {
 }
 
 /// A moment as people and programs read it, to the second.
-pub(super) fn stamp(time: SystemTime) -> String {
+pub(crate) fn stamp(time: SystemTime) -> String {
     let time = OffsetDateTime::from(time);
     let whole = time.replace_nanosecond(0).unwrap_or(time);
     whole.format(&Rfc3339).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! The play: who asks what, of whom, for which purpose, and what must come of it.
 
+use super::event::{Event, INCIDENT};
 use super::expectation::{Cells, Expectation, Expected};
 use super::organisation::Organisation::{self, City, Courier, Police, Rescue};
 use super::show::Show;
@@ -35,6 +36,8 @@ pub(super) struct Caller {
     pub(super) at: Organisation,
     pub(super) roles: &'static [NamedNodeRef<'static>],
     pub(super) purpose: Option<NamedNodeRef<'static>>,
+    /// The incident for which the glass is broken.
+    pub(super) breaks_glass: Option<NamedNodeRef<'static>>,
 }
 
 /// Questions by one caller.
@@ -42,8 +45,8 @@ pub(super) struct Act {
     pub(super) title: &'static str,
     pub(super) remark: &'static str,
     pub(super) caller: &'static Caller,
-    /// Whose connector is killed before.
-    pub(super) kills: Option<Organisation>,
+    /// What happens before.
+    event: Option<Event>,
     scenes: Vec<(&'static Question, Expectation)>,
 }
 
@@ -73,8 +76,8 @@ pub(super) struct Report {
 }
 
 /// Every question of the examples, in its order.
-pub(super) const QUESTIONS: [&Question; 9] = [
-    &SCHOOLS, &HOMES, &HYDRANTS, &ROADS, &CORDONS, &NOTES, &PEOPLE, &WATER, &NUMBERS,
+pub(super) const QUESTIONS: [&Question; 10] = [
+    &SCHOOLS, &HOMES, &HYDRANTS, &ROADS, &CORDONS, &NOTES, &PEOPLE, &WATER, &NUMBERS, &WARNINGS,
 ];
 
 macro_rules! question {
@@ -99,6 +102,7 @@ static NOTES: Question = question!("6-incident-notes");
 static PEOPLE: Question = question!("7-people-under-the-plume");
 static WATER: Question = question!("8-water-supply");
 static NUMBERS: Question = question!("9-residents-in-numbers");
+static WARNINGS: Question = question!("10-safety-warnings");
 
 pub(super) static RESCUE_OFFICER: Caller = Caller {
     name: "rescue officer",
@@ -106,6 +110,13 @@ pub(super) static RESCUE_OFFICER: Caller = Caller {
     at: Rescue,
     roles: &[tl::RESCUE_OFFICER],
     purpose: Some(tl::EMERGENCY_RESPONSE),
+    breaks_glass: None,
+};
+
+/// As the rescue officer, who says that the incident of the police calls for it.
+static BREAKING: Caller = Caller {
+    breaks_glass: Some(INCIDENT),
+    ..RESCUE_OFFICER
 };
 
 static POLICE_OFFICER: Caller = Caller {
@@ -114,6 +125,7 @@ static POLICE_OFFICER: Caller = Caller {
     at: Police,
     roles: &[tl::POLICE_OFFICER],
     purpose: Some(tl::EMERGENCY_RESPONSE),
+    breaks_glass: None,
 };
 
 pub(super) static CITY_PLANNER: Caller = Caller {
@@ -122,6 +134,7 @@ pub(super) static CITY_PLANNER: Caller = Caller {
     at: City,
     roles: &[tl::CITY_PLANNER],
     purpose: Some(tl::URBAN_PLANNING),
+    breaks_glass: None,
 };
 
 /// Claims to be what the city does not let its organisation claim.
@@ -131,6 +144,7 @@ static IMPOSTOR: Caller = Caller {
     at: City,
     roles: &[tl::RESCUE_OFFICER],
     purpose: Some(tl::EMERGENCY_RESPONSE),
+    breaks_glass: None,
 };
 
 static OUTSIDER: Caller = Caller {
@@ -139,6 +153,7 @@ static OUTSIDER: Caller = Caller {
     at: City,
     roles: &[],
     purpose: None,
+    breaks_glass: None,
 };
 
 fn acts() -> Result<Vec<Act>, Failure> {
@@ -178,7 +193,7 @@ fn acts() -> Result<Vec<Act>, Failure> {
             title: "An officer of the rescue department asks",
             remark: "One question, put to the department's own connector: it asks the others, with the officer's role and purpose.",
             caller: &RESCUE_OFFICER,
-            kills: None,
+            event: None,
             scenes: vec![
                 answer(&SCHOOLS, officer(&SCHOOLS)?),
                 answer(&HOMES, officer(&HOMES)?),
@@ -199,18 +214,41 @@ fn acts() -> Result<Vec<Act>, Failure> {
             title: "An officer of the police asks the last but one of these",
             remark: "Names and dates of birth are for the police alone: the rescue officer saw a mask and a year.",
             caller: &POLICE_OFFICER,
-            kills: None,
+            event: None,
             scenes: vec![answer(
                 &NOTES,
                 expected(&NOTES, &POLICE_OFFICER)?.cells(NOTED_PERSONS),
             )],
         },
         Act {
+            title: "The police declare a major incident, and the rescue officer breaks the glass",
+            remark: "Whom crews must not meet alone only the police know. Who says that the incident calls for it is told too, for an hour, and reviewed.",
+            caller: &BREAKING,
+            event: Some(Event::Declared),
+            scenes: vec![
+                // Two doors that the officer is told of nowhere else.
+                answer(
+                    &WARNINGS,
+                    Expected {
+                        rows: 2,
+                        ..officer(&WARNINGS)?
+                    },
+                ),
+            ],
+        },
+        Act {
+            title: "The incident is over, and the officer says the same",
+            remark: "What was opened for an incident is closed with it.",
+            caller: &BREAKING,
+            event: Some(Event::Ended),
+            scenes: vec![answer(&WARNINGS, officer(&WARNINGS)?)],
+        },
+        Act {
             title: "A city planner asks the same, for urban planning",
             remark: "The map is theirs, the residents and the leak are not. A count over what one may not see is 0, and is marked. How many \
                      residents there are in all, the city tells them.",
             caller: &CITY_PLANNER,
-            kills: None,
+            event: None,
             scenes: vec![
                 answer(&SCHOOLS, planner(&SCHOOLS)?),
                 answer(&HOMES, planner(&HOMES)?),
@@ -224,14 +262,14 @@ fn acts() -> Result<Vec<Act>, Failure> {
             title: "A courier claims to be a rescue officer",
             remark: "The city does not let the courier's organisation say that of its people: the token is worth nothing.",
             caller: &IMPOSTOR,
-            kills: None,
+            event: None,
             scenes: vec![(&SCHOOLS, Expectation::Refused)],
         },
         Act {
             title: "The courier asks as what it is",
             remark: "It gets what is public in the city. The city does not ask its peers in the name of strangers.",
             caller: &OUTSIDER,
-            kills: None,
+            event: None,
             scenes: vec![
                 answer(&SCHOOLS, outsider(&SCHOOLS)?),
                 answer(&HOMES, outsider(&HOMES)?),
@@ -243,7 +281,7 @@ fn acts() -> Result<Vec<Act>, Failure> {
             title: "The police's connector is killed, and the rescue officer asks again",
             remark: "What is missing is said, and what may be wrong because of it.",
             caller: &RESCUE_OFFICER,
-            kills: Some(Police),
+            event: Some(Event::Killed(Police)),
             scenes: vec![
                 answer(
                     &ROADS,
@@ -289,10 +327,12 @@ pub(super) async fn perform(town: &mut Town, show: &Show) -> Result<Report, Fail
     let mut asked = Vec::new();
     let mut killed = None;
     for act in acts()? {
-        show.act(&act, town);
-        if let Some(organisation) = act.kills {
-            town.kill(organisation);
-            killed = act.kills;
+        show.act(&act);
+        if let Some(event) = act.event {
+            show.event(&event.happen(town).await?);
+            if let Event::Killed(organisation) = event {
+                killed = Some(organisation);
+            }
         }
         let client = act.caller.connect(town).await?;
         for (question, expectation) in act.scenes {
@@ -320,6 +360,7 @@ async fn ask(client: &Client, question: &Question, caller: &Caller) -> Result<An
     let options = QueryOptions {
         federated: true,
         purpose: caller.purpose.map(NamedNodeRef::into_owned),
+        break_glass: caller.breaks_glass.map(NamedNodeRef::into_owned),
         ..QueryOptions::new(question.text, tokio::time::Instant::now() + PATIENCE)
     };
     let mut answer = client.query(options).await?;
@@ -388,6 +429,9 @@ impl Asked {
         if !self.caller.roles.is_empty() && self.caller.organisation == Courier {
             title.push_str(" with a claim");
         }
+        if self.caller.breaks_glass.is_some() {
+            title.push_str(" who breaks the glass");
+        }
         if let Some(organisation) = self.killed {
             title.push_str(&format!(" without {}", organisation.name()));
         }
@@ -414,7 +458,7 @@ mod tests {
     fn every_scene_has_its_expectation() {
         let acts = acts().unwrap();
         let scenes: usize = acts.iter().map(|act| act.scenes.len()).sum();
-        assert_eq!(scenes, 22);
+        assert_eq!(scenes, 24);
     }
 
     #[test]

@@ -81,14 +81,13 @@ impl Show {
         self.say("\nBelow, city: rescue: police: stand for these participants' addresses, and tl: for Twinlink's own terms.");
     }
 
-    pub(super) fn act(&self, act: &Act, town: &Town) {
+    pub(super) fn act(&self, act: &Act) {
         self.say(format_args!("\n\n== {}\n{}", act.title, act.remark));
-        let process = act
-            .kills
-            .and_then(|organisation| town.member(organisation).process_id());
-        if let Some(id) = process {
-            self.say(format_args!("(process {id} is no more)"));
-        }
+    }
+
+    /// What came of an event, in words.
+    pub(super) fn event(&self, outcome: &str) {
+        self.say(format_args!("({outcome})"));
     }
 
     pub(super) fn scene(&self, asked: &Asked) {
@@ -117,6 +116,9 @@ impl Show {
             caller.at.name(),
             asked.question.name
         ));
+        if caller.breaks_glass.is_some() {
+            self.say("   and breaks the glass");
+        }
         match &asked.result {
             Ok(answer) => self.answer(answer),
             Err(error) => self.say(format_args!("   no answer: {error}")),
@@ -285,6 +287,7 @@ fn to_json(asked: &Asked) -> Value {
         "asked": caller.at.id(),
         "roles": roles,
         "purpose": caller.purpose.map(|purpose| purpose.as_str()),
+        "breaks_glass": caller.breaks_glass.map(|incident| incident.as_str()),
         "killed": asked.killed.map(Organisation::id),
         "millis": millis(asked.elapsed),
         "differences": asked.differences,

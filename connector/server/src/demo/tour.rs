@@ -1,5 +1,6 @@
 //! After the play: where everything is, and what to try with it.
 
+use super::event::{INCIDENT, MAJOR_INCIDENT};
 use super::organisation::{CONNECTORS, Organisation};
 use super::play::{CITY_PLANNER, Caller, QUESTIONS, RESCUE_OFFICER, SCHOOLS};
 use super::show::Show;
@@ -69,6 +70,26 @@ fn commands(town: &Town, questions: &Path) -> Result<Vec<String>, Failure> {
     lines.push("\n# is everything in order, and who may know what?".to_owned());
     lines.push(format!("{} doctor", twinlink(Organisation::Rescue)));
     lines.push(format!("{} policy check", twinlink(Organisation::Police)));
+    lines.push(
+        "\n# say for the police that the incident is major, break the glass, and see who owes what"
+            .to_owned(),
+    );
+    let incident = INCIDENT.as_str();
+    lines.push(format!(
+        "{} incident declare --id {incident}/again --kind {} --hours 1",
+        twinlink(Organisation::Police),
+        MAJOR_INCIDENT.as_str()
+    ));
+    lines.push(format!(
+        "{} query --federated --break-glass {incident}/again {} --file {}",
+        twinlink(Organisation::Rescue),
+        claims(&RESCUE_OFFICER),
+        file("10")
+    ));
+    lines.push(format!(
+        "{} obligation list",
+        twinlink(Organisation::Police)
+    ));
     lines.push("\n# stop the police yourself, and ask question 4 again".to_owned());
     if let Some(id) = town.member(Organisation::Police).process_id() {
         lines.push(format!("kill {id}"));

@@ -88,6 +88,23 @@ fn the_leak_is_played_as_expected() {
     assert_eq!(status(public, RESCUE), "denied");
     assert_eq!(status(public, POLICE), "denied");
 
+    // Once while the incident went on and once after it, both times with the same statement.
+    let broken: Vec<_> = played
+        .0
+        .iter()
+        .filter(|question| question["breaks_glass"].is_string())
+        .collect();
+    let rows: Vec<_> = broken
+        .iter()
+        .map(|question| question["rows"].as_u64().unwrap())
+        .collect();
+    assert_eq!(rows, [2, 0]);
+    assert!(
+        broken
+            .iter()
+            .all(|question| question["name"] == "10-safety-warnings")
+    );
+
     let whole = played.question("7-people-under-the-plume", "rescue officer", false);
     assert_eq!(whole["complete"], true);
     assert_eq!(whole["unsure"].as_array().unwrap().len(), 0);
