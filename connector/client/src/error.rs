@@ -1,8 +1,9 @@
 //! What can go wrong between us and a connector.
 
+use crate::SourceStatus;
 use std::error::Error as _;
 use tonic::{Code, Status, TimeoutExpired};
-use twinlink_proto::MALFORMED;
+use twinlink_proto::{MALFORMED, Message as _, OUTCOME, v1};
 
 /// The longest text of a server that we repeat, in characters.
 const REPEATED: usize = 1000;
@@ -46,6 +47,14 @@ pub enum Error {
     /// The server answers, but cannot do this now.
     #[error("not available now: {0}")]
     Unavailable(String),
+    /// Sources that we require did not give all there is.
+    #[error("not enough sources: {text}")]
+    Insufficient {
+        /// The server's word.
+        text: String,
+        /// What became of each source.
+        sources: Vec<SourceStatus>,
+    },
     /// A fault of the server.
     #[error("the server failed: {0}")]
     Failed(String),
@@ -86,7 +95,10 @@ impl From<Status> for Error {
             Code::NotFound => Self::NotFound(text),
             Code::DeadlineExceeded => Self::TimedOut,
             Code::Unavailable if local => Self::Broken(text),
-            Code::Unavailable => Self::Unavailable(text),
+            Code::Unavailable => match sources(&status) {
+                Some(sources) => Self::Insufficient { text, sources },
+                None => Self::Unavailable(text),
+            },
             // tonic has its own clock, set to the same deadline as ours.
             Code::Cancelled if cause::<TimeoutExpired>(&status).is_some() => Self::TimedOut,
             Code::Cancelled => Self::Broken(text),
@@ -106,6 +118,14 @@ impl From<Status> for Error {
             Code::Internal | Code::Unknown | Code::DataLoss | Code::Ok => Self::Failed(text),
         }
     }
+}
+
+/// What became of the sources, where that is why there is no answer. A server that says it wrongly has not said it.
+fn sources(status: &Status) -> Option<Vec<SourceStatus>> {
+    let outcome = status.metadata().get_bin(OUTCOME)?.to_bytes().ok()?;
+    let outcome = v1::Outcome::decode(outcome).ok()?;
+    let sources = outcome.sources.into_iter().map(SourceStatus::try_from);
+    sources.collect::<Result<_, _>>().ok()
 }
 
 impl From<tonic::transport::Error> for Error {

@@ -17,7 +17,7 @@ mod token;
 
 pub use answer::{Answer, Head};
 pub use batch::{BATCH_BYTES, BATCH_ROWS, Encoder, MESSAGE_BYTES, Row, Sources, decode};
-pub use client::{Client, Dataset, Description, QueryOptions};
+pub use client::{Client, Dataset, Description, QueryOptions, Requirement};
 pub use connect::{ClientConfig, VerifyPeer};
 pub use error::Error;
 pub use import::{ImportOptions, Imported};

@@ -1,5 +1,6 @@
 //! Why a request was not answered: one closed set of codes, one text for our log, one for the peer.
 
+use crate::SourceStatus;
 use std::fmt;
 
 /// What kind of refusal: maps to one gRPC status and one HTTP status, in the doors' one status file.
@@ -36,6 +37,7 @@ pub struct Refusal {
     party: Option<String>,
     detail: String,
     public: Option<String>,
+    sources: Box<[SourceStatus]>,
 }
 
 impl Refusal {
@@ -47,6 +49,7 @@ impl Refusal {
             party: None,
             detail: detail.to_string(),
             public: None,
+            sources: Box::default(),
         }
     }
 
@@ -59,6 +62,7 @@ impl Refusal {
             party: None,
             public: Some(detail.clone()),
             detail,
+            sources: Box::default(),
         }
     }
 
@@ -74,6 +78,18 @@ impl Refusal {
     pub fn at(mut self, party: impl Into<String>) -> Self {
         self.party = Some(party.into());
         self
+    }
+
+    /// Says what became of each source of the answer that there is not.
+    #[must_use]
+    pub fn over(mut self, sources: &[SourceStatus]) -> Self {
+        self.sources = sources.into();
+        self
+    }
+
+    /// What became of each source, where that is why there is no answer; empty elsewhere. The caller may read it.
+    pub fn sources(&self) -> &[SourceStatus] {
+        &self.sources
     }
 
     /// The kind of refusal.

@@ -7,6 +7,8 @@ mod query;
 mod stewardship;
 mod summarize;
 
+pub(crate) use outcome::told;
+
 use crate::serve::PeerCertificate;
 use crate::status::status;
 use futures::FutureExt as _;

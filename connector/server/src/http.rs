@@ -11,6 +11,8 @@ mod protocol;
 mod stream;
 mod writer;
 
+pub(crate) use outcome::told;
+
 use crate::serve::PeerCertificate;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, map_response};

@@ -9,8 +9,10 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::collections::HashMap;
 use std::time::Duration;
 use tonic::Status;
+use tonic::metadata::MetadataValue;
 use tonic_types::{ErrorDetails, StatusExt as _};
 use twinlink_core::{Code, Refusal};
+use twinlink_proto::OUTCOME;
 use uuid::Uuid;
 
 /// Who says the reason: <https://google.aip.dev/193#errorinfo>.
@@ -42,7 +44,12 @@ pub fn status(refusal: &Refusal, request: Option<Uuid>) -> Status {
     if let Some(delay) = retry(refusal) {
         details.set_retry_info(Some(delay));
     }
-    Status::with_error_details(face.grpc, refusal.public(), details)
+    let mut status = Status::with_error_details(face.grpc, refusal.public(), details);
+    if !refusal.sources().is_empty() {
+        let value = MetadataValue::from_bytes(&crate::grpc::told(refusal.sources()));
+        status.metadata_mut().insert_bin(OUTCOME, value);
+    }
+    status
 }
 
 /// The refusal as an HTTP problem: <https://www.rfc-editor.org/rfc/rfc9457>.
@@ -56,6 +63,10 @@ pub fn problem(refusal: &Refusal, request: Option<Uuid>) -> Response {
     });
     if let (Some(id), Some(members)) = (request, problem.as_object_mut()) {
         members.insert("instance".to_owned(), format!("urn:uuid:{id}").into());
+    }
+    if let (false, Some(members)) = (refusal.sources().is_empty(), problem.as_object_mut()) {
+        let sources = crate::http::told(refusal.sources());
+        members.insert("sources".to_owned(), sources);
     }
     let mut response = Response::new(Body::from(problem.to_string()));
     *response.status_mut() = face.http;
@@ -157,6 +168,8 @@ fn retry(refusal: &Refusal) -> Option<Duration> {
 mod tests {
     use super::*;
     use http_body_util::BodyExt as _;
+    use oxrdf::NamedNode;
+    use twinlink_core::{SourceState, SourceStatus};
 
     const CODES: [Code; 9] = [
         Code::Invalid,
@@ -200,6 +213,37 @@ mod tests {
             assert_eq!(json["instance"], format!("urn:uuid:{}", Uuid::nil()));
             assert!(json["type"].as_str().unwrap().starts_with("https://"));
         }
+    }
+
+    #[test]
+    fn missing_sources_are_told_within_bounds() {
+        let sources: Vec<_> = (0..400)
+            .map(|number| SourceStatus {
+                participant: NamedNode::new(format!("https://m{number}.example/")).unwrap(),
+                state: match number {
+                    399 => SourceState::Unreachable,
+                    _ => SourceState::Empty,
+                },
+                rows: 0,
+                elapsed: Duration::ZERO,
+                as_of: None,
+                policies: Vec::new(),
+                not_evaluable: 0,
+                reason: Some("no route".repeat(20)),
+                receipt: None,
+            })
+            .collect();
+        let refusal = Refusal::new(Code::Unavailable, "require", "detail").over(&sources);
+        let status = status(&refusal, None);
+        let value = status.metadata().get_bin(OUTCOME).unwrap();
+        assert!(value.to_bytes().unwrap().len() < 8 * 1024);
+        let error = twinlink_client::Error::from(status);
+        let twinlink_client::Error::Insufficient { sources, .. } = error else {
+            panic!("{error}");
+        };
+        // What is missing comes first.
+        assert_eq!(sources[0].participant.as_str(), "https://m399.example/");
+        assert!(sources.len() > 20);
     }
 
     #[test]

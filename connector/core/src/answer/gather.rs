@@ -45,6 +45,9 @@ fn gather_here(
     let ourselves = ourselves(connector, &permit);
     let age = Age::of(connector, &permit);
     let clock = Arc::clone(&connector.clock);
+    plan.request
+        .require
+        .check(std::slice::from_ref(&ourselves), &[])?;
     feed(connector, budget, move |budget, sink| {
         let evaluated = twin.evaluate(
             &plan.query,
@@ -56,7 +59,9 @@ fn gather_here(
         let elapsed = clock.instant().saturating_duration_since(started);
         let mut status = settle(ourselves, &evaluated, elapsed);
         status.as_of = age.told(status.as_of);
-        Ok((vec![status], Vec::new()))
+        let sources = vec![status];
+        plan.request.require.check(&sources, &[])?;
+        Ok((sources, Vec::new()))
     })
 }
 
@@ -86,13 +91,19 @@ async fn gather_federated(
         )
         .await?;
     let age = Age::of(connector, permit);
+    let mut sources = harvest.sources;
+    if let Some(ourselves) = sources.first_mut() {
+        ourselves.as_of = age.told(ourselves.as_of);
+    }
+    let require = plan.request.require.clone();
+    require.check(&sources, &harvest.unsure)?;
     feed(connector, budget, move |budget, sink| {
         let evaluated = harvest.merge.run(budget, sink)?;
-        let mut sources = harvest.sources;
         if let Some(ourselves) = sources.first_mut() {
-            ourselves.not_evaluable += evaluated.not_evaluable;
-            ourselves.as_of = age.told(ourselves.as_of);
+            could_not(ourselves, evaluated.not_evaluable);
         }
+        // What could not be evaluated shows at the end only: the answer ends without its outcome then.
+        require.check(&sources, &harvest.unsure)?;
         Ok((sources, harvest.unsure))
     })
 }
@@ -140,15 +151,21 @@ fn settle(mut status: SourceStatus, evaluated: &Evaluated, elapsed: Duration) ->
     status.rows = evaluated.rows;
     status.as_of = evaluated.as_of;
     status.elapsed = elapsed;
-    status.not_evaluable = evaluated.not_evaluable;
-    if evaluated.not_evaluable > 0 {
-        status.state = SourceState::Partial;
-        status.reason = Some(format!(
-            "{} values could not be evaluated",
-            evaluated.not_evaluable
-        ));
-    } else if evaluated.rows == 0 {
+    if evaluated.rows == 0 {
         status.state = SourceState::Empty;
     }
+    could_not(&mut status, evaluated.not_evaluable);
     status
+}
+
+/// Values that could not be evaluated are missing from the answer.
+fn could_not(status: &mut SourceStatus, values: u64) {
+    if values == 0 {
+        return;
+    }
+    status.not_evaluable += values;
+    if status.state.is_settled() {
+        status.state = SourceState::Partial;
+        status.reason = Some(format!("{values} values could not be evaluated"));
+    }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
-use twinlink_client::QueryOptions;
+use twinlink_client::{Error, QueryOptions, Requirement};
 use twinlink_vocab::tl;
 
 /// The exit code of an answer that lacks a source.
@@ -30,6 +30,10 @@ pub(super) struct QueryArguments {
     /// Ask the peers too, and answer over all twins together.
     #[arg(long)]
     federated: bool,
+    /// Answer only if these sources gave all that you may see: `all`, a number of them, or the participant ids that
+    /// must be among them; `exact`: only if no row can be wrong for a source that is missing. May be given more than once.
+    #[arg(long, value_name = "all|exact|N|PARTICIPANT")]
+    require: Vec<String>,
     #[command(flatten)]
     person: PersonArguments,
     /// Ask this participant's connector instead of our own.
@@ -104,6 +108,7 @@ pub(super) fn query(
     let person = given.person.person()?;
     let at = optional("--at", given.at.as_deref())?;
     let break_glass = optional("--break-glass", given.break_glass.as_deref())?;
+    let require = given.require()?;
     let session = Session::open(&config, at.as_ref())?;
     let deadline = Instant::now() + Duration::from_secs(given.timeout);
     let outcome = crate::wire::runtime()?.block_on(async {
@@ -113,13 +118,18 @@ pub(super) fn query(
             .map_err(|error| no_answer(&session, &error))?;
         let options = QueryOptions {
             federated: given.federated,
+            require: require.clone(),
             purpose: person.purpose.clone(),
             break_glass: break_glass.clone(),
             ..QueryOptions::new(text, deadline)
         };
         let answer = client.query(options).await?;
         result::print(answer, given.format, console).await
-    })?;
+    });
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(failure) => return insufficient(failure, console),
+    };
     result::explain(&outcome, console);
     if let Some(path) = &given.outcome {
         fs::write(path, format!("{}\n", result::to_json(&outcome)))
@@ -153,6 +163,21 @@ pub(super) fn token(
 }
 
 impl QueryArguments {
+    fn require(&self) -> Result<Requirement, Failure> {
+        let mut words = twinlink_core::Requirement::default();
+        for word in &self.require {
+            words
+                .add(word)
+                .map_err(|problem| Failure::from(format!("--require {problem}")))?;
+        }
+        Ok(Requirement {
+            all: words.all,
+            at_least: u32::try_from(words.at_least).unwrap_or(u32::MAX),
+            participants: words.participants,
+            exact: words.exact,
+        })
+    }
+
     fn text(&self) -> Result<String, Failure> {
         if let Some(query) = &self.query {
             return Ok(query.clone());
@@ -167,6 +192,16 @@ impl QueryArguments {
             .map_err(|error| format!("cannot read the query from standard input: {error}"))?;
         Ok(text)
     }
+}
+
+/// Where a source that is required is missing, says what became of each.
+fn insufficient(failure: Failure, console: &Console) -> Result<ExitCode, Failure> {
+    let Some(Error::Insufficient { text, sources }) = failure.downcast_ref() else {
+        return Err(failure);
+    };
+    result::explain_sources(sources, console);
+    console.note(format_args!("no answer: {text}"));
+    Ok(ExitCode::from(INCOMPLETE))
 }
 
 impl PersonArguments {

@@ -2,7 +2,11 @@
 
 use std::time::SystemTime;
 use twinlink_core::{Head, Outcome, SourceState, SourceStatus};
+use twinlink_proto::Message as _;
 use twinlink_proto::v1::{self, query_response::Part};
+
+/// The most bytes of sources in a trailer: well below what clients take for all of them together.
+const TRAILER_BYTES: usize = 6 * 1024;
 
 pub(super) fn head(head: &Head) -> Part {
     let kind = match head {
@@ -26,6 +30,21 @@ pub(super) fn outcome(outcome: Outcome) -> v1::Outcome {
         unsure: outcome.unsure,
         receipt: outcome.receipt,
     }
+}
+
+/// The sources of an answer that was refused, those that are missing first, as many as a trailer may hold.
+pub(crate) fn told(sources: &[SourceStatus]) -> Vec<u8> {
+    let mut order: Vec<_> = sources.iter().collect();
+    order.sort_by_key(|status| status.state.is_settled());
+    let mut told = v1::Outcome::default();
+    for status in order {
+        told.sources.push(source(status.clone()));
+        if told.encoded_len() > TRAILER_BYTES {
+            told.sources.pop();
+            break;
+        }
+    }
+    told.encode_to_vec()
 }
 
 fn source(status: SourceStatus) -> v1::SourceStatus {

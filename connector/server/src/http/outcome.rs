@@ -64,6 +64,14 @@ pub(super) fn fields(outcome: &Outcome) -> HeaderMap {
     fields
 }
 
+/// Every source of an answer that was refused, for the body of a problem: there it has room.
+pub(crate) fn told(sources: &[SourceStatus]) -> serde_json::Value {
+    let sources = sources.iter().map(Source::full);
+    sources
+        .map(|source| serde_json::to_value(source).unwrap_or_default())
+        .collect()
+}
+
 fn insert(fields: &mut HeaderMap, name: HeaderName, text: String) {
     // Escaped ASCII always is a valid value; a receipt that is not must not bring the answer down after its record.
     if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(text)) {

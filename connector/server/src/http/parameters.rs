@@ -4,7 +4,7 @@ use super::fault::Fault;
 use oxrdf::NamedNode;
 use percent_encoding::percent_decode_str;
 use std::time::Duration;
-use twinlink_core::DatasetChoice;
+use twinlink_core::{DatasetChoice, Requirement};
 
 /// Names and values, decoded once, in the order they came.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(super) struct Parameters(Vec<(String, String)>);
 pub(super) struct Options {
     /// `federated=true`: ask the peers too.
     pub(super) federated: bool,
+    /// `require=all`, `require=exact`, `require=NUMBER` or `require=PARTICIPANT`, as often as one likes.
+    pub(super) require: Requirement,
     /// `purpose=IRI`: repeats the token's.
     pub(super) purpose: Option<NamedNode>,
     /// `break-glass=IRI`: the declared incident for which the caller breaks the glass.
@@ -118,8 +120,16 @@ impl Parameters {
                 )
             })
         });
+        let mut require = Requirement::default();
+        for word in self.all("require") {
+            let added = require.add(word);
+            added.map_err(|problem| {
+                Fault::invalid("http.parameters", format_args!("`require` {problem}"))
+            })?;
+        }
         Ok(Options {
             federated,
+            require,
             purpose: self.iri("purpose")?,
             break_glass: self.iri("break-glass")?,
             patience: patience.transpose()?,
@@ -174,6 +184,8 @@ mod tests {
         for text in [
             "federated=yes",
             "federated=true&federated=true",
+            "require=some",
+            "require=0",
             "timeout=-1",
             "timeout=soon",
             "purpose=rescue",

@@ -138,6 +138,7 @@ pub(super) fn unanswered(peer: &NamedNode, error: Error) -> Unanswered {
         Error::Invalid(_)
         | Error::Conflict(_)
         | Error::Exhausted(_)
+        | Error::Insufficient { .. }
         | Error::Failed(_)
         | Error::Nonsense(_) => Unanswered::NotEvaluable { reason },
     }

@@ -8,7 +8,7 @@ use sparesults::{QueryResultsFormat, QueryResultsSerializer};
 use std::io::{self, IsTerminal, Write};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use twinlink_client::{Answer, Head, Outcome, Row};
+use twinlink_client::{Answer, Head, Outcome, Row, SourceStatus};
 
 /// The most rows of a table; a longer answer wants a format that streams.
 const TABLE_ROWS: usize = 10_000;
@@ -89,8 +89,8 @@ async fn table(
 }
 
 /// Says of each source what became of it.
-pub(super) fn explain(outcome: &Outcome, console: &Console) {
-    for source in &outcome.sources {
+pub(super) fn explain_sources(sources: &[SourceStatus], console: &Console) {
+    for source in sources {
         let mut line = format!(
             "{}: {}, {} {}, {} ms",
             source.participant.as_str(),
@@ -110,6 +110,11 @@ pub(super) fn explain(outcome: &Outcome, console: &Console) {
         }
         console.note(line);
     }
+}
+
+/// Says how an answer came about.
+pub(super) fn explain(outcome: &Outcome, console: &Console) {
+    explain_sources(&outcome.sources, console);
     if !outcome.unsure.is_empty() {
         console.note(format_args!(
             "rows may be wrong, not only missing: {} needed a source that is not there",

@@ -169,6 +169,52 @@ async fn a_missing_peer_is_told_where_the_client_will_see_it() {
 }
 
 #[tokio::test]
+async fn required_or_refused() {
+    let path = |word: &str| format!("{ROWS}&federated=true&require={word}");
+    for state in [
+        SourceState::Unreachable,
+        SourceState::Denied,
+        SourceState::Partial,
+    ] {
+        let fixture = || Fixture::rows(MANY, || Ok(())).without_peer(state);
+        for word in [
+            "all",
+            "2",
+            "https://police.example/",
+            "https://nobody.example/",
+        ] {
+            let answer = fixture().ask(get(&path(word))).await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{word}");
+            let problem: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+            assert_eq!(problem["sources"][1]["state"], state.as_str(), "{problem}");
+            assert_eq!(problem["sources"][0]["state"], "complete");
+        }
+        for word in ["1", "exact", "https://city.example/"] {
+            let answer = fixture().ask(get(&path(word))).await;
+            assert_eq!(answer.status, StatusCode::OK, "{word}");
+        }
+    }
+    // Where all are in, and where only this twin is asked, nothing is missing.
+    for path in [path("all"), format!("{ROWS}&require=all&require=1")] {
+        let answer = Fixture::rows(2, || Ok(())).ask(get(&path)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+    }
+    let values_fail = Fixture::with(|sink| {
+        sink.put(Piece::Head(Head::Solutions(Vec::new())))?;
+        Ok(Evaluated {
+            not_evaluable: 1,
+            ..Evaluated::default()
+        })
+    });
+    let answer = values_fail.ask(get(&path("all"))).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let answer = values_fail
+        .ask(get(&format!("{ROWS}&federated=true")))
+        .await;
+    assert_eq!(sources(&answer)[0]["state"], "partial");
+}
+
+#[tokio::test]
 async fn the_oldest_http_gets_only_what_is_known_whole() {
     let old = |count| async move {
         let mut request = get(ROWS);
