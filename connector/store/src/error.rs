@@ -42,6 +42,9 @@ pub enum StoreError {
     /// The ledger could not be read or written, or holds what this program never writes.
     #[error("the ledger of use cannot be read or written: {0}")]
     Ledger(String),
+    /// A copy of the store could not be made, or is not what it should be.
+    #[error("the backup cannot be made or read: {0}")]
+    Backup(String),
     /// An earlier write failed: what is on disk is not known, so nothing more is written.
     #[error("an earlier write failed, so no more changes are taken: free the disk and start again")]
     Stopped,

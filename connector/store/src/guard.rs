@@ -11,7 +11,7 @@ mod statistic;
 pub(crate) use function::envelope;
 pub(crate) use names::Names;
 pub(crate) use overlay::OverlayRows;
-pub(crate) use pseudonym::PseudonymKey;
+pub(crate) use pseudonym::{PseudonymKey, hex};
 pub(crate) use sets::Sets;
 
 use crate::StoreError;
@@ -30,12 +30,19 @@ use twinlink_policy::{Guard, Selector};
 /// A guard as ids of one snapshot.
 #[derive(Debug, Default)]
 pub(crate) struct IdGuard {
-    permits: Selectors,
-    prohibitions: Selectors,
+    /// A quad is shown as it is if one of them shows it.
+    layers: Vec<Layer>,
     /// What is shown beside quads of the snapshot.
     overlay: Option<Overlay>,
     /// The named graphs that show at least one quad, ascending; found when first asked for.
     graphs: OnceLock<Vec<Id>>,
+}
+
+/// What some permissions show as it is, and what is withheld from them.
+#[derive(Debug, Default)]
+struct Layer {
+    permits: Selectors,
+    prohibitions: Selectors,
 }
 
 /// Selectors, and which of them can be about a predicate.
@@ -81,9 +88,26 @@ pub(crate) enum Decision {
 #[derive(Debug, Clone)]
 pub(crate) struct Residual {
     guard: Arc<IdGuard>,
+    first: Open,
+    /// Of the other layers; most guards have none.
+    others: Vec<Open>,
+}
+
+/// The part of a layer that a pattern leaves open.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    layer: usize,
     /// None where a permit covers all matches.
     permits: Option<Places>,
     prohibitions: Places,
+}
+
+/// What one layer says of a pattern: the permits that are left open (none where one covers all matches), and the
+/// prohibitions.
+enum LayerDecision {
+    Denied,
+    Allowed,
+    Open(Option<Places>, Places),
 }
 
 /// Places in a list, one bit each; the last bit stands for all from there on.
@@ -129,12 +153,18 @@ impl IdGuard {
                 .collect::<Result<Vec<_>, _>>()
                 .map(Selectors::new)
         };
+        let layers = guard.layers().map(|layer| {
+            Ok(Layer {
+                permits: compile(layer.permits())?,
+                prohibitions: compile(layer.prohibitions())?,
+            })
+        });
         let mut compiled = Self {
-            permits: compile(guard.permits())?,
-            prohibitions: compile(guard.prohibitions())?,
+            layers: layers.collect::<Result<_, StoreError>>()?,
             ..Self::default()
         };
-        if !guard.transformed().is_empty() || !guard.statistics().is_empty() {
+        let mut layers = guard.layers();
+        if layers.any(|layer| !layer.transformed().is_empty() || !layer.statistics().is_empty()) {
             compiled.overlay = Some(Overlay::new(guard, &compiled, snapshot, names, budget)?);
         }
         Ok(compiled)
@@ -143,7 +173,10 @@ impl IdGuard {
     /// Shows every quad.
     pub(crate) fn everything() -> Self {
         Self {
-            permits: Selectors::new(vec![IdSelector::default()]),
+            layers: vec![Layer {
+                permits: Selectors::new(vec![IdSelector::default()]),
+                ..Layer::default()
+            }],
             ..Self::default()
         }
     }
@@ -163,48 +196,37 @@ impl IdGuard {
 
     /// Decides a pattern without looking at any row of the snapshot.
     pub(crate) fn decide(self: &Arc<Self>, pattern: Pattern) -> Decision {
-        let mut prohibitions = Places::default();
-        for (place, selector) in self.prohibitions.about(pattern.p) {
-            match selector.covers(pattern) {
-                Covers::All => return Decision::Denied,
-                Covers::Some => prohibitions.add(place),
-                Covers::None => {}
-            }
-        }
-        let mut permits = Places::default();
-        for (place, selector) in self.permits.about(pattern.p) {
-            match selector.covers(pattern) {
-                Covers::All if prohibitions.is_empty() => return Decision::Allowed,
-                Covers::All => {
-                    return Decision::Residual(Residual {
-                        guard: Arc::clone(self),
-                        permits: None,
-                        prohibitions,
-                    });
-                }
-                Covers::Some => permits.add(place),
-                Covers::None => {}
-            }
-        }
-        if permits.is_empty() {
-            Decision::Denied
-        } else {
-            Decision::Residual(Residual {
-                guard: Arc::clone(self),
-                permits: Some(permits),
+        let (mut first, mut others) = (None, Vec::new());
+        for (number, layer) in self.layers.iter().enumerate() {
+            let (permits, prohibitions) = match layer.decide(pattern) {
+                LayerDecision::Denied => continue,
+                LayerDecision::Allowed => return Decision::Allowed,
+                LayerDecision::Open(permits, prohibitions) => (permits, prohibitions),
+            };
+            let open = Open {
+                layer: number,
+                permits,
                 prohibitions,
-            })
+            };
+            match first {
+                None => first = Some(open),
+                Some(_) => others.push(open),
+            }
+        }
+        match first {
+            None => Decision::Denied,
+            Some(first) => Decision::Residual(Residual {
+                guard: Arc::clone(self),
+                first,
+                others,
+            }),
         }
     }
 
     /// Whether the quad is visible as it is, should it be there.
     pub(crate) fn covers(&self, quad: IdQuad) -> bool {
-        self.permits.hold(quad) && !self.withholds(quad)
-    }
-
-    /// Whether a prohibition selects the quad.
-    fn withholds(&self, quad: IdQuad) -> bool {
-        self.prohibitions.hold(quad)
+        let mut layers = self.layers.iter();
+        layers.any(|layer| layer.permits.hold(quad) && !layer.withholds(quad))
     }
 
     /// Whether the quad, of ids of [`IdGuard::dictionary`], is shown though it is not there as such.
@@ -312,6 +334,38 @@ fn graph_of(graph: Id, predicate: Option<Id>) -> Pattern {
     }
 }
 
+impl Layer {
+    /// Decides a pattern as far as this layer goes.
+    fn decide(&self, pattern: Pattern) -> LayerDecision {
+        let mut prohibitions = Places::default();
+        for (place, selector) in self.prohibitions.about(pattern.p) {
+            match selector.covers(pattern) {
+                Covers::All => return LayerDecision::Denied,
+                Covers::Some => prohibitions.add(place),
+                Covers::None => {}
+            }
+        }
+        let mut permits = Places::default();
+        for (place, selector) in self.permits.about(pattern.p) {
+            match selector.covers(pattern) {
+                Covers::All if prohibitions.is_empty() => return LayerDecision::Allowed,
+                Covers::All => return LayerDecision::Open(None, prohibitions),
+                Covers::Some => permits.add(place),
+                Covers::None => {}
+            }
+        }
+        match permits.is_empty() {
+            true => LayerDecision::Denied,
+            false => LayerDecision::Open(Some(permits), prohibitions),
+        }
+    }
+
+    /// Whether a prohibition selects the quad.
+    fn withholds(&self, quad: IdQuad) -> bool {
+        self.prohibitions.hold(quad)
+    }
+}
+
 impl Selectors {
     fn new(list: Vec<IdSelector>) -> Self {
         let mut selectors = Self::default();
@@ -370,10 +424,20 @@ impl Residual {
     /// Whether a row of the pattern is visible.
     #[inline]
     pub(crate) fn shows(&self, quad: IdQuad) -> bool {
-        !self.prohibitions.hold(&self.guard.prohibitions.list, quad)
-            && self
-                .permits
-                .is_none_or(|permits| permits.hold(&self.guard.permits.list, quad))
+        let layers = &self.guard.layers;
+        self.first.shows(layers, quad) || self.others.iter().any(|open| open.shows(layers, quad))
+    }
+}
+
+impl Open {
+    #[inline]
+    fn shows(&self, layers: &[Layer], quad: IdQuad) -> bool {
+        layers.get(self.layer).is_some_and(|layer| {
+            !self.prohibitions.hold(&layer.prohibitions.list, quad)
+                && self
+                    .permits
+                    .is_none_or(|permits| permits.hold(&layer.permits.list, quad))
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
-use redb::{Database, DatabaseError, StorageBackend};
+use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend};
 use state::{Change, Moment, State};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -31,7 +31,9 @@ use twinlink_policy::{Counter, Incident, Usage, World};
 use uuid::Uuid;
 use writer::{Job, Writer};
 
-const FILE: &str = "ledger.redb";
+pub(crate) use record::{INCIDENTS as INCIDENT_RECORDS, META, OPEN, PERFORMED, SETTLED, USAGE};
+
+pub(crate) const FILE: &str = "ledger.redb";
 /// It is read once, when it is opened.
 const CACHE_BYTES: usize = 4 << 20;
 /// How many turns wait; more are refused.
@@ -158,6 +160,11 @@ impl Ledger {
             found.await.map_err(|_| stopped())
         }
         .boxed()
+    }
+
+    /// What is durable now, settled obligations too.
+    pub(crate) fn read(&self) -> Result<ReadTransaction, StoreError> {
+        self.database.begin_read().map_err(ledger_error)
     }
 
     fn durable(&self) -> std::sync::RwLockReadGuard<'_, State> {

@@ -4,6 +4,7 @@
 //! Never: sockets, policies' meaning, who asks. Enter at: [`TwinStore::open`] and [`Snapshot::view`].
 
 mod algebra;
+pub mod backup;
 mod change;
 mod dataset;
 mod dictionary;

@@ -15,8 +15,8 @@ mod writer;
 use crate::StoreError;
 use futures::channel::oneshot;
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, ReadableTableMetadata,
-    TableDefinition, TableError,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
+    ReadableTableMetadata, TableDefinition, TableError,
 };
 use room::{Free, Room};
 use std::fs::{self, File};
@@ -29,17 +29,17 @@ use writer::{Job, Writer};
 
 /// The version of the tables below and of what is in them.
 const VERSION: u64 = 1;
-const FILE: &str = "twin.redb";
+pub(crate) const FILE: &str = "twin.redb";
 /// The log is read once, from end to end: a large cache would only cost memory.
 const CACHE_BYTES: usize = 8 << 20;
 /// `version`.
-const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 /// Sequence number to time, in nanoseconds since 1970.
-const COMMITS: TableDefinition<u64, i64> = TableDefinition::new("commits");
+pub(crate) const COMMITS: TableDefinition<u64, i64> = TableDefinition::new("commits");
 /// Sequence number and part to [`part`].
-const CHANGES: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("changes");
+pub(crate) const CHANGES: TableDefinition<(u64, u32), &[u8]> = TableDefinition::new("changes");
 /// Sequence number to record.
-const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
+pub(crate) const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("journal");
 
 /// The open log.
 pub(crate) struct Log {
@@ -157,13 +157,7 @@ impl Log {
         from: u64,
         most: usize,
     ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
-        let table = self.read()?.open_table(JOURNAL).map_err(log_error)?;
-        let mut records = Vec::new();
-        for entry in table.range(from..).map_err(log_error)?.take(most) {
-            let (key, record) = entry.map_err(log_error)?;
-            records.push((key.value(), record.value().to_vec()));
-        }
-        Ok(records)
+        records(&self.read()?, from, most)
     }
 
     /// The batches from number `from` on, at most `most`.
@@ -172,10 +166,7 @@ impl Log {
         let mut commits = Vec::new();
         for entry in table.range(from..).map_err(log_error)?.take(most) {
             let (key, time) = entry.map_err(log_error)?;
-            let sequence = key.value();
-            let time = OffsetDateTime::from_unix_timestamp_nanos(time.value().into())
-                .map_err(|error| damaged(sequence, error))?;
-            commits.push(Committed { sequence, time });
+            commits.push(Committed::new(key.value(), time.value())?);
         }
         Ok(commits)
     }
@@ -205,7 +196,8 @@ impl Log {
         Ok(())
     }
 
-    fn read(&self) -> Result<redb::ReadTransaction, StoreError> {
+    /// What is durable now.
+    pub(crate) fn read(&self) -> Result<ReadTransaction, StoreError> {
         self.database.begin_read().map_err(log_error)
     }
 
@@ -243,6 +235,37 @@ impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Log").finish_non_exhaustive()
     }
+}
+
+impl Committed {
+    fn new(sequence: u64, nanoseconds: i64) -> Result<Self, StoreError> {
+        let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds.into())
+            .map_err(|error| damaged(sequence, error))?;
+        Ok(Self { sequence, time })
+    }
+}
+
+/// At most `most` records from number `from` on.
+pub(crate) fn records(
+    transaction: &ReadTransaction,
+    from: u64,
+    most: usize,
+) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    let table = transaction.open_table(JOURNAL).map_err(log_error)?;
+    let mut records = Vec::new();
+    for entry in table.range(from..).map_err(log_error)?.take(most) {
+        let (key, record) = entry.map_err(log_error)?;
+        records.push((key.value(), record.value().to_vec()));
+    }
+    Ok(records)
+}
+
+/// The last batch.
+pub(crate) fn last_commit(transaction: &ReadTransaction) -> Result<Option<Committed>, StoreError> {
+    let table = transaction.open_table(COMMITS).map_err(log_error)?;
+    let last = table.last().map_err(log_error)?;
+    last.map(|(key, time)| Committed::new(key.value(), time.value()))
+        .transpose()
 }
 
 /// A file of another version is left as it is.

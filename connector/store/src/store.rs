@@ -121,6 +121,10 @@ impl TwinStore {
         }
     }
 
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// Committed changes from a number on, in order, at most `most`: the feed for backups and subscribers. Blocks.
     ///
     /// Everything is in it, whoever may see it: filter before it leaves.

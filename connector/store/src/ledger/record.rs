@@ -17,18 +17,19 @@ use uuid::Uuid;
 /// The version of the tables and of what is in them.
 const VERSION: u64 = 1;
 /// `version`.
-const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+pub(crate) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// The counter as JSON to [`UsageRecord`].
-const USAGE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("usage");
+pub(crate) const USAGE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("usage");
 /// IRI to [`IncidentRecord`].
-const INCIDENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("incidents");
+pub(crate) const INCIDENTS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("incidents");
 /// Id to [`ObligationRecord`], of those not fulfilled.
-const OPEN: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("open obligations");
+pub(crate) const OPEN: TableDefinition<'_, u128, &[u8]> = TableDefinition::new("open obligations");
 /// When it was fulfilled, in nanoseconds since 1970, and id to [`ObligationRecord`].
-const SETTLED: TableDefinition<'_, (i128, u128), &[u8]> =
+pub(crate) const SETTLED: TableDefinition<'_, (i128, u128), &[u8]> =
     TableDefinition::new("settled obligations");
 /// Participant and action to when it was last done, in nanoseconds since 1970.
-const PERFORMED: TableDefinition<'_, (&str, &str), i128> = TableDefinition::new("performed");
+pub(crate) const PERFORMED: TableDefinition<'_, (&str, &str), i128> =
+    TableDefinition::new("performed");
 
 #[derive(Serialize, Deserialize)]
 struct CounterRecord {
