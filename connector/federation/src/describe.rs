@@ -6,7 +6,7 @@
 use crate::algebra::pattern;
 use crate::collector::Collector;
 use crate::fetch::Fetcher;
-use crate::members::{Form, Members};
+use crate::members::{Form, Members, Patience};
 use crate::merge::in_dataset;
 use crate::needs::{Join, everything};
 use crate::scratch::{in_graph, owner, triple_apart};
@@ -148,7 +148,9 @@ async fn describe_at(
     };
     let members = fetcher.members;
     let most = members.limits.rows_per_fetch;
-    let given = members.ask(member, query, &Form::Graph, None, most).await?;
+    let given = members
+        .ask(member, query, &Form::Graph, Patience::Share, most)
+        .await?;
     if let Some(given) = given {
         let quads = given.rows.triples.into_iter().map(|triple| {
             let triple = triple_apart(triple, source);

@@ -3,8 +3,9 @@
 use crate::algebra::{columns, with_pattern};
 use crate::describe::describe;
 use crate::fetch::{Fetcher, Whole, are_summarised};
+use crate::gate::{Bulkhead, Gates};
 use crate::ledger::Ledger;
-use crate::members::{Form, Members, Turns};
+use crate::members::{Form, Members, Patience};
 use crate::merge::{OverScratch, Relay, nothing};
 use crate::needs::{everything, needs};
 use crate::peers::{FederationLimits, Peers};
@@ -36,6 +37,7 @@ pub struct Federator {
     limits: FederationLimits,
     summaries: Option<Arc<dyn Summaries>>,
     cache: Cache,
+    gates: Gates,
 }
 
 impl Federator {
@@ -59,6 +61,7 @@ impl Federator {
             limits,
             summaries: None,
             cache: Cache::default(),
+            gates: Gates::default(),
         }
     }
 
@@ -96,8 +99,9 @@ impl Federation for Federator {
                 limits: self.limits,
                 turns: names
                     .iter()
-                    .map(|_| Turns::new(self.limits.concurrency))
+                    .map(|_| Bulkhead::new(self.limits.concurrency, usize::MAX))
                     .collect(),
+                gates: &self.gates,
                 names,
                 dataset: choice(query, dataset),
                 permit,
@@ -240,7 +244,8 @@ impl Federator {
         }
         let summaries = self.summaries.as_deref().filter(|_| is_summarised);
         try_join_all((0..members.names.len()).map(|member| async move {
-            if let Some(summaries) = summaries
+            if !members.is_cut_off(member)
+                && let Some(summaries) = summaries
                 && let Some(summary) = self.cache.summary(members, summaries, member).await
             {
                 return Ok((probe.matches(&summary), Some(summary)));
@@ -258,7 +263,7 @@ async fn probe_one(
     member: usize,
 ) -> Result<Vec<bool>, Refusal> {
     let form = Form::Solutions(probe.columns());
-    let patience = Some(members.limits.probe_patience);
+    let patience = Patience::Most(members.limits.probe_patience);
     let given = members
         .ask(member, &probe.query(), &form, patience, 1)
         .await?;
@@ -291,7 +296,9 @@ async fn ask_alone(
         Query::Construct { .. } | Query::Describe { .. } => Form::Graph,
     };
     let most = usize::try_from(members.budget.rows()).unwrap_or(usize::MAX - 1);
-    let given = members.ask(member, &whole, &form, None, most).await?;
+    let given = members
+        .ask(member, &whole, &form, Patience::All, most)
+        .await?;
     if let Some(given) = &given {
         // A "yes" is something that it gave.
         let yes = usize::from(given.head == Head::Boolean(true));

@@ -9,7 +9,7 @@ mod known;
 mod local;
 
 use crate::ledger::Ledger;
-use crate::members::Members;
+use crate::members::{Members, Patience};
 use crate::needs::{Atom, Join, Part, everything};
 use crate::probe::{Probe, normal};
 use crate::scratch::Scratch;
@@ -211,7 +211,7 @@ impl<'a> Fetcher<'a> {
             let may_share = *member == 0 || self.members.limits.share_bindings;
             let (query, form) = group.query(self, &join.filters, known, may_share, most);
             let rows = self.members.limits.rows_per_fetch;
-            let given = self.members.ask(*member, &query, &form, None, rows).await?;
+            let given = self.members.ask(*member, &query, &form, Patience::Share, rows).await?;
             Ok::<_, Refusal>((*member, given))
         });
         let given = try_join_all(asked).await?;

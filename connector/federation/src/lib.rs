@@ -14,6 +14,8 @@ mod collector;
 mod describe;
 mod federator;
 mod fetch;
+mod gate;
+mod hedge;
 mod ledger;
 mod members;
 mod merge;
@@ -28,6 +30,7 @@ mod text;
 mod unsure;
 
 pub use federator::Federator;
+pub use hedge::hedged;
 pub use peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
 pub use summaries::{Summaries, Summarized, SummaryQuestion, SummaryReply};
 pub use summary::{Summary, SummaryError, SummaryLimits};

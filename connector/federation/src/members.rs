@@ -1,19 +1,18 @@
 //! Asking one member: this twin on a worker, a peer through the port. Bounded in time and rows, whatever it does.
 
 use crate::collector::Collector;
+use crate::gate::{Attempt, Bulkhead, Gate, Gates};
 use crate::ledger::Ledger;
 use crate::peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
 use crate::text::query_text;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use futures::lock::Mutex;
 use oxrdf::{NamedNode, Variable};
 use spargebra::Query;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
@@ -35,30 +34,20 @@ pub(crate) struct Members<'a> {
     pub(crate) delegation: &'a Delegation,
     pub(crate) budget: &'a Budget,
     pub(crate) ledger: &'a Ledger,
-    pub(crate) turns: Vec<Turns>,
+    /// By member: its requests of this question, so many at once.
+    pub(crate) turns: Vec<Arc<Bulkhead>>,
+    pub(crate) gates: &'a Gates,
 }
 
-/// How many sub-requests run at a member at once.
-pub(crate) struct Turns {
-    next: AtomicUsize,
-    slots: Vec<Mutex<()>>,
-}
-
-impl Turns {
-    pub(crate) fn new(slots: usize) -> Self {
-        Self {
-            next: AtomicUsize::new(0),
-            slots: (0..slots.max(1)).map(|_| Mutex::new(())).collect(),
-        }
-    }
-
-    async fn take(&self) -> Option<futures::lock::MutexGuard<'_, ()>> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len();
-        match self.slots.get(number) {
-            Some(slot) => Some(slot.lock().await),
-            None => None,
-        }
-    }
+/// How long a member may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// No longer than this, and no longer than half of what is left.
+    Most(Duration),
+    /// Its share of what is left: more is to come.
+    Share,
+    /// All that is left: nothing comes after.
+    All,
 }
 
 /// What form of answer a question has.
@@ -121,7 +110,7 @@ impl Members<'_> {
         member: usize,
         query: &Query,
         form: &Form,
-        patience: Option<Duration>,
+        patience: Patience,
         rows: usize,
     ) -> Result<Option<Given>, Refusal> {
         let Some(turns) = self.turns.get(member) else {
@@ -130,20 +119,24 @@ impl Members<'_> {
         let now = self.clock.instant();
         let left = self.budget.left(now);
         let margin = (left / 10).min(Duration::from_millis(50));
-        let mut patience_left = left.saturating_sub(margin);
-        if let Some(patience) = patience {
-            patience_left = patience_left.min(patience).min(left / 2);
-        }
-        let deadline = now + patience_left;
+        let most = left.saturating_sub(margin);
+        let deadline = now
+            + match patience {
+                Patience::Most(patience) => patience.min(left / 2),
+                Patience::Share => left.saturating_mul(self.limits.share_percent) / 100,
+                Patience::All => most,
+            }
+            .min(most);
+        let attempt = OnceLock::new();
         // Dropping it stops the work that was begun for it.
         let held = Held(Budget::new(deadline, (rows as u64).saturating_add(1)));
         let answer = async {
-            let _turn = turns.take().await;
+            let _turn = turns.enter().await;
             if self.ledger.is_out(member) {
                 return None;
             }
             self.ledger.begin(member, self.clock.instant());
-            let asked = AssertUnwindSafe(self.ask_one(member, query, &held.0, rows));
+            let asked = AssertUnwindSafe(self.ask_one(member, query, &held.0, rows, &attempt));
             Some(asked.catch_unwind().await.unwrap_or_else(|_| {
                 Err(Failed::Member(Unanswered::NotEvaluable {
                     reason: "failed while it was asked".to_owned(),
@@ -153,7 +146,12 @@ impl Members<'_> {
         let answer = match select(pin!(answer), self.clock.sleep_until(deadline)).await {
             Either::Left((Some(answer), _)) => answer,
             Either::Left((None, _)) => return Ok(None),
-            Either::Right(_) => Err(Failed::Member(Unanswered::TimedOut)),
+            Either::Right(_) => {
+                if let Some(attempt) = attempt.get() {
+                    attempt.gave_up(&**self.clock);
+                }
+                Err(Failed::Member(Unanswered::TimedOut))
+            }
         };
         self.ledger.end(member, self.clock.instant());
         match answer {
@@ -161,6 +159,16 @@ impl Members<'_> {
             Err(Failed::Member(why)) => Ok(self.excuse(member, why, form, rows)),
             Err(Failed::Question(refusal)) => Err(refusal),
         }
+    }
+
+    fn gate(&self, peer: &NamedNode) -> Arc<Gate> {
+        self.gates.of(peer, &self.names, &self.limits)
+    }
+
+    /// Whether the member is taken for down, and not to be asked now.
+    pub(crate) fn is_cut_off(&self, member: usize) -> bool {
+        let peer = self.names.get(member).filter(|_| member > 0);
+        peer.is_some_and(|peer| !self.gate(peer).is_open(self.clock.instant()))
     }
 
     fn take(
@@ -235,6 +243,7 @@ impl Members<'_> {
         query: &Query,
         budget: &Budget,
         rows: usize,
+        attempt: &OnceLock<Attempt>,
     ) -> Result<SubAnswer, Failed> {
         if member == 0 {
             return self.ask_ourselves(query, budget, rows).await;
@@ -246,7 +255,12 @@ impl Members<'_> {
             delegation: self.delegation.clone(),
             budget: budget.clone(),
         };
-        Ok(self.peers.ask(peer, &question).await?)
+        let begun = self.gate(peer).begin(self.clock.instant())?;
+        let attempt = attempt.get_or_init(|| begun);
+        let _seat = attempt.seat(&**self.clock).await?;
+        let answer = self.peers.ask(peer, &question).await;
+        attempt.ended(&answer, &**self.clock);
+        Ok(answer?)
     }
 
     async fn ask_ourselves(

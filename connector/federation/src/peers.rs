@@ -109,6 +109,21 @@ pub struct FederationLimits {
     /// The most values sent with one sub-request. Twice as many rows are fetched at most to find out whether a
     /// pattern has that few; with 0, every pattern is fetched whole.
     pub bindings: usize,
+    /// How much of the time that is left one sub-request may take, in hundredths: a member that hangs leaves the others
+    /// what they need for what comes after.
+    pub share_percent: u32,
+    /// The most requests that run at one peer at once, of all questions together.
+    pub peer_concurrency: usize,
+    /// The most requests that wait for their turn at one peer.
+    pub peer_waiting: usize,
+    /// So many failures in a row, and a peer is left alone for a while.
+    pub breaker_failures: u32,
+    /// For how long it is left alone before it is tried once; doubled after each trial that fails.
+    pub breaker_pause: Duration,
+    /// The longest that it is left alone before it is tried.
+    pub breaker_longest: Duration,
+    /// A request that was given up sooner than that is no failure of the peer.
+    pub breaker_patience: Duration,
     /// The longest query sent to a peer as a whole, in bytes.
     pub query_bytes: usize,
     /// The deepest nesting of brackets in a query sent as a whole.
@@ -129,6 +144,13 @@ impl Default for FederationLimits {
             concurrency: 4,
             share_bindings: true,
             bindings: 1_000,
+            share_percent: 75,
+            peer_concurrency: 32,
+            peer_waiting: 256,
+            breaker_failures: 5,
+            breaker_pause: Duration::from_secs(5),
+            breaker_longest: Duration::from_secs(60),
+            breaker_patience: Duration::from_secs(2),
             query_bytes: 128 * 1024,
             nesting: 48,
             summary_age: Duration::ZERO,

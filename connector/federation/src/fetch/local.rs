@@ -12,7 +12,7 @@ use super::Fetcher;
 use super::group::{matches_triple, variables_of};
 use super::known::Known;
 use crate::algebra::{Context, expression_variables};
-use crate::members::Form;
+use crate::members::{Form, Patience};
 use crate::needs::{Atom, Join, Part};
 use crate::scratch;
 use crate::summary::{Between, Mark, PIECES, Star};
@@ -277,7 +277,7 @@ impl Fetcher<'_> {
             let rows = self.members.limits.rows_per_fetch;
             let given = self
                 .members
-                .ask(member, &query, &Form::Graph, None, rows)
+                .ask(member, &query, &Form::Graph, Patience::Share, rows)
                 .await?;
             let (Some(given), Ok(source)) = (given, u16::try_from(member)) else {
                 return Ok(());

@@ -8,6 +8,7 @@ use oxrdfio::RdfFormat;
 use spargebra::{Query, SparqlParser};
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -51,7 +52,9 @@ pub(crate) fn participant(number: usize) -> NamedNode {
 /// Everything a federated question needs.
 pub(crate) struct World {
     pub(crate) members: Vec<Vec<Quad>>,
-    pub(crate) modes: BTreeMap<usize, Mode>,
+    pub(crate) modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
+    /// The most requests that peers had at once.
+    pub(crate) most: Arc<AtomicUsize>,
     pub(crate) limits: FederationLimits,
     /// Where what the members show is told in short, if it is.
     pub(crate) summaries: Option<Arc<dyn Summaries>>,
@@ -71,15 +74,16 @@ impl World {
     pub(crate) fn new(members: Vec<Vec<Quad>>) -> Self {
         Self {
             members,
-            modes: BTreeMap::new(),
+            modes: Arc::default(),
+            most: Arc::default(),
             limits: FederationLimits::default(),
             summaries: None,
             asked: Arc::default(),
         }
     }
 
-    pub(crate) fn with(mut self, member: usize, mode: Mode) -> Self {
-        self.modes.insert(member, mode);
+    pub(crate) fn with(self, member: usize, mode: Mode) -> Self {
+        self.modes.lock().unwrap().insert(member, mode);
         self
     }
 
@@ -97,12 +101,11 @@ impl World {
     }
 
     pub(crate) fn federator(&self, clock: &Arc<PatientClock>) -> Federator {
-        let mode = |member| self.modes.get(&member).copied().unwrap_or_default();
         let federator = Federator::new(
             participant(0),
             Arc::new(FakeTwin {
                 dataset: self.members[0].iter().cloned().collect(),
-                mode: mode(0),
+                modes: Arc::clone(&self.modes),
                 asked: Arc::clone(&self.asked),
             }),
             Arc::new(FakeWorkbench),
@@ -111,10 +114,12 @@ impl World {
                 members: self
                     .members
                     .iter()
-                    .enumerate()
                     .skip(1)
-                    .map(|(number, quads)| (quads.iter().cloned().collect(), mode(number)))
+                    .map(|quads| quads.iter().cloned().collect())
                     .collect(),
+                modes: Arc::clone(&self.modes),
+                now: AtomicUsize::new(0),
+                most: Arc::clone(&self.most),
                 asked: Arc::clone(&self.asked),
             }),
             Arc::clone(clock) as _,
@@ -158,6 +163,19 @@ impl World {
             sources,
             unsure,
         })
+    }
+
+    /// As [`World::ask_of`], up to the last step.
+    pub(crate) async fn gather_of(
+        federator: &Federator,
+        clock: &Arc<PatientClock>,
+        query: &str,
+    ) -> Harvest {
+        let query = SparqlParser::new().parse_query(query).unwrap();
+        let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
+        let (permit, delegation) = (permit(), delegation());
+        let gathered = federator.gather(&query, None, &permit, &delegation, &budget);
+        gathered.await.unwrap()
     }
 
     /// How many requests each member got.
@@ -226,7 +244,7 @@ fn pour(
 
 struct FakeTwin {
     dataset: Dataset,
-    mode: Mode,
+    modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
     asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
 }
 
@@ -246,7 +264,7 @@ impl Twin for FakeTwin {
             budget: budget.clone(),
         };
         self.asked.lock().unwrap().push((0, question));
-        if self.mode == Mode::Hangs {
+        if self.modes.lock().unwrap().get(&0) == Some(&Mode::Hangs) {
             return Err(Refusal::new(
                 Code::Timeout,
                 "deadline",
@@ -282,7 +300,10 @@ impl Workbench for FakeWorkbench {
 }
 
 struct FakePeers {
-    members: Vec<(Dataset, Mode)>,
+    members: Vec<Dataset>,
+    modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
+    now: AtomicUsize,
+    most: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
 }
 
@@ -301,8 +322,18 @@ impl Peers for FakePeers {
             .lock()
             .unwrap()
             .push((number + 1, question.clone()));
-        let (dataset, mode) = &self.members[number];
-        async move { answer(dataset, *mode, peer, question).await }.boxed()
+        let dataset = &self.members[number];
+        let mode = self.modes.lock().unwrap().get(&(number + 1)).copied();
+        async move {
+            let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most.fetch_max(now, Ordering::Relaxed);
+            // Others get their turn.
+            Patience(3).await;
+            let answer = answer(dataset, mode.unwrap_or_default(), peer, question).await;
+            self.now.fetch_sub(1, Ordering::Relaxed);
+            answer
+        }
+        .boxed()
     }
 }
 
@@ -390,6 +421,10 @@ pub(crate) struct PatientClock(Arc<Mutex<Instant>>);
 impl PatientClock {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self(Arc::new(Mutex::new(Instant::now()))))
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
     }
 }
 

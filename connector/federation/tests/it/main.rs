@@ -9,6 +9,7 @@
 mod equal;
 mod failures;
 mod fakes;
+mod gates;
 mod merged;
 mod requests;
 mod shapes;
