@@ -27,8 +27,8 @@ pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};
 pub use solution::{Head, Piece, Sink, Solution, Sources};
 pub use steward::{
-    Declaration, declare_incident, end_incident, fulfil_obligation, list_incidents,
-    list_obligations,
+    BackupUse, Declaration, begin_backup, declare_incident, end_incident, fulfil_obligation,
+    list_incidents, list_obligations,
 };
 pub use syntax::{parse_query, parse_update};
 pub use world::{

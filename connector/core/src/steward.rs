@@ -1,10 +1,10 @@
-//! What stewards of the connector's own organisation do: declare and end incidents, see to obligations.
+//! What stewards of the connector's own organisation do: declare and end incidents, see to obligations, take copies.
 //!
 //! Recorded like every other use. No policy decides on it: a policy that could lock out those who end an incident, or
 //! let in others, is not worth its risk.
 
 use crate::answer::{authenticate, refuse, use_record};
-use crate::ports::Recorded;
+use crate::ports::{Intent, Recorded};
 use crate::{Code, Connector, Credentials, Obligation, Refusal};
 use oxrdf::{NamedNode, NamedNodeRef};
 use oxsdatatypes::DateTime;
@@ -142,8 +142,44 @@ pub async fn fulfil_obligation(
     .await
 }
 
+/// A copy of the whole store that a steward takes: on record before the first byte of it is read.
+#[derive(Debug)]
+pub struct BackupUse(Intent);
+
+/// Lets a steward take a copy of the whole store, whatever the policies show to whom.
+///
+/// # Errors
+/// As [`declare_incident`].
+pub async fn begin_backup(
+    connector: &Connector,
+    credentials: &Credentials,
+) -> Result<BackupUse, Refusal> {
+    let (_, intent) = admit(connector, credentials, "backup", "").await?;
+    Ok(BackupUse(intent))
+}
+
+impl BackupUse {
+    /// Records how the copy ended: with how many entries and which digest, lower-case hex, or why it did not.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] where that cannot be recorded.
+    pub async fn end(
+        self,
+        connector: &Connector,
+        copied: Result<(u64, &str), &Refusal>,
+    ) -> Result<(), Refusal> {
+        let (entries, digest) = copied.unwrap_or_default();
+        let recorded = Recorded {
+            rows: entries,
+            result_digest: digest.to_owned(),
+            ..recorded(connector, copied.err())
+        };
+        connector.use_log.complete(self.0, recorded).await?;
+        Ok(())
+    }
+}
+
 /// Lets a steward do something, with a record of it before and after. Hands the steward's organisation to the work.
-// INVARIANT(stewards-only): incidents and obligations are in the hands of the owner's stewards.
 async fn record<T>(
     connector: &Connector,
     credentials: &Credentials,
@@ -151,6 +187,24 @@ async fn record<T>(
     text: &str,
     work: impl AsyncFnOnce(NamedNode) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
+    let (steward, intent) = admit(connector, credentials, action, text).await?;
+    let request = intent.record.clone();
+    let done = work(steward).await;
+    let recorded = recorded(connector, done.as_ref().err());
+    match connector.use_log.complete(intent, recorded).await {
+        Ok(_) => done,
+        Err(refusal) => Err(refuse(connector, request, refusal).await),
+    }
+}
+
+/// Records that a steward is about to do something, and says of which organisation they are.
+// INVARIANT(stewards-only): incidents, obligations and copies are in the hands of the owner's stewards.
+async fn admit(
+    connector: &Connector,
+    credentials: &Credentials,
+    action: &str,
+    text: &str,
+) -> Result<(NamedNode, Intent), Refusal> {
     let mut record = use_record(connector, Uuid::now_v7(), twinlink(action), text);
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
@@ -159,23 +213,21 @@ async fn record<T>(
             return Err(Refusal::new(Code::Forbidden, "steward", detail));
         }
         let intent = connector.use_log.intend(record.clone()).await?;
-        let done = work(caller.participant().clone()).await;
-        let recorded = Recorded {
-            rows: 0,
-            result_digest: String::new(),
-            complete: done.is_ok(),
-            failed: done
-                .as_ref()
-                .err()
-                .map(|refusal| refusal.check().to_owned()),
-            time: connector.clock.now(),
-        };
-        connector.use_log.complete(intent, recorded).await?;
-        Ok(done)
+        Ok((caller.participant().clone(), intent))
     };
     match way.await {
-        Ok(done) => done,
+        Ok(admitted) => Ok(admitted),
         Err(refusal) => Err(refuse(connector, record, refusal).await),
+    }
+}
+
+fn recorded(connector: &Connector, refusal: Option<&Refusal>) -> Recorded {
+    Recorded {
+        rows: 0,
+        result_digest: String::new(),
+        complete: refusal.is_none(),
+        failed: refusal.map(|refusal| refusal.check().to_owned()),
+        time: connector.clock.now(),
     }
 }
 
