@@ -4,6 +4,7 @@ mod guard;
 mod value;
 
 use super::model::materialise;
+use super::odrl;
 use super::random::Random;
 use super::scene::{
     Action, Caller, Comparison, Constraint, KEY, Kind, Membership, Moment, Place, Policy, Rule,
@@ -54,23 +55,27 @@ pub(super) fn scene(random: &mut Random) -> Scene {
         policies.push(open_policy(random));
     }
     let guards = random.chance(60).then(|| guard::guards(random));
-    let mut about = quads.clone();
-    if let Some(guards) = &guards {
+    if guards.is_some() {
         policies.clear();
-        // Without names; a pattern that fails is found out when the case is run.
-        let shown = materialise(&quads, &guards.read, &HashSet::new(), KEY).unwrap_or_default();
-        let known: HashSet<_> = quads.iter().collect();
-        let mut made: Vec<_> = shown.into_iter().filter(|q| !known.contains(q)).collect();
-        made.sort_by_cached_key(ToString::to_string);
-        about.extend(made);
     }
-    Scene {
+    let mut scene = Scene {
         policies,
         caller: caller(random),
         guards,
-        about,
+        about: quads.clone(),
         quads,
-    }
+    };
+    let read = match &scene.guards {
+        Some(guards) => guards.read.clone(),
+        None => odrl::guard(&scene, Action::Read),
+    };
+    // Without names; a pattern that fails is found out when the case is run.
+    let shown = materialise(&scene.quads, &read, &HashSet::new(), KEY).unwrap_or_default();
+    let known: HashSet<_> = scene.quads.iter().collect();
+    let mut made: Vec<_> = shown.into_iter().filter(|q| !known.contains(q)).collect();
+    made.sort_by_cached_key(ToString::to_string);
+    scene.about.extend(made);
+    scene
 }
 
 /// A statement of a small world.
@@ -169,6 +174,7 @@ fn open_policy(random: &mut Random) -> Policy {
         constraints: Vec::new(),
         transforms: Vec::new(),
         delay: None,
+        figures: None,
     };
     let mut rules = vec![rule(true, targets)];
     if random.chance(30) {
@@ -222,7 +228,7 @@ fn rule(random: &mut Random, kind: Kind) -> Rule {
             2,
         ),
     };
-    let targets = (0..random.between(1, 2))
+    let mut targets: Vec<_> = (0..random.between(1, 2))
         .map(|_| target(random, permits))
         .collect();
     let constraints = match random.below(10) {
@@ -246,6 +252,14 @@ fn rule(random: &mut Random, kind: Kind) -> Rule {
     // Back to the first days of the month, at which most times are.
     let minutes = i64::try_from(random.between(14 * 24, 17 * 24) * 60).unwrap_or(0);
     let delay = (is_to_read && random.chance(20)).then(|| (iri(format_args!("p{TIME}")), minutes));
+    let is_statistic = permits && !is_to_read && random.chance(25);
+    let (mut actions, mut figures) = (actions, None);
+    if is_statistic {
+        targets.truncate(1);
+        targets.iter_mut().for_each(Target::narrow);
+        actions = vec![Action::Aggregate];
+        figures = Some(guard::figures(random));
+    }
     Rule {
         permits,
         assignees,
@@ -254,6 +268,7 @@ fn rule(random: &mut Random, kind: Kind) -> Rule {
         constraints,
         transforms,
         delay,
+        figures,
     }
 }
 
@@ -263,7 +278,7 @@ fn target(random: &mut Random, permits: bool) -> Target {
         return target;
     }
     if random.chance(15) {
-        target.pattern = Some(guard::group(random));
+        target.nodes = Some(guard::nodes(random));
     }
     if random.chance(8) {
         target.named = Some(*random.pick(&[End::Subject, End::Object]));

@@ -48,21 +48,23 @@ impl Model<'_> {
     /// What is shown as it is, what is shown changed, and what is told in numbers; each quad once.
     pub(super) fn shown(&self, guard: &Guard) -> Result<Vec<Quad>, String> {
         let mut shown = HashSet::new();
-        for permit in guard.permits() {
-            shown.extend(self.allowed(permit, guard)?);
-        }
-        for transformed in guard.transformed() {
-            let rows = self.allowed(&transformed.selector, guard)?;
-            shown.extend(self.changed(rows, &transformed.steps)?);
-        }
-        for statistic in guard.statistics() {
-            let rows = self.allowed(&statistic.selector, guard)?;
-            shown.extend(statistic::observations(statistic, &rows));
+        for layer in guard.layers() {
+            for permit in layer.permits() {
+                shown.extend(self.allowed(permit, layer)?);
+            }
+            for transformed in layer.transformed() {
+                let rows = self.allowed(&transformed.selector, layer)?;
+                shown.extend(self.changed(rows, &transformed.steps)?);
+            }
+            for statistic in layer.statistics() {
+                let rows = self.allowed(&statistic.selector, layer)?;
+                shown.extend(statistic::observations(statistic, &rows));
+            }
         }
         Ok(shown.into_iter().collect())
     }
 
-    /// The quads that the selector selects and no prohibition selects.
+    /// The quads that the selector selects and no prohibition of the layer selects.
     pub(super) fn allowed(
         &self,
         selector: &Selector,

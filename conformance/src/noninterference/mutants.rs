@@ -292,7 +292,7 @@ impl Mutant {
                 bag.quads.extend(changes);
             }
             Some(Fault::ChangedGivenTwice) => {
-                let plain = Guard::new(guard.permits().to_vec(), guard.prohibitions().to_vec());
+                let plain = guard.as_it_is();
                 let plain = copy::copy(None, quads, &plain, names)?;
                 let twice = changes.into_iter().filter(|(now, _)| plain.contains(now));
                 bag.quads.extend(twice.map(|(now, _)| (now.clone(), now)));

@@ -4,15 +4,15 @@
 //! the engine is used, neither its parser nor its decisions. All that follows is one sentence of ODRL after another.
 
 use super::scene::{
-    Action, Caller, Comparison, Constraint, Kind, Membership, Moment, Place, Rule, Scene, Target,
-    When,
+    Action, Caller, Comparison, Condition, Constraint, Kind, Membership, Moment, Nodes, Place,
+    Rule, Scene, Target, When,
 };
 use super::turtle::date_time;
 use oxrdf::NamedNode;
 use spargebra::SparqlParser;
 use std::cmp::Ordering;
 use twinlink_core::policy::{
-    Function, GraphNameKey, Guard, Named, NodePattern, Recorded, Selector, Transformed,
+    Function, GraphNameKey, Guard, Named, NodePattern, Recorded, Selector, Statistic, Transformed,
 };
 
 /// The purposes with what is broader, as `ontologies/twinlink.ttl` and the Data Privacy Vocabulary have them.
@@ -49,11 +49,8 @@ type Truth = Option<bool>;
 /// What of the dataset the action may be about: permitted by some rule and prohibited by none.
 pub(super) fn guard(scene: &Scene, action: Action) -> Guard {
     let active = |permits: bool| {
-        let policies = scene.policies.iter();
-        // An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
-        let policies = policies.filter(|policy| policy.kind != Kind::Offer);
-        let rules = policies.flat_map(|policy| &policy.rules);
-        rules.filter(move |rule| rule.permits == permits && is_active(rule, action, &scene.caller))
+        in_force(scene)
+            .filter(move |rule| rule.permits == permits && is_active(rule, action, &scene.caller))
     };
     let (mut permits, mut transformed) = (Vec::new(), Vec::new());
     for rule in active(true) {
@@ -64,7 +61,12 @@ pub(super) fn guard(scene: &Scene, action: Action) -> Guard {
                 purpose.clone_from(&scene.caller.purpose);
             }
         }
-        for selector in selectors(rule, scene.caller.now) {
+        // What is told in numbers is not shown.
+        let shown = rule.figures.is_none();
+        for selector in selectors(rule, scene.caller.now)
+            .into_iter()
+            .filter(|_| shown)
+        {
             if steps.is_empty() {
                 permits.push(selector);
             } else {
@@ -74,12 +76,39 @@ pub(super) fn guard(scene: &Scene, action: Action) -> Guard {
         }
     }
     let prohibitions = active(false).flat_map(|rule| selectors(rule, scene.caller.now));
-    Guard::new(permits, prohibitions.collect()).with_transformed(transformed)
+    let mut statistics = Vec::new();
+    if action == Action::Read {
+        for rule in in_force(scene) {
+            let told = rule.figures.as_ref();
+            let told = told.filter(|_| is_active(rule, Action::Aggregate, &scene.caller));
+            let selectors = selectors(rule, scene.caller.now).into_iter();
+            statistics.extend(selectors.zip(told).map(|(selector, figures)| Statistic {
+                name: figures.name.clone(),
+                selector,
+                dimensions: figures.dimensions.clone(),
+                measure: figures.measure.clone(),
+                minimum: figures.minimum,
+            }));
+        }
+    }
+    Guard::new(permits, prohibitions.collect())
+        .with_transformed(transformed)
+        .with_statistics(statistics)
+}
+
+/// An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
+fn in_force(scene: &Scene) -> impl Iterator<Item = &Rule> {
+    let policies = scene.policies.iter();
+    let policies = policies.filter(|policy| policy.kind != Kind::Offer);
+    policies.flat_map(|policy| &policy.rules)
 }
 
 /// What all targets of a rule select.
 fn selectors(rule: &Rule, now: Moment) -> Vec<Selector> {
-    let mut selectors: Vec<_> = rule.targets.iter().flat_map(parts).collect();
+    let targets = rule.targets.iter();
+    let mut selectors: Vec<_> = targets
+        .flat_map(|target| parts(target, rule.permits))
+        .collect();
     if let Some((property, minutes)) = &rule.delay {
         let since = now.day * 1440 + now.minute - minutes;
         let (day, minute) = (since.div_euclid(1440), since.rem_euclid(1440));
@@ -100,7 +129,7 @@ fn selectors(rule: &Rule, now: Moment) -> Vec<Selector> {
 }
 
 /// One for each way to meet all refinements: ODRL 2.5.3.
-fn parts(target: &Target) -> Vec<Selector> {
+fn parts(target: &Target, permits: bool) -> Vec<Selector> {
     let any = |names: &[NamedNode]| -> Vec<Option<NamedNode>> {
         match names {
             [] => vec![None],
@@ -115,10 +144,8 @@ fn parts(target: &Target) -> Vec<Selector> {
     if graphs.is_empty() {
         graphs.push(None);
     }
-    let text = target
-        .pattern
-        .as_ref()
-        .map(|group| format!("SELECT ?this WHERE {group}"));
+    let text = target.nodes.as_ref().map(|nodes| group(nodes, permits));
+    let text = text.map(|group| format!("SELECT ?this WHERE {group}"));
     let query = text.and_then(|text| SparqlParser::new().parse_query(&text).ok());
     let nodes = query.map(NodePattern::new);
     let mut selectors = Vec::new();
@@ -140,6 +167,42 @@ fn parts(target: &Target) -> Vec<Selector> {
         }
     }
     selectors
+}
+
+/// The nodes as a pattern. What lies in an area is told by the texts of its own geometries; where that cannot be told, a
+/// permission is not about it, and a prohibition is.
+fn group(nodes: &Nodes, permits: bool) -> String {
+    const FUNCTION: &str = "http://www.opengis.net/def/function/geosparql/";
+    const WKT: &str = "http://www.opengis.net/ont/geosparql#";
+    match nodes {
+        Nodes::Pattern(group) => group.clone(),
+        Nodes::Area(polygon) if permits => format!(
+            "{{ ?this <{WKT}asWKT> ?any MINUS {{ ?this <{WKT}asWKT> ?text \
+             FILTER(!COALESCE(<{FUNCTION}sfWithin>(?text, \"{polygon}\"^^<{WKT}wktLiteral>), false)) }} }}"
+        ),
+        Nodes::Area(polygon) => format!(
+            "{{ ?this <{WKT}asWKT> ?text \
+             FILTER(COALESCE(<{FUNCTION}sfIntersects>(?text, \"{polygon}\"^^<{WKT}wktLiteral>), true)) }}"
+        ),
+        Nodes::Shape {
+            class,
+            property,
+            condition,
+        } => {
+            let of = match class {
+                Some(class) => format!("?this a {class} ."),
+                None => "?this ?p ?o .".to_owned(),
+            };
+            let condition = match condition {
+                Condition::Some => format!("?this {property} ?x"),
+                Condition::Has(value) => format!("?this {property} {value}"),
+                Condition::Class(class) => {
+                    format!("MINUS {{ ?this {property} ?x FILTER NOT EXISTS {{ ?x a {class} }} }}")
+                }
+            };
+            format!("{{ {of} {condition} }}")
+        }
+    }
 }
 
 /// A permission needs all its constraints to be satisfied; a prohibition applies unless one is not.

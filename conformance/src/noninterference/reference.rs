@@ -249,10 +249,7 @@ impl Course<'_> {
         let before: HashSet<_> = seen.iter().cloned().collect();
         let added: HashSet<_> = after.difference(&before).cloned().collect();
         let removed: HashSet<_> = before.difference(&after).cloned().collect();
-        let plain = Guard::new(
-            self.read.permits().to_vec(),
-            self.read.prohibitions().to_vec(),
-        );
+        let plain = self.read.as_it_is();
         let both: HashSet<_> = added.union(&removed).cloned().collect();
         if self.covered(&plain, &removed)? < removed.len()
             || removed

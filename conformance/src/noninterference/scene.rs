@@ -1,7 +1,7 @@
 //! What a case is about, as it was made up: data, policies (or what they come to) and a caller. Nothing here was parsed.
 
 use oxrdf::{NamedNode, Quad};
-use twinlink_core::policy::{End, Guard, Step};
+use twinlink_core::policy::{End, Guard, Measure, Step};
 
 /// The dataset's IRI.
 pub(super) const TWIN: &str = "http://e/twin";
@@ -65,6 +65,17 @@ pub(super) struct Rule {
     pub(super) transforms: Vec<Step>,
     /// By which property how many minutes old it must be.
     pub(super) delay: Option<(NamedNode, i64)>,
+    /// What is told of the only target, which is not shown itself.
+    pub(super) figures: Option<Figures>,
+}
+
+/// A statistic.
+#[derive(Debug, Clone)]
+pub(super) struct Figures {
+    pub(super) name: NamedNode,
+    pub(super) dimensions: Vec<NamedNode>,
+    pub(super) measure: Option<Measure>,
+    pub(super) minimum: u32,
 }
 
 /// Some of ODRL's actions; `Use` includes all but `Transfer`.
@@ -75,6 +86,7 @@ pub(super) enum Action {
     Modify,
     Distribute,
     Transfer,
+    Aggregate,
 }
 
 /// Part of the dataset: each list that is not empty must hold the graph, the predicate, a class of the subject; and so on.
@@ -83,10 +95,45 @@ pub(super) struct Target {
     pub(super) graphs: Vec<Place>,
     pub(super) properties: Vec<NamedNode>,
     pub(super) classes: Vec<NamedNode>,
-    /// The group of a pattern in which `?this` is the subject.
-    pub(super) pattern: Option<String>,
+    /// What holds for the subject.
+    pub(super) nodes: Option<Nodes>,
     /// The end that the question must name; in a prohibition, must not.
     pub(super) named: Option<End>,
+}
+
+impl Target {
+    /// To one graph, property and class at most.
+    pub(super) fn narrow(&mut self) {
+        self.graphs.truncate(1);
+        self.properties.truncate(1);
+        self.classes.truncate(1);
+    }
+}
+
+/// Some nodes.
+#[derive(Debug, Clone)]
+pub(super) enum Nodes {
+    /// The group of a pattern in which `?this` is the node.
+    Pattern(String),
+    /// A polygon that they lie in.
+    Area(String),
+    /// A shape of SHACL; its class is the target class.
+    Shape {
+        class: Option<NamedNode>,
+        property: NamedNode,
+        condition: Condition,
+    },
+}
+
+/// What a shape says of a property's values.
+#[derive(Debug, Clone)]
+pub(super) enum Condition {
+    /// There is one.
+    Some,
+    /// This is one.
+    Has(NamedNode),
+    /// All are of the class.
+    Class(NamedNode),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! Writes made-up policies as Turtle, in the words of ODRL: <https://www.w3.org/TR/odrl-vocab/>.
 
 use super::scene::{
-    Action, Comparison, Constraint, Kind, Membership, Moment, Place, Policy, Rule, TWIN, Target,
-    When,
+    Action, Comparison, Condition, Constraint, Figures, Kind, Membership, Moment, Nodes, Place,
+    Policy, Rule, TWIN, Target, When,
 };
-use oxrdf::NamedNode;
+use oxrdf::{Literal, NamedNode};
 use std::fmt::Display;
-use twinlink_core::policy::{Function, Part, Step};
+use twinlink_core::policy::{Function, Measure, MeasureKind, Part, Step};
 
 const PREFIXES: &str = "\
 @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
@@ -14,6 +14,8 @@ const PREFIXES: &str = "\
 @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
 @prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
 @prefix time: <http://www.w3.org/2006/time#> .
+@prefix geo: <http://www.opengis.net/ont/geosparql#> .
+@prefix sh: <http://www.w3.org/ns/shacl#> .
 ";
 
 /// A document of all policies.
@@ -65,10 +67,12 @@ fn rule(rule: &Rule) -> String {
             Action::Modify => "odrl:modify",
             Action::Distribute => "odrl:distribute",
             Action::Transfer => "odrl:transfer",
+            Action::Aggregate => "odrl:aggregate",
         }))
     );
     for target in &rule.targets {
-        text += &format!(" ;\n    odrl:target {}", self::target(target, rule.permits));
+        let target = self::target(target, rule.permits, rule.figures.as_ref());
+        text += &format!(" ;\n    odrl:target {target}");
     }
     for assignee in &rule.assignees {
         text += &format!(" ;\n    odrl:assignee {assignee}");
@@ -119,7 +123,7 @@ fn transform(step: &Step, place: usize) -> String {
         Part::Values(of) => Some(any_of("tl:property", of)),
         Part::Instances(class) => Some(triple("tl:class", "eq", &class.to_string())),
         Part::Nodes(pattern) => {
-            let text = oxrdf::Literal::new_simple_literal(pattern.text());
+            let text = Literal::new_simple_literal(pattern.text());
             Some(triple("tl:pattern", "eq", &text.to_string()))
         }
     };
@@ -130,7 +134,7 @@ fn transform(step: &Step, place: usize) -> String {
     format!("[ odrl:action [ rdf:value tl:{action} ; odrl:refinement {refinements} ]{about} ]")
 }
 
-fn target(target: &Target, permits: bool) -> String {
+fn target(target: &Target, permits: bool, figures: Option<&Figures>) -> String {
     let graphs: Vec<_> = target
         .graphs
         .iter()
@@ -151,21 +155,72 @@ fn target(target: &Target, permits: bool) -> String {
             refinements.push(any_of(left, names));
         }
     }
-    if let Some(pattern) = &target.pattern {
-        let text = oxrdf::Literal::new_simple_literal(pattern);
-        refinements.push(triple("tl:pattern", "eq", &text.to_string()));
-    }
+    refinements.extend(target.nodes.as_ref().map(nodes));
     if let Some(end) = target.named {
         let operator = if permits { "eq" } else { "neq" };
         refinements.push(triple("tl:named", operator, &format!("tl:{end:?}")));
     }
+    refinements.extend(figures.into_iter().flat_map(statistic));
     if refinements.is_empty() {
         return format!("<{TWIN}>");
     }
+    let uid = figures.map_or(String::new(), |figures| {
+        format!("odrl:uid {} ; ", figures.name)
+    });
     format!(
-        "[ a odrl:AssetCollection ; odrl:source <{TWIN}> ; odrl:refinement {} ]",
+        "[ a odrl:AssetCollection ; {uid}odrl:source <{TWIN}> ; odrl:refinement {} ]",
         refinements.join(" , ")
     )
+}
+
+fn nodes(nodes: &Nodes) -> String {
+    match nodes {
+        Nodes::Pattern(group) => {
+            let text = Literal::new_simple_literal(group);
+            triple("tl:pattern", "eq", &text.to_string())
+        }
+        Nodes::Area(polygon) => {
+            let text = Literal::new_simple_literal(polygon);
+            triple("tl:area", "eq", &format!("{text}^^geo:wktLiteral"))
+        }
+        Nodes::Shape {
+            class,
+            property,
+            condition,
+        } => {
+            let target = class
+                .as_ref()
+                .map_or(String::new(), |class| format!(" ; sh:targetClass {class}"));
+            let condition = match condition {
+                Condition::Some => "sh:minCount 1".to_owned(),
+                Condition::Has(value) => format!("sh:hasValue {value}"),
+                Condition::Class(class) => format!("sh:class {class}"),
+            };
+            let shape = format!(
+                "[ a sh:NodeShape{target} ; sh:property [ sh:path {property} ; {condition} ] ]"
+            );
+            triple("tl:shape", "eq", &shape)
+        }
+    }
+}
+
+fn statistic(figures: &Figures) -> Vec<String> {
+    let minimum = figures.minimum.to_string();
+    let mut refinements = vec![triple("tl:minimumGroupSize", "gteq", &minimum)];
+    if !figures.dimensions.is_empty() {
+        let dimensions: Vec<_> = figures.dimensions.iter().map(ToString::to_string).collect();
+        let dimensions = format!("({})", dimensions.join(" "));
+        refinements.push(triple("tl:dimension", "isAllOf", &dimensions));
+    }
+    if let Some(Measure { property, kind }) = &figures.measure {
+        let kind = match kind {
+            MeasureKind::Sum => "tl:sum",
+            MeasureKind::Average => "tl:average",
+        };
+        refinements.push(triple("tl:measure", "eq", &property.to_string()));
+        refinements.push(triple("tl:measureKind", "eq", kind));
+    }
+    refinements
 }
 
 /// One value with `eq`, several with `isAnyOf`.

@@ -217,7 +217,9 @@ fn decide(
     visible: &[Quad],
 ) -> Result<(Option<Guard>, Option<Guard>), String> {
     let set = compile(subject, scene)?;
-    let is_permitted = !right.permits().is_empty() || !right.transformed().is_empty();
+    let is_permitted = !right.permits().is_empty()
+        || !right.transformed().is_empty()
+        || !right.statistics().is_empty();
     let read = match permit(&set, scene, vocabulary::READ.into_owned())? {
         Ok(_) if !is_permitted => {
             return Err("a permit although no permission is active".to_owned());

@@ -2,7 +2,7 @@
 
 use super::{CLASSES, DISTRICT, GRAPHS, PLACE, PROPERTIES, SIZE, TIME};
 use crate::noninterference::random::Random;
-use crate::noninterference::scene::{Guards, iri};
+use crate::noninterference::scene::{Condition, Figures, Guards, Nodes, iri};
 use oxrdf::NamedNode;
 use oxrdf::vocab::rdf;
 use oxsdatatypes::{DateTime, Decimal};
@@ -194,8 +194,42 @@ pub(super) fn steps(random: &mut Random) -> Vec<Step> {
     steps
 }
 
+/// Nodes as a policy names them.
+pub(super) fn nodes(random: &mut Random) -> Nodes {
+    match random.below(4) {
+        0 | 1 => Nodes::Pattern(group(random)),
+        2 => {
+            let (low, high) = (random.below(10), random.between(15, 35));
+            Nodes::Area(format!(
+                "POLYGON((0.{low}5 0.05, {high}.05 0.05, {high}.05 2.{low}5, 0.{low}5 2.{low}5, 0.{low}5 0.05))"
+            ))
+        }
+        _ => Nodes::Shape {
+            class: random.chance(50).then(|| class(random)),
+            property: property(random.below(PROPERTIES)),
+            condition: match random.below(3) {
+                0 => Condition::Some,
+                1 => Condition::Has(iri(format_args!("s{}", random.below(5)))),
+                _ => Condition::Class(class(random)),
+            },
+        },
+    }
+}
+
+/// A statistic as a policy has it. Each has a name of its own.
+pub(super) fn figures(random: &mut Random) -> Figures {
+    let number = random.below(1 << 40);
+    let statistic = statistic(random, number);
+    Figures {
+        name: statistic.name,
+        dimensions: statistic.dimensions,
+        measure: statistic.measure,
+        minimum: statistic.minimum,
+    }
+}
+
 /// A pattern as a policy has it, without expressions: what their errors do is up to the kind of rule.
-pub(super) fn group(random: &mut Random) -> String {
+fn group(random: &mut Random) -> String {
     let p = |number: usize| format!("<http://e/p{number}>");
     let (one, other) = (p(random.below(PLACE)), p(random.below(PROPERTIES)));
     match random.below(6) {

@@ -9,6 +9,10 @@ use oxrdf::{GraphName, Literal, NamedNodeRef, Quad, Term};
 const WKT: NamedNodeRef<'_> =
     NamedNodeRef::new_unchecked("http://www.opengis.net/ont/geosparql#wktLiteral");
 
+/// By which areas know where a node is.
+const AS_WKT: NamedNodeRef<'_> =
+    NamedNodeRef::new_unchecked("http://www.opengis.net/ont/geosparql#asWKT");
+
 /// What most subjects of a town have: one place, time, size and district each.
 pub(super) fn town(random: &mut Random, nodes: usize) -> Vec<Quad> {
     let mut quads = Vec::new();
@@ -20,12 +24,12 @@ pub(super) fn town(random: &mut Random, nodes: usize) -> Vec<Quad> {
                     0 => iri("g0").into(),
                     _ => GraphName::DefaultGraph,
                 };
-                quads.push(Quad::new(
-                    iri(subject),
-                    iri(predicate),
-                    of(random, property),
-                    graph,
-                ));
+                let value = of(random, property);
+                if property == PLACE && random.chance(50) {
+                    let graph = graph.clone();
+                    quads.push(Quad::new(iri(subject), AS_WKT, value.clone(), graph));
+                }
+                quads.push(Quad::new(iri(subject), iri(predicate), value, graph));
             }
         }
     }
