@@ -148,10 +148,9 @@ impl World {
         &self,
         journal: &Memory,
         with: &NamedNode,
-        read: fn(&[Entry], &str) -> Vec<Exchange>,
+        read: fn(&[(u64, Entry)], &str) -> Vec<Exchange>,
     ) -> Result<Vec<Exchange>, String> {
         let entries = list_entries(journal, 0, usize::MAX).map_err(|error| error.to_string())?;
-        let entries: Vec<Entry> = entries.into_iter().map(|(_, entry)| entry).collect();
         Ok(read(&entries, with.as_str()))
     }
 }

@@ -7,7 +7,12 @@
 
 mod codec;
 
+pub use prost::Message;
+
 pub use codec::{Codec, Decoder, MALFORMED};
+
+/// The trailer in which a refusal says what became of each source: an encoded [`v1::Outcome`].
+pub const OUTCOME: &str = "twinlink-outcome-bin";
 
 /// Messages, client and server of `twinlink.v1`. Generated.
 #[allow(

@@ -57,6 +57,7 @@ pub(super) fn run() -> Result<Value, Fault> {
     let credentials = Arc::new(Credentials {
         token: Some(token(&certificate, &key)?),
         certificate: Some(identity.certificate().to_vec()),
+        possession: None,
     });
     let fsync_ms = fsync(home)?;
     let runtime = runtime().map_err(fault)?;
@@ -146,8 +147,10 @@ async fn once(connector: &Connector, credentials: &Credentials) -> Result<String
         base: None,
         dataset: None,
         federated: false,
+        require: Default::default(),
         purpose: None,
         break_glass: None,
+        envelope: None,
         patience: None,
     };
     let reply = answer(connector, credentials, request)
@@ -230,6 +233,7 @@ fn record() -> UseRecord {
         break_glass: None,
         token_id: Some("token".to_owned()),
         request_digest: "ab".repeat(32),
+        signed: None,
         refused: None,
     }
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
 use twinlink_core::{Journal, Recorded, Refusal, UseLog as _, UseRecord};
 use twinlink_trust::{
-    Acknowledgement, Authority, Checkpoint, CurrentIdentity, EntryKind, Envelope, Identity,
-    PublicKey, Receipts, Subject, list_entries, verify_checkpoint, verify_receipt,
+    Acknowledgement, Arrived, Asking, Authority, Checkpoint, CurrentIdentity, EntryKind, Identity,
+    PublicKey, Receipts, Subject, list_entries, verify_checkpoint, verify_envelope,
 };
 use uuid::Uuid;
 
@@ -114,34 +114,19 @@ impl Side {
     /// A whole use with what both sides record of it; gives the receipt.
     pub(super) fn provide(&self, consumer: &Self, rows: u64) -> Result<String, Fault> {
         let now = OffsetDateTime::now_utc();
-        let note = |side: &Self, kind| block_on(side.receipts.note(kind, now)).map_err(fault);
-        let used = record(consumer);
-        let digest = used.request_digest.clone();
-        let transaction = Uuid::now_v7();
-        let envelope = Envelope::new(
-            &consumer.identity,
-            &self.id,
-            transaction,
-            digest.clone(),
-            now,
-        );
-        let signed = envelope.sign(&consumer.identity).map_err(fault)?;
-        let asked = EntryKind::Asked {
-            participant: self.id.as_str().to_owned(),
-            transaction: transaction.to_string(),
-            request_digest: digest.clone(),
-            envelope: signed.clone(),
+        let (mut used, request) = (record(consumer), Uuid::now_v7());
+        let asking = Asking {
+            provider: self.id.clone(),
+            request,
+            request_digest: used.request_digest.clone(),
+            subject: used.subject.clone().unwrap_or_default(),
+            purpose: used.purpose.clone(),
+            time: now,
         };
-        note(consumer, asked)?;
-        let keys = consumer.keys();
-        let read = Envelope::verify(&signed, (&consumer.id, &keys), &self.id, &digest, now);
-        let requested = EntryKind::Requested {
-            request: used.request.to_string(),
-            participant: consumer.id.as_str().to_owned(),
-            transaction: read.map_err(fault)?.transaction,
-            envelope: signed,
-        };
-        note(self, requested)?;
+        let signed = block_on(consumer.receipts.ask(&asking)).map_err(fault)?;
+        verify_envelope(&signed.envelope, &consumer.id, &consumer.keys()).map_err(fault)?;
+        let transaction = signed.transaction.clone();
+        used.signed = Some(signed);
         let intent = block_on(self.receipts.intend(used)).map_err(fault)?;
         let result_digest = format!("{rows:064x}");
         let done = Recorded {
@@ -152,29 +137,28 @@ impl Side {
             time: now,
         };
         let receipt = block_on(self.receipts.complete(intent, done)).map_err(fault)?;
-        let claims = verify_receipt(&receipt, &self.id, &self.keys()).map_err(fault)?;
-        let said = Acknowledgement::new(
-            &consumer.identity,
-            &claims,
-            result_digest.clone(),
+        let arrived = Arrived {
+            provider: &self.id,
+            request,
+            transaction: &transaction,
+            request_digest: &asking.request_digest,
+            result_digest: &result_digest,
             rows,
-            now,
-        );
-        let answered = EntryKind::Answered {
-            participant: self.id.as_str().to_owned(),
-            transaction: transaction.to_string(),
-            request: claims.used.request.clone(),
-            result_digest,
-            rows,
-            receipt: receipt.clone(),
+            receipt: &receipt,
         };
-        note(consumer, answered)?;
-        let acknowledged = EntryKind::Acknowledged {
-            participant: consumer.id.as_str().to_owned(),
-            request: claims.used.request,
-            acknowledgement: said.sign(&consumer.identity).map_err(fault)?,
-        };
-        note(self, acknowledged)?;
+        let answered = consumer
+            .receipts
+            .answered(&arrived, &consumer.id, &self.keys(), now);
+        let (written, received) = answered.map_err(fault)?;
+        block_on(written).map_err(fault)?;
+        let received = vec![received.map_err(fault)?];
+        let said = Acknowledgement::new(&consumer.identity, &self.id, received, now);
+        let said = said.sign(&consumer.identity).map_err(fault)?;
+        let keys = consumer.keys();
+        let taken = self
+            .receipts
+            .acknowledge(&said, (&consumer.id, &keys), &self.id, now);
+        block_on(taken.map_err(fault)?).map_err(fault)?;
         Ok(receipt)
     }
 }
@@ -194,6 +178,7 @@ fn record(consumer: &Side) -> UseRecord {
         break_glass: None,
         token_id: Some("token-1".to_owned()),
         request_digest: "ab".repeat(32),
+        signed: None,
         refused: None,
     }
 }

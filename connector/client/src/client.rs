@@ -35,14 +35,32 @@ pub struct QueryOptions {
     pub dataset: Option<Dataset>,
     /// Whether the connector asks its peers too.
     pub federated: bool,
+    /// What is required of the sources.
+    pub require: Requirement,
     /// The purpose; the token must carry the same.
     pub purpose: Option<NamedNode>,
     /// The declared incident for which the caller breaks the glass.
     pub break_glass: Option<NamedNode>,
     /// UUID of the request that this is a part of.
     pub request_id: Option<String>,
+    /// The request as our organisation signed it, where its connector keeps a record of asking.
+    pub envelope: Option<String>,
     /// When the whole answer must be here.
     pub deadline: Instant,
+}
+
+/// Which sources must have given all that we may see: else there is [`Error::Insufficient`] and no rows. Nothing by
+/// default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Requirement {
+    /// Every source that is asked.
+    pub all: bool,
+    /// At least so many.
+    pub at_least: u32,
+    /// These.
+    pub participants: Vec<NamedNode>,
+    /// No row may be wrong: operators that need every source have them.
+    pub exact: bool,
 }
 
 /// Which graphs make the default graph, and which are the named ones:
@@ -138,6 +156,8 @@ impl Client {
             purpose: text(options.purpose),
             request_id: options.request_id.unwrap_or_default(),
             break_glass: text(options.break_glass),
+            envelope: options.envelope.unwrap_or_default(),
+            require: required(options.require),
         };
         let request = self.request(message, deadline).await?;
         let mut stub = self.stub.clone();
@@ -211,9 +231,11 @@ impl QueryOptions {
             base: None,
             dataset: None,
             federated: false,
+            require: Requirement::default(),
             purpose: None,
             break_glass: None,
             request_id: None,
+            envelope: None,
             deadline,
         }
     }
@@ -238,6 +260,15 @@ fn bearer(token: &Token) -> Result<MetadataValue<tonic::metadata::Ascii>, Error>
 
 pub(crate) fn text(node: Option<NamedNode>) -> String {
     node.map(NamedNode::into_string).unwrap_or_default()
+}
+
+fn required(require: Requirement) -> Option<v1::Requirement> {
+    (require != Requirement::default()).then(|| v1::Requirement {
+        all: require.all,
+        at_least: require.at_least,
+        participants: texts(require.participants),
+        exact: require.exact,
+    })
 }
 
 fn texts(nodes: Vec<NamedNode>) -> Vec<String> {

@@ -15,6 +15,8 @@ pub struct SummaryOptions {
     pub break_glass: Option<NamedNode>,
     /// UUID of the request that this is a part of.
     pub request_id: Option<String>,
+    /// As in [`crate::QueryOptions`].
+    pub envelope: Option<String>,
     /// The version that we have.
     pub held: Option<String>,
     /// When the whole of it must be here.
@@ -42,6 +44,7 @@ impl Client {
             request_id: options.request_id.unwrap_or_default(),
             break_glass: text(options.break_glass),
             held: options.held.unwrap_or_default(),
+            envelope: options.envelope.unwrap_or_default(),
         };
         let request = self.request(message, deadline).await?;
         let mut stub = self.stub.clone();

@@ -12,7 +12,8 @@ use crate::ports::{
     Workers,
 };
 use crate::{
-    Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request, StateOfWorld, syntax,
+    Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request, StateOfWorld,
+    request_digest, syntax,
 };
 use body::Body;
 use decide::{Wish, odrl, same_purpose};
@@ -20,7 +21,6 @@ pub(crate) use decide::{authenticate, policy_time};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use oxrdf::NamedNode;
-use sha2::{Digest, Sha256};
 use spargebra::Query;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 pub use permits::PermitCache;
-pub use summarize::summarize;
+pub use summarize::{SUMMARY, summarize};
 
 /// What one connector is made of, as its requests see it.
 #[derive(Clone)]
@@ -115,9 +115,12 @@ pub async fn answer(
     let budget = budget(connector, request.patience, started);
     let abandoned = budget.cancel_on_drop();
     let mut record = record(connector, request.id, "read", &request.query);
+    let (base, dataset) = (request.base.as_deref(), request.dataset.as_ref());
+    record.request_digest = request_digest(&request.query, base, dataset);
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
+        check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         let plan = plan(connector, caller, request).await?;
@@ -302,6 +305,27 @@ fn budget(connector: &Connector, patience: Option<Duration>, now: Instant) -> Bu
     Budget::new(now + patience, connector.limits.rows)
 }
 
+/// Verifies what the caller's organisation signed of the request, where it did: a wrong one is refused, none is not.
+// INVARIANT(wrong-envelope-no-answer): a request that comes with an envelope is answered only if the envelope is of it.
+fn check_signed(
+    connector: &Connector,
+    caller: &Caller,
+    envelope: Option<&str>,
+    record: &mut UseRecord,
+) -> Result<(), Refusal> {
+    if let Some(envelope) = envelope {
+        let now = connector.clock.now();
+        let signed = connector.authenticator.signed_request(
+            envelope,
+            caller,
+            &record.request_digest,
+            now,
+        )?;
+        record.signed = Some(signed);
+    }
+    Ok(())
+}
+
 fn record(connector: &Connector, request: Uuid, action: &str, text: &str) -> UseRecord {
     use_record(connector, request, odrl(action), text)
 }
@@ -324,7 +348,8 @@ pub(crate) fn use_record(
         agreements: Vec::new(),
         break_glass: None,
         token_id: None,
-        request_digest: hex(&Sha256::digest(text.as_bytes())),
+        request_digest: request_digest(text, None, None),
+        signed: None,
         refused: None,
     }
 }
@@ -336,10 +361,6 @@ fn describe(change: &Change) -> String {
         Change::Replace(graph, quads) => format!("replace {graph} by {} quads", quads.len()),
         Change::Clear(graph) => format!("clear {graph}"),
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl std::fmt::Debug for Connector {

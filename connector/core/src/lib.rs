@@ -5,26 +5,34 @@
 
 mod answer;
 mod caller;
+mod digest;
 mod limits;
 mod outcome;
 mod ports;
 mod refusal;
 mod request;
+mod requirement;
+mod service;
 mod solution;
 mod steward;
 mod syntax;
 mod world;
 
-pub use answer::{Connector, PermitCache, Reply, admit_change, answer, change, offload, summarize};
-pub use caller::{Caller, Credentials, Secret};
+pub use answer::{
+    Connector, PermitCache, Reply, SUMMARY, admit_change, answer, change, offload, summarize,
+};
+pub use caller::{Caller, Credentials, Possession, Secret};
+pub use digest::{ResultDigest, request_digest};
 pub use limits::{Budget, Limits};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use ports::{
     Applied, Authenticator, Clock, Evaluated, Federation, Harvest, Intent, Journal, Merge,
-    Overview, PolicySource, Recorded, Twin, UseLog, UseRecord, Workbench, Workers,
+    Overview, PolicySource, Recorded, SignedRequest, Twin, UseLog, UseRecord, Workbench, Workers,
 };
 pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};
+pub use requirement::Requirement;
+pub use service::serve;
 pub use solution::{Head, Piece, Sink, Solution, Sources};
 pub use steward::{
     BackupUse, Declaration, begin_backup, declare_incident, end_incident, fulfil_obligation,

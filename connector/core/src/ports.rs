@@ -23,6 +23,26 @@ pub trait Authenticator: Send + Sync {
         credentials: &Credentials,
         now: OffsetDateTime,
     ) -> Result<Caller, Refusal>;
+
+    /// Verifies a request as the caller's organisation signed it: that it was made to this connector, a moment ago, for
+    /// this caller, of a text with this digest, and was not shown before.
+    ///
+    /// # Errors
+    /// [`crate::Code::Unauthenticated`], naming the check that failed; by default always.
+    fn signed_request(
+        &self,
+        _envelope: &str,
+        _caller: &Caller,
+        _request_digest: &str,
+        _now: OffsetDateTime,
+    ) -> Result<SignedRequest, Refusal> {
+        let detail = "signed requests are not understood here";
+        Err(Refusal::new(
+            crate::Code::Unauthenticated,
+            "envelope",
+            detail,
+        ))
+    }
 }
 
 /// The policies in force. A change takes effect on the next request.
@@ -231,10 +251,21 @@ pub struct UseRecord {
     pub break_glass: Option<NamedNode>,
     /// The token's `jti`.
     pub token_id: Option<String>,
-    /// SHA-256 of the request's text, lower-case hex.
+    /// SHA-256 of the request, lower-case hex: [`crate::request_digest`].
     pub request_digest: String,
+    /// The request as the caller's organisation signed it, where it did.
+    pub signed: Option<SignedRequest>,
     /// Where the request was refused: the check that failed.
     pub refused: Option<String>,
+}
+
+/// A request as the organisation signed it that asks: evidence, kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// The request's id in the log of the organisation that asks.
+    pub transaction: String,
+    /// What it signed.
+    pub envelope: String,
 }
 
 /// An intent that is on disk. Cannot be copied: it is completed once.

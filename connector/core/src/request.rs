@@ -1,5 +1,6 @@
 //! What is asked, before anything of it is believed.
 
+use crate::Requirement;
 use oxrdf::{GraphName, NamedNode, Quad};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,10 +19,14 @@ pub struct Request {
     pub dataset: Option<DatasetChoice>,
     /// Whether to ask the peers too.
     pub federated: bool,
+    /// What the caller requires of the sources.
+    pub require: Requirement,
     /// The purpose the caller states; it must be the one the token carries.
     pub purpose: Option<NamedNode>,
     /// The declared incident for which the caller breaks the glass, if nothing else permits what is asked.
     pub break_glass: Option<NamedNode>,
+    /// The request as the caller's organisation signed it, if it did.
+    pub envelope: Option<String>,
     /// How long the caller is ready to wait.
     pub patience: Option<Duration>,
 }
@@ -37,6 +42,8 @@ pub struct SummaryRequest {
     pub break_glass: Option<NamedNode>,
     /// The version that the caller has.
     pub held: Option<String>,
+    /// The request as the caller's organisation signed it, if it did.
+    pub envelope: Option<String>,
     /// How long the caller is ready to wait.
     pub patience: Option<Duration>,
 }

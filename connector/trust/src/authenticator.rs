@@ -1,12 +1,15 @@
 //! From what a door was shown to a caller: the one place where a caller comes to be.
 
+use crate::receipt::SignedRequests;
 use crate::{
-    Binding, OnceStore, Proof, ProofOf, Registry, Revoked, VerifiedToken, verify_bound_token,
-    verify_token,
+    Binding, CertificateFacts, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked, Trusted,
+    VerifiedToken, verify_bound_token, verify_token,
 };
 use std::sync::Arc;
 use time::OffsetDateTime;
-use twinlink_core::{Authenticator, Caller, Code, Credentials, Refusal, Secret};
+use twinlink_core::{
+    Authenticator, Caller, Code, Credentials, Possession, Refusal, Secret, SignedRequest,
+};
 
 /// The most proofs and revoked tokens that are remembered at a time.
 const REMEMBERED: usize = 200_000;
@@ -17,6 +20,17 @@ pub struct TokenAuthenticator {
     registry: Arc<Registry>,
     revoked: Arc<Revoked>,
     proofs: Arc<OnceStore>,
+    apps: Option<Apps>,
+    requests: Arc<SignedRequests>,
+}
+
+/// Whose apps may do without a client certificate, and how they show each time that they hold their key.
+#[derive(Debug, Clone)]
+pub struct Apps {
+    /// The nonces that a proof must hold.
+    pub nonces: Arc<Nonces>,
+    /// Whether a peer's apps may too, with tokens of their organisation.
+    pub peers: bool,
 }
 
 impl TokenAuthenticator {
@@ -26,7 +40,21 @@ impl TokenAuthenticator {
             registry,
             revoked: Arc::new(Revoked::new(REMEMBERED)),
             proofs: Arc::new(OnceStore::new(REMEMBERED)),
+            apps: None,
+            requests: Arc::new(SignedRequests::new()),
         }
+    }
+
+    /// Takes proofs of possession too. Without this, whoever has no certificate is refused.
+    #[must_use]
+    pub fn with_apps(mut self, apps: Apps) -> Self {
+        self.apps = Some(apps);
+        self
+    }
+
+    /// The proofs and assertions that were used: one store for all doors.
+    pub fn used(&self) -> Arc<OnceStore> {
+        Arc::clone(&self.proofs)
     }
 
     /// The tokens that it refuses though they have not expired: for a revocation endpoint to add to.
@@ -47,16 +75,63 @@ impl TokenAuthenticator {
         of: &ProofOf<'_>,
         now: OffsetDateTime,
     ) -> Result<Caller, Refusal> {
-        let trusted = self.registry.current();
         let of = ProofOf {
             token: Some(token),
             ..*of
         };
-        let proof = Proof::verify(headers, &of, now)?;
+        let trusted = self.registry.current();
+        let token = self.prove(token, headers, (&of, &trusted), now)?;
+        let is_owner = &token.issuer == trusted.own();
+        Ok(caller(token, is_owner))
+    }
+
+    /// The token of who proved to hold its key. The last step takes the proof as used.
+    fn prove(
+        &self,
+        token: &Secret,
+        headers: &[&str],
+        (of, trusted): (&ProofOf<'_>, &Trusted),
+        now: OffsetDateTime,
+    ) -> Result<VerifiedToken, Refusal> {
+        let proof = Proof::verify(headers, of, now)?;
         let binding = Binding::Key(&proof.thumbprint);
-        let token = verify_bound_token(token, &trusted, binding, now)?;
+        let token = verify_bound_token(token, trusted, binding, now)?;
         self.check_revoked(&token, now)?;
         proof.use_once(&self.proofs, now)?;
+        Ok(token)
+    }
+
+    /// Who shows a token with a proof: with a certificate too, or without.
+    fn authenticate_possession(
+        &self,
+        credentials: &Credentials,
+        possession: &Possession,
+        now: OffsetDateTime,
+    ) -> Result<Caller, Refusal> {
+        let apps = self
+            .apps
+            .as_ref()
+            .ok_or_else(|| refuse("dpop", "this connector takes no proofs of possession"))?;
+        let trusted = self.registry.current();
+        let client = match credentials.certificate.as_deref() {
+            Some(certificate) => Some(trusted.client(certificate, now)?),
+            None => None,
+        };
+        let token = credentials.token.as_ref().ok_or_else(no_token)?;
+        let headers: Vec<&str> = possession.proofs.iter().map(Secret::reveal).collect();
+        let of = ProofOf {
+            method: &possession.method,
+            url: &possession.url,
+            token: Some(token),
+            nonces: Some(&apps.nonces),
+        };
+        let token = self.prove(token, &headers, (&of, &trusted), now)?;
+        if let Some(client) = client {
+            check_participant(&token, &client)?;
+        } else if !apps.peers && &token.issuer != trusted.own() {
+            let detail = "apps of other organisations need a certificate here";
+            return Err(refuse("token.participant", detail).at(token.issuer.as_str()));
+        }
         let is_owner = &token.issuer == trusted.own();
         Ok(caller(token, is_owner))
     }
@@ -92,29 +167,48 @@ impl Authenticator for TokenAuthenticator {
         credentials: &Credentials,
         now: OffsetDateTime,
     ) -> Result<Caller, Refusal> {
+        // INVARIANT(no-downgrade): who has no certificate shows a proof with each request, whatever else it shows.
+        if let Some(possession) = &credentials.possession {
+            return self.authenticate_possession(credentials, possession, now);
+        }
         let trusted = self.registry.current();
         let certificate = credentials
             .certificate
             .as_deref()
             .ok_or_else(|| refuse("certificate", "the client presented no certificate"))?;
         let client = trusted.client(certificate, now)?;
-        let token = credentials
-            .token
-            .as_ref()
-            .ok_or_else(|| refuse("token", "the request has no access token"))?;
+        let token = credentials.token.as_ref().ok_or_else(no_token)?;
         let token = verify_token(token, &trusted, &client.thumbprint, now)?;
-        // INVARIANT(own-tokens-only): an organisation's token works over that organisation's certificates only.
-        if token.issuer != client.participant {
-            return Err(refuse(
-                "token.participant",
-                "the token's issuer is not the organisation of the client's certificate",
-            )
-            .at(client.participant.as_str()));
-        }
+        check_participant(&token, &client)?;
         self.check_revoked(&token, now)?;
         let is_owner = &token.issuer == trusted.own();
         Ok(caller(token, is_owner))
     }
+
+    fn signed_request(
+        &self,
+        envelope: &str,
+        caller: &Caller,
+        request_digest: &str,
+        now: OffsetDateTime,
+    ) -> Result<SignedRequest, Refusal> {
+        let trusted = self.registry.current();
+        self.requests
+            .verify(envelope, caller, request_digest, &trusted, now)
+    }
+}
+
+// INVARIANT(own-tokens-only): an organisation's token works over that organisation's certificates only.
+fn check_participant(token: &VerifiedToken, client: &CertificateFacts) -> Result<(), Refusal> {
+    if token.issuer == client.participant {
+        return Ok(());
+    }
+    let detail = "the token's issuer is not the organisation of the client's certificate";
+    Err(refuse("token.participant", detail).at(client.participant.as_str()))
+}
+
+fn no_token() -> Refusal {
+    refuse("token", "the request has no access token")
 }
 
 fn refuse(check: &'static str, detail: &str) -> Refusal {

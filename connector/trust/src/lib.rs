@@ -23,7 +23,7 @@ mod tls;
 mod token;
 mod trusted;
 
-pub use authenticator::TokenAuthenticator;
+pub use authenticator::{Apps, TokenAuthenticator};
 pub use authority::{Authority, Issued, Subject, request_certificate};
 pub use certificate::{CertificateFacts, thumbprint};
 pub use error::TrustError;
@@ -35,15 +35,17 @@ pub use merkle::{Digest256, Growth, Peaks, verify_consistency, verify_inclusion}
 pub use once::{NotOnce, OnceStore};
 pub use pem::{read_file, write_private, write_public};
 pub use receipt::{
-    Acknowledgement, Agreement, Audit, Checkpoint, Entry, EntryKind, Envelope, Exchange,
-    ReceiptClaims, Receipts, TransactionRecord, Used, Witness, audit, consumed,
-    export_transactions, list_entries, prove_consistency, provided, reconcile, show_entries,
-    tombstone, verify_checkpoint, verify_cosignature, verify_log, verify_receipt,
+    ACKNOWLEDGED_TOGETHER, Acknowledgement, Agreement, Arrived, Asking, Audit, Checkpoint, Entry,
+    EntryKind, EnvelopeClaims, Exchange, Expected, ReceiptClaims, Receipts, Received,
+    TransactionRecord, Used, Witness, audit, consumed, export_transactions, list_entries,
+    prove_consistency, provided, reconcile, show_entries, tombstone, unsigned, verify_checkpoint,
+    verify_cosignature, verify_envelope, verify_log, verify_receipt,
 };
 pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
 pub use tls::{ClientCertificates, Protocol, client_config, server_config};
 pub use token::{
-    Binding, Introspection, Nonces, Proof, ProofOf, Revoked, TokenExchange, TokenIssuer,
-    TokenRequest, VerifiedToken, verify_bound_token, verify_token,
+    AssertionOf, Binding, Introspection, IssuedToken, Nonces, Proof, ProofOf, Revoked,
+    TokenExchange, TokenIssuer, TokenRequest, VerifiedToken, claimed_client, verify_assertion,
+    verify_bound_token, verify_subject_token, verify_token,
 };
 pub use trusted::{Assertable, Registry, Trusted, TrustedParty};

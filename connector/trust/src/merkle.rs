@@ -59,6 +59,22 @@ impl Digest256 {
         )
     }
 
+    /// The 32 bytes.
+    pub fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
+    /// From 32 bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Several, one behind the other; none where there are bytes over.
+    pub(crate) fn list(bytes: &[u8]) -> Option<Vec<Self>> {
+        let digests = bytes.chunks(32).map(Self::from_bytes);
+        digests.collect()
+    }
+
     /// In base64url without padding: 43 characters.
     pub fn to_text(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
@@ -66,8 +82,7 @@ impl Digest256 {
 
     /// From base64url without padding.
     pub fn from_text(text: &str) -> Option<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        bytes.try_into().ok().map(Self)
+        Self::from_bytes(&URL_SAFE_NO_PAD.decode(text).ok()?)
     }
 }
 

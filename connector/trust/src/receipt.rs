@@ -7,8 +7,10 @@ mod audit;
 mod checkpoint;
 mod entry;
 mod envelope;
+mod exchange;
 mod export;
 mod reconcile;
+mod requests;
 mod resume;
 mod scribe;
 
@@ -17,11 +19,12 @@ use crate::{CurrentIdentity, PublicKey, TrustError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entry::{Draft, Record};
+use exchange::{Siblings, Window};
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use scribe::{Scribe, Written};
-use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -30,9 +33,14 @@ use twinlink_core::{Code, Intent, Journal, Recorded, Refusal, UseLog, UseRecord}
 pub use audit::{Audit, audit, list_entries, prove_consistency, show_entries, verify_log};
 pub use checkpoint::{Checkpoint, Witness, verify_checkpoint, verify_cosignature};
 pub use entry::{Entry, EntryKind, Used, tombstone};
-pub use envelope::{Acknowledgement, Envelope};
+pub use envelope::{
+    ACKNOWLEDGED_TOGETHER, Acknowledgement, Asking, EnvelopeClaims, Expected, Received,
+    verify_envelope,
+};
+pub use exchange::Arrived;
 pub use export::{TransactionRecord, export_transactions};
-pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile};
+pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile, unsigned};
+pub(crate) use requests::SignedRequests;
 
 /// The longest receipt, in bytes.
 const LENGTH: usize = 64 * 1024;
@@ -43,6 +51,10 @@ const OPEN: Duration = Duration::from_secs(1);
 /// The log of use over a journal, signing receipts with the connector's identity key.
 pub struct Receipts {
     scribe: Scribe,
+    journal: Arc<dyn Journal>,
+    /// Requests to peers that are about to go to the log together.
+    siblings: Siblings,
+    acknowledged: Mutex<Window>,
 }
 
 /// What a receipt says. Of the answer it holds digest and count, never a row.
@@ -74,15 +86,14 @@ pub struct ReceiptClaims {
     pub checkpoint: Checkpoint,
 }
 
-/// What a receipt adds to the signed checkpoint.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Leaf {
+/// A record that somebody shows of its log, proven to be in it.
+struct Shown {
+    checkpoint: Checkpoint,
+    record: Record,
+    digest: Digest256,
+    index: u64,
     /// Only where to look: the index is what is proven.
     sequence: u64,
-    index: u64,
-    path: Vec<Digest256>,
-    record: String,
 }
 
 impl Receipts {
@@ -95,25 +106,47 @@ impl Receipts {
         journal: Arc<dyn Journal>,
         identity: Arc<CurrentIdentity>,
     ) -> Result<Self, Refusal> {
+        Self::sealing_after(journal, identity, OPEN)
+    }
+
+    fn sealing_after(
+        journal: Arc<dyn Journal>,
+        identity: Arc<CurrentIdentity>,
+        patience: Duration,
+    ) -> Result<Self, Refusal> {
         Ok(Self {
-            scribe: Scribe::start(journal, identity, OPEN)?,
+            scribe: Scribe::start(Arc::clone(&journal), identity, patience)?,
+            journal,
+            siblings: Siblings::default(),
+            acknowledged: Mutex::default(),
         })
     }
 
-    /// Records what belongs to a use and is no use itself: envelopes, acknowledgements, what peers and we witnessed.
+    /// Records what belongs to a use and is no use itself: what peers acknowledged, cosigned and showed.
     /// Resolves to its place in the journal once it is on disk.
     ///
     /// # Errors
     /// [`Code::Internal`] for a use or a checkpoint: those have their own ways in; [`Code::Unavailable`].
     pub async fn note(&self, kind: EntryKind, time: OffsetDateTime) -> Result<u64, Refusal> {
+        Ok(self.write(kind, time)?.await?.sequence)
+    }
+
+    /// Hands a record to the disk, before and after what others hand: it is in its place once this returns, and on disk
+    /// once that resolves.
+    fn write(
+        &self,
+        kind: EntryKind,
+        time: OffsetDateTime,
+    ) -> Result<impl Future<Output = Result<Written, Refusal>> + Send + use<>, Refusal> {
         if let EntryKind::Intent { .. }
         | EntryKind::Completion { .. }
+        | EntryKind::Asked { .. }
         | EntryKind::Checkpoint { .. } = kind
         {
             return Err(fault(&"a use is not noted, but intended and completed"));
         }
         let draft = Draft::new(moment(time).map_err(|error| fault(&error))?, kind);
-        Ok(self.scribe.write(draft).await?.sequence)
+        self.scribe.hand(draft)
     }
 
     /// Puts a signed checkpoint behind all that was written. Otherwise there is one after a second, and at the end.
@@ -125,22 +158,73 @@ impl Receipts {
     }
 }
 
-/// The receipt's text: the signed checkpoint, `~`, and the rest as JSON in base64url.
+/// A record shown: the signed checkpoint, `~`, and with dots between them the record's index, its sequence number, its
+/// path and the record itself, these two in base64url.
 fn text(written: Written) -> Result<String, Refusal> {
     let proof = written
         .proof
         .ok_or_else(|| fault(&"nothing proves the record"))?;
-    let leaf = Leaf {
-        sequence: written.sequence,
-        index: proof.index,
-        path: proof.path,
-        record: proof.record,
-    };
-    let leaf = serde_json::to_vec(&leaf).map_err(|error| fault(&error))?;
-    let mut text = proof.checkpoint.to_string();
-    text.push('~');
-    URL_SAFE_NO_PAD.encode_string(leaf, &mut text);
+    let path: Vec<u8> = proof.path.iter().flat_map(Digest256::bytes).collect();
+    let mut text = String::with_capacity(
+        proof.checkpoint.len() + 4 * (path.len() + proof.record.len()) / 3 + 48,
+    );
+    text.push_str(&proof.checkpoint);
+    // Writing to a string cannot fail.
+    let _ = write!(text, "~{}.{}.", proof.index, written.sequence);
+    URL_SAFE_NO_PAD.encode_string(path, &mut text);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(proof.record, &mut text);
     Ok(text)
+}
+
+/// Reads what [`text`] wrote. Where it is wrong, the part that is: `form`, `signature` or `proof`.
+fn read_shown(
+    text: &str,
+    verify: impl FnOnce(&str) -> Result<Checkpoint, Refusal>,
+) -> Result<Shown, (&'static str, String)> {
+    let form = |what: &str| ("form", what.to_owned());
+    if text.len() > LENGTH {
+        return Err(form("is over 64 KiB"));
+    }
+    let (checkpoint, leaf) = text.split_once('~').ok_or_else(|| form("has no `~`"))?;
+    let mut parts = leaf.split('.');
+    let (Some(index), Some(sequence), Some(path), Some(record), None) = (
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ) else {
+        return Err(form("has not four parts after its checkpoint"));
+    };
+    let (Some(index), Some(sequence)) = (number(index), number(sequence)) else {
+        return Err(form("has a place that is no number"));
+    };
+    let bytes = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+    let path = bytes(path)
+        .and_then(|path| Digest256::list(&path))
+        .ok_or_else(|| form("has a path that is none"))?;
+    let record = bytes(record).ok_or_else(|| form("has a record that is not base64url"))?;
+    let checkpoint = verify(checkpoint).map_err(|refusal| ("signature", refusal.to_string()))?;
+    let digest = Digest256::of_leaf(&record);
+    if !verify_inclusion(digest, index, checkpoint.size, &path, checkpoint.root) {
+        let what = "the record is not in the tree that was signed";
+        return Err(("proof", what.to_owned()));
+    }
+    let (record, _) = Record::read(&record).ok_or_else(|| form("has a record of no known kind"))?;
+    Ok(Shown {
+        checkpoint,
+        record,
+        digest,
+        index,
+        sequence,
+    })
+}
+
+/// A number in its one spelling.
+fn number(text: &str) -> Option<u64> {
+    let number = text.parse().ok()?;
+    (format!("{number}") == text).then_some(number)
 }
 
 /// Verifies a receipt with the keys of the participant that should have signed it.
@@ -156,61 +240,42 @@ pub fn verify_receipt(
     let refuse = |check, detail: &dyn std::fmt::Display| {
         Refusal::new(Code::Invalid, check, detail).at(signer.as_str())
     };
-    if receipt.len() > LENGTH {
-        return Err(refuse("receipt.form", &"is over 64 KiB"));
-    }
-    let (checkpoint, leaf) = receipt
-        .split_once('~')
-        .ok_or_else(|| refuse("receipt.form", &"is not a receipt"))?;
-    let checkpoint = verify_checkpoint(checkpoint, signer, keys)
-        .map_err(|refusal| refuse("receipt.signature", &refusal))?;
-    let leaf = URL_SAFE_NO_PAD
-        .decode(leaf)
-        .map_err(|_| refuse("receipt.form", &"is not base64url"))?;
-    let leaf: Leaf =
-        crate::json::object(&leaf).map_err(|reason| refuse("receipt.form", &reason))?;
-    let record = Digest256::of_leaf(leaf.record.as_bytes());
-    if !verify_inclusion(
-        record,
-        leaf.index,
-        checkpoint.size,
-        &leaf.path,
-        checkpoint.root,
-    ) {
-        return Err(refuse(
-            "receipt.proof",
-            &"the record is not in the tree that was signed",
-        ));
-    }
-    match Record::read(leaf.record.as_bytes()) {
-        Some((Record::Entry(entry), _)) => match entry.kind {
-            EntryKind::Completion {
-                used,
-                intent,
-                rows,
-                result_digest,
-                complete,
-                failed,
-            } => Ok(ReceiptClaims {
-                iss: checkpoint.log.clone(),
-                used,
-                sequence: leaf.sequence,
-                intent,
-                time: entry.time,
-                result_digest,
-                rows,
-                complete,
-                failed,
-                record,
-                index: leaf.index,
-                checkpoint,
-            }),
-            _ => Err(refuse(
-                "receipt.claims",
-                &"the record is not the end of a use",
-            )),
-        },
-        _ => Err(refuse("receipt.claims", &"the record is not one of use")),
+    let verify = |checkpoint: &str| verify_checkpoint(checkpoint, signer, keys);
+    let shown = read_shown(receipt, verify).map_err(|(part, detail)| {
+        let check = match part {
+            "form" => "receipt.form",
+            "signature" => "receipt.signature",
+            _ => "receipt.proof",
+        };
+        refuse(check, &detail)
+    })?;
+    let not_a_use = || refuse("receipt.claims", &"the record is not the end of a use");
+    let Record::Entry(entry) = shown.record else {
+        return Err(not_a_use());
+    };
+    match entry.kind {
+        EntryKind::Completion {
+            used,
+            intent,
+            rows,
+            result_digest,
+            complete,
+            failed,
+        } => Ok(ReceiptClaims {
+            iss: shown.checkpoint.log.clone(),
+            used,
+            sequence: shown.sequence,
+            intent,
+            time: entry.time,
+            result_digest,
+            rows,
+            complete,
+            failed,
+            record: shown.digest,
+            index: shown.index,
+            checkpoint: shown.checkpoint,
+        }),
+        _ => Err(not_a_use()),
     }
 }
 

@@ -23,6 +23,30 @@ pub struct QueryRequest {
     /// owner is told, and reviews the use.
     #[prost(string, tag = "7")]
     pub break_glass: ::prost::alloc::string::String,
+    /// What the caller requires of the sources. Absent: nothing; what there is is answered.
+    #[prost(message, optional, tag = "8")]
+    pub require: ::core::option::Option<Requirement>,
+    /// The request as the caller's organisation signed it: a record of its log that names this request, in the form of a
+    /// receipt. A wrong one is refused; apps send none.
+    #[prost(string, tag = "9")]
+    pub envelope: ::prost::alloc::string::String,
+}
+/// Which sources must have given all that the caller may see. Where one is missing the call ends with UNAVAILABLE, no
+/// rows, and in the trailer `twinlink-outcome-bin` an Outcome that says what became of each source.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Requirement {
+    /// Every source that is asked.
+    #[prost(bool, tag = "1")]
+    pub all: bool,
+    /// At least so many.
+    #[prost(uint32, tag = "2")]
+    pub at_least: u32,
+    /// These, by participant id.
+    #[prost(string, repeated, tag = "3")]
+    pub participants: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// No row may be wrong: operators that need every source have them.
+    #[prost(bool, tag = "4")]
+    pub exact: bool,
 }
 /// SPARQL 1.1 Protocol, section 2.1.4.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -141,7 +165,8 @@ pub struct Outcome {
     /// Operators that needed a source which is missing: rows may be wrong, not only missing.
     #[prost(string, repeated, tag = "4")]
     pub unsure: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Signed receipt: the signed checkpoint of the log as a compact JWS, `~`, and the record with its path, base64url JSON.
+    /// Signed receipt: the signed checkpoint of the log as a compact JWS, `~`, and then with a dot between them the record's
+    /// index, its sequence number, its path to the checkpoint and the record itself, both base64url.
     #[prost(string, tag = "5")]
     pub receipt: ::prost::alloc::string::String,
 }
@@ -269,6 +294,9 @@ pub struct SummarizeRequest {
     /// The version of the summary that the caller has. Empty: it has none.
     #[prost(string, tag = "4")]
     pub held: ::prost::alloc::string::String,
+    /// As in QueryRequest.
+    #[prost(string, tag = "5")]
+    pub envelope: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SummarizeResponse {
@@ -407,6 +435,104 @@ pub struct FulfilObligationRequest {
     /// What shows that it was done, for the record.
     #[prost(string, tag = "2")]
     pub evidence: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupRequest {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupResponse {
+    #[prost(oneof = "backup_response::Part", tags = "1, 2, 3")]
+    pub part: ::core::option::Option<backup_response::Part>,
+}
+/// Nested message and enum types in `BackupResponse`.
+pub mod backup_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        #[prost(message, tag = "1")]
+        Head(super::BackupHead),
+        /// The copy's next bytes.
+        #[prost(bytes, tag = "2")]
+        Chunk(::prost::alloc::vec::Vec<u8>),
+        #[prost(message, tag = "3")]
+        End(super::BackupEnd),
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupHead {
+    /// How many entries are to come, for whoever watches.
+    #[prost(uint64, tag = "1")]
+    pub entries: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupEnd {
+    /// How many bytes the chunks held together.
+    #[prost(uint64, tag = "1")]
+    pub bytes: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadLogRequest {
+    /// From this sequence number on.
+    #[prost(uint64, tag = "1")]
+    pub from: u64,
+    /// At most so many records. 0: all.
+    #[prost(uint64, tag = "2")]
+    pub limit: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReadLogResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<LogRecord>,
+    /// The last sequence number that there was when the call began; 0 where the log is empty.
+    #[prost(uint64, tag = "2")]
+    pub last: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LogRecord {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// As it lies in the log.
+    #[prost(bytes = "vec", tag = "2")]
+    pub record: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeRequest {
+    /// A compact JWS of type twinlink-acknowledgement+jwt.
+    #[prost(string, tag = "1")]
+    pub acknowledgement: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeResponse {
+    /// How many of the answers were known here, and not acknowledged before.
+    #[prost(uint32, tag = "1")]
+    pub accepted: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WitnessRequest {
+    /// The caller's signed checkpoint.
+    #[prost(string, tag = "1")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// The size that the proof is from.
+    #[prost(uint64, tag = "2")]
+    pub old_size: u64,
+    /// Digests of 32 bytes: <https://www.rfc-editor.org/rfc/rfc9162#section-2.1.4>
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub proof: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WitnessResponse {
+    #[prost(oneof = "witness_response::Result", tags = "1, 2")]
+    pub result: ::core::option::Option<witness_response::Result>,
+}
+/// Nested message and enum types in `WitnessResponse`.
+pub mod witness_response {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Result {
+        /// A compact JWS of type twinlink-cosignature+jwt.
+        #[prost(string, tag = "1")]
+        Cosignature(::prost::alloc::string::String),
+        /// The proof must be from this size: the last one that was seen here. 0: none was seen.
+        #[prost(uint64, tag = "2")]
+        SeenSize(u64),
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -1213,6 +1339,57 @@ pub mod stewardship_client {
                 .insert(GrpcMethod::new("twinlink.v1.Stewardship", "FulfilObligation"));
             self.inner.unary(req, path, codec).await
         }
+        /// Copies the whole store, as it is at one moment, while it goes on: everything, whoever may see it. A stream that ends
+        /// without an end is no copy.
+        pub async fn backup(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BackupRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::BackupResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/Backup",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "Backup"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        /// Reads the log of use, up to the last record that there is when the call begins.
+        pub async fn read_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ReadLogResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/ReadLog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "ReadLog"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1258,6 +1435,29 @@ pub mod stewardship_server {
             &self,
             request: tonic::Request<super::FulfilObligationRequest>,
         ) -> std::result::Result<tonic::Response<super::Obligation>, tonic::Status>;
+        /// Server streaming response type for the Backup method.
+        type BackupStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::BackupResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Copies the whole store, as it is at one moment, while it goes on: everything, whoever may see it. A stream that ends
+        /// without an end is no copy.
+        async fn backup(
+            &self,
+            request: tonic::Request<super::BackupRequest>,
+        ) -> std::result::Result<tonic::Response<Self::BackupStream>, tonic::Status>;
+        /// Server streaming response type for the ReadLog method.
+        type ReadLogStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ReadLogResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Reads the log of use, up to the last record that there is when the call begins.
+        async fn read_log(
+            &self,
+            request: tonic::Request<super::ReadLogRequest>,
+        ) -> std::result::Result<tonic::Response<Self::ReadLogStream>, tonic::Status>;
     }
     /// For stewards of the connector's own organisation: its incidents, and what is owed for the use of its twin.
     #[derive(Debug)]
@@ -1561,6 +1761,98 @@ pub mod stewardship_server {
                     };
                     Box::pin(fut)
                 }
+                "/twinlink.v1.Stewardship/Backup" => {
+                    #[allow(non_camel_case_types)]
+                    struct BackupSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::ServerStreamingService<super::BackupRequest>
+                    for BackupSvc<T> {
+                        type Response = super::BackupResponse;
+                        type ResponseStream = T::BackupStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BackupRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::backup(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BackupSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/ReadLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadLogSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::ServerStreamingService<super::ReadLogRequest>
+                    for ReadLogSvc<T> {
+                        type Response = super::ReadLogResponse;
+                        type ResponseStream = T::ReadLogStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::read_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadLogSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1598,6 +1890,373 @@ pub mod stewardship_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "twinlink.v1.Stewardship";
     impl<T> tonic::server::NamedService for StewardshipServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Generated client implementations.
+pub mod evidence_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What connectors tell each other about their logs of use. The caller is a participant; what is told is signed by it.
+    #[derive(Debug, Clone)]
+    pub struct EvidenceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> EvidenceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> EvidenceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            EvidenceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Says what was received of answers, in one signed statement for several.
+        pub async fn acknowledge(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcknowledgeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Evidence/Acknowledge",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Evidence", "Acknowledge"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Shows the caller's log at some size, with the proof that it grew from the last one that was seen here, and gets it
+        /// cosigned: as https://c2sp.org/tlog-witness has it.
+        pub async fn witness(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WitnessRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WitnessResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Evidence/Witness",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Evidence", "Witness"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod evidence_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with EvidenceServer.
+    #[async_trait]
+    pub trait Evidence: std::marker::Send + std::marker::Sync + 'static {
+        /// Says what was received of answers, in one signed statement for several.
+        async fn acknowledge(
+            &self,
+            request: tonic::Request<super::AcknowledgeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeResponse>,
+            tonic::Status,
+        >;
+        /// Shows the caller's log at some size, with the proof that it grew from the last one that was seen here, and gets it
+        /// cosigned: as https://c2sp.org/tlog-witness has it.
+        async fn witness(
+            &self,
+            request: tonic::Request<super::WitnessRequest>,
+        ) -> std::result::Result<tonic::Response<super::WitnessResponse>, tonic::Status>;
+    }
+    /// What connectors tell each other about their logs of use. The caller is a participant; what is told is signed by it.
+    #[derive(Debug)]
+    pub struct EvidenceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> EvidenceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for EvidenceServer<T>
+    where
+        T: Evidence,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/twinlink.v1.Evidence/Acknowledge" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcknowledgeSvc<T: Evidence>(pub Arc<T>);
+                    impl<
+                        T: Evidence,
+                    > tonic::server::UnaryService<super::AcknowledgeRequest>
+                    for AcknowledgeSvc<T> {
+                        type Response = super::AcknowledgeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcknowledgeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Evidence>::acknowledge(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcknowledgeSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Evidence/Witness" => {
+                    #[allow(non_camel_case_types)]
+                    struct WitnessSvc<T: Evidence>(pub Arc<T>);
+                    impl<T: Evidence> tonic::server::UnaryService<super::WitnessRequest>
+                    for WitnessSvc<T> {
+                        type Response = super::WitnessResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WitnessRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Evidence>::witness(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WitnessSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for EvidenceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "twinlink.v1.Evidence";
+    impl<T> tonic::server::NamedService for EvidenceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

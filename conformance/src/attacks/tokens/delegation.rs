@@ -4,8 +4,7 @@ use super::{Tokens, fault, with, without};
 use crate::library::Fault;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use twinlink_trust::Envelope;
-use uuid::Uuid;
+use twinlink_trust::Acknowledgement;
 
 impl Tokens<'_> {
     /// Chains of actors, and claims that look like rights: <https://www.rfc-editor.org/rfc/rfc8693#section-4>.
@@ -30,7 +29,6 @@ impl Tokens<'_> {
     /// What the police signs for other ends with the same key.
     pub(super) fn other_texts(&mut self) -> Result<(), Fault> {
         for typ in [
-            "twinlink-request+jwt",
             "twinlink-acknowledgement+jwt",
             "twinlink-checkpoint+jwt",
             "twinlink-cosignature+jwt",
@@ -44,9 +42,9 @@ impl Tokens<'_> {
         }
         let (police, city) = (self.town.police.identity.load(), &self.town.city.id);
         let now = OffsetDateTime::now_utc();
-        let envelope = Envelope::new(&police, city, Uuid::now_v7(), "ab".repeat(32), now);
-        let envelope = envelope.sign(&police).map_err(fault)?;
-        self.add("a signed request as a token", envelope, "token.typ");
+        let said = Acknowledgement::new(&police, city, Vec::new(), now);
+        let said = said.sign(&police).map_err(fault)?;
+        self.add("an acknowledgement as a token", said, "token.typ");
         // A proof of possession brings its own key, and nothing that it says is anybody's word.
         let own: Value = serde_json::from_str(&self.police.jwk).map_err(fault)?;
         let proof = with(&with(&self.header, "jwk", own), "typ", json!("dpop+jwt"));

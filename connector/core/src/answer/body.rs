@@ -1,13 +1,12 @@
 //! The rows on their way out: a bounded channel from the evaluation thread to the door.
 
 use super::decide::Granted;
-use super::{Connector, hex, panicked, timed_out, within};
+use super::{Connector, panicked, timed_out, within};
 use crate::ports::{Intent, Recorded};
-use crate::{Budget, Code, Head, Outcome, Piece, Refusal, Sink, SourceStatus};
+use crate::{Budget, Code, Head, Outcome, Piece, Refusal, ResultDigest, Sink, SourceStatus};
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Either, select};
 use futures::{SinkExt, StreamExt};
-use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -33,8 +32,7 @@ pub(super) struct Body {
     budget: Budget,
     feed: Feed,
     intent: Option<Intent>,
-    digest: Sha256,
-    rows: u64,
+    digest: ResultDigest,
 }
 
 /// Starts an evaluation on a worker.
@@ -119,16 +117,12 @@ impl Body {
             budget,
             feed,
             intent: Some(intent),
-            digest: Sha256::new(),
-            rows: 0,
+            digest: ResultDigest::default(),
         };
         match body.feed.pieces.next().await {
             Some(Piece::Head(head)) => {
                 body.granted.check(&body.connector)?;
-                if let Head::Boolean(value) = &head {
-                    body.rows = 1;
-                    body.digest.update(format!("{value}\n"));
-                }
+                body.digest.head(&head);
                 Ok((head, body))
             }
             Some(_) => Err(Refusal::new(
@@ -170,25 +164,8 @@ impl Body {
 
     fn count(&mut self, piece: Option<&Piece>) {
         match piece {
-            Some(Piece::Solutions(rows)) => {
-                self.rows += rows.len() as u64;
-                for row in rows {
-                    for value in &row.values {
-                        if let Some(value) = value {
-                            self.digest.update(value.to_string());
-                        }
-                        self.digest.update("\t");
-                    }
-                    self.digest.update("\n");
-                }
-            }
-            Some(Piece::Triples(triples)) => {
-                self.rows += triples.len() as u64;
-                for triple in triples {
-                    self.digest.update(triple.to_string());
-                    self.digest.update("\n");
-                }
-            }
+            Some(Piece::Solutions(rows)) => self.digest.solutions(rows),
+            Some(Piece::Triples(triples)) => self.digest.triples(triples),
             Some(Piece::Head(_)) | None => {}
         }
     }
@@ -202,11 +179,12 @@ impl Body {
             Ok((sources, _)) => (sources.iter().all(|s| s.state.is_settled()), None),
             Err(refusal) => (false, Some(refusal.check())),
         };
+        let rows = self.digest.rows();
         let receipt = self.complete(complete, failed).await?;
         let (sources, unsure) = end?;
         Ok(Outcome {
             sources,
-            rows: self.rows,
+            rows,
             complete,
             unsure,
             receipt,
@@ -224,8 +202,8 @@ impl Body {
             .take()
             .ok_or_else(|| Refusal::new(Code::Internal, "receipt", "completed twice"))?;
         let done = Recorded {
-            rows: self.rows,
-            result_digest: hex(&std::mem::take(&mut self.digest).finalize()),
+            rows: self.digest.rows(),
+            result_digest: self.digest.finish(),
             complete,
             failed: failed.map(str::to_owned),
             time: self.connector.clock.now(),
@@ -246,7 +224,7 @@ impl Drop for Body {
 impl std::fmt::Debug for Body {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Body")
-            .field("rows", &self.rows)
+            .field("rows", &self.digest.rows())
             .finish_non_exhaustive()
     }
 }

@@ -2,10 +2,14 @@
 
 use super::decide::{self, Wish, authenticate, same_purpose};
 use super::gather::{Age, ourselves};
-use super::{Connector, budget, hex, record, refuse, within};
+use super::{Connector, budget, check_signed, record, refuse, within};
+use crate::digest::hex;
 use crate::ports::{Overview, Recorded};
 use crate::{Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest};
 use sha2::{Digest, Sha256};
+
+/// The text of a request for a summary, as its digest is recorded on both sides.
+pub const SUMMARY: &str = "summary";
 
 /// Tells in short what the caller may see of this twin. None where there is no summary; then there is only asking.
 ///
@@ -22,10 +26,11 @@ pub async fn summarize(
     let started = connector.clock.instant();
     let budget = budget(connector, request.patience, started);
     let _abandoned = budget.cancel_on_drop();
-    let mut record = record(connector, request.id, "read", "summary");
+    let mut record = record(connector, request.id, "read", SUMMARY);
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
+        check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         if decision.is_counted {

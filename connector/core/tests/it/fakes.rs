@@ -107,8 +107,10 @@ impl World {
             base: None,
             dataset: None,
             federated: false,
+            require: Default::default(),
             purpose: None,
             break_glass: None,
+            envelope: None,
             patience: None,
         }
     }

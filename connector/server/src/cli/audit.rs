@@ -164,20 +164,29 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
                 Some(*rows),
             )
         }
-        EntryKind::Requested { .. } => ("requested, signed".to_owned(), None, String::new(), None),
-        EntryKind::Asked { .. } => ("we ask".to_owned(), None, String::new(), None),
-        EntryKind::Answered { rows, .. } => (
-            "we were answered".to_owned(),
-            None,
-            String::new(),
-            Some(*rows),
-        ),
-        EntryKind::Acknowledged { .. } => ("acknowledged".to_owned(), None, String::new(), None),
+        EntryKind::Asked { purpose, .. } => {
+            ("we ask".to_owned(), purpose.clone(), String::new(), None)
+        }
+        EntryKind::Answered { rows, fault, .. } => {
+            let what = match fault {
+                Some(check) => format!("we were answered, with a wrong receipt: {check}"),
+                None => "we were answered".to_owned(),
+            };
+            (what, None, String::new(), Some(*rows))
+        }
+        EntryKind::Acknowledged { transactions, .. } => {
+            let what = format!("acknowledged {} answers", transactions.len());
+            (what, None, String::new(), None)
+        }
         EntryKind::Checkpoint { size, .. } => {
             (format!("checkpoint of {size}"), None, String::new(), None)
         }
         EntryKind::Cosigned { .. } => ("cosigned".to_owned(), None, String::new(), None),
         EntryKind::Witnessed { .. } => ("witnessed".to_owned(), None, String::new(), None),
+        EntryKind::Contradicted { .. } => {
+            let what = "REWROTE ITS LOG".to_owned();
+            (what, None, String::new(), None)
+        }
     };
     vec![
         sequence.to_string(),
@@ -220,9 +229,8 @@ fn verify(
     Ok(ExitCode::SUCCESS)
 }
 
-fn entries(journal: &UseJournal) -> Result<Vec<Entry>, Failure> {
-    let entries = list_entries(journal, 0, usize::MAX)?;
-    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+fn entries(journal: &UseJournal) -> Result<Vec<(u64, Entry)>, Failure> {
+    Ok(list_entries(journal, 0, usize::MAX)?)
 }
 
 fn compare(
@@ -276,10 +284,11 @@ fn export(
         let with = given.with.as_deref();
         with.is_none() || entry.kind.participant() == with
     };
+    let all = || entries.iter().map(|(_, entry)| entry).filter(is_wanted);
     let own = config.participant.as_str();
     match given.format {
         ExportFormat::Records => {
-            for entry in entries.iter().filter(is_wanted) {
+            for entry in all() {
                 console.say(serde_json::to_string(entry)?);
             }
         }
@@ -288,8 +297,7 @@ fn export(
                 let known = peer_ids.iter().find(|(iri, _)| *iri == participant);
                 known.map_or_else(|| participant.to_owned(), |(_, id)| (*id).to_owned())
             };
-            let wanted = entries.iter().filter(is_wanted);
-            let records = export_transactions(wanted, own, &given.service, peer_id);
+            let records = export_transactions(all(), own, &given.service, peer_id);
             console.say(json!({"records": records, "pagination": {"next_cursor": ""}}));
         }
         ExportFormat::Exchanges => {

@@ -77,8 +77,10 @@ impl Lists<'_> {
             base: None,
             dataset: None,
             federated: false,
+            require: Default::default(),
             purpose: self.purpose.clone(),
             break_glass: None,
+            envelope: None,
             patience: Some(self.deadline.saturating_duration_since(Instant::now())),
         };
         let mut reply = answer(self.connector, self.credentials, question).await?;

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use twinlink_client::Encoder;
 use twinlink_core::{
-    Code, Connector, DatasetChoice, Head, Piece, Refusal, Reply, Request as Question, Solution,
-    answer,
+    Code, Connector, DatasetChoice, Head, Piece, Refusal, Reply, Request as Question, Requirement,
+    Solution, answer,
 };
 use twinlink_proto::v1::{self, query_response::Part};
 use uuid::Uuid;
@@ -59,10 +59,32 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
         base: some(message.base_iri),
         dataset: message.dataset.map(dataset).transpose()?,
         federated: message.federated,
+        require: message
+            .require
+            .map(required)
+            .transpose()?
+            .unwrap_or_default(),
         purpose: iri("grpc.purpose", "purpose", &message.purpose)?,
         break_glass: iri("grpc.break_glass", "break_glass", &message.break_glass)?,
+        envelope: some(message.envelope),
         patience: None,
     })
+}
+
+fn required(message: v1::Requirement) -> Result<Requirement, Refusal> {
+    let mut requirement = Requirement {
+        all: message.all,
+        at_least: usize::try_from(message.at_least).unwrap_or(usize::MAX),
+        exact: message.exact,
+        ..Requirement::default()
+    };
+    for text in &message.participants {
+        if let Some(participant) = iri("grpc.require", "participants", text)? {
+            let required = requirement.require(participant);
+            required.map_err(|problem| Refusal::about_input("grpc.require", problem))?;
+        }
+    }
+    Ok(requirement)
 }
 
 fn dataset(message: v1::Dataset) -> Result<DatasetChoice, Refusal> {

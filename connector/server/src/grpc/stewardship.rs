@@ -85,6 +85,15 @@ impl v1::stewardship_server::Stewardship for Door {
         ))
         .await
     }
+
+    type ReadLogStream = futures::stream::BoxStream<'static, Result<v1::ReadLogResponse, Status>>;
+
+    async fn read_log(
+        &self,
+        _: Request<v1::ReadLogRequest>,
+    ) -> Result<Response<Self::ReadLogStream>, Status> {
+        Err(Status::unimplemented("not yet"))
+    }
 }
 
 async fn fulfil(

@@ -28,6 +28,7 @@ pub(super) async fn summarize(
         id,
         purpose: iri("grpc.purpose", "purpose", &message.purpose)?,
         break_glass: iri("grpc.break_glass", "break_glass", &message.break_glass)?,
+        envelope: some(message.envelope),
         held: some(message.held),
         patience,
     };

@@ -237,8 +237,10 @@ async fn ask(door: &Door, head: &Parts, stated: Options, query: String) -> Resul
         base: None,
         dataset: None,
         federated: false,
+        require: Default::default(),
         purpose: stated.purpose,
         break_glass: stated.break_glass,
+        envelope: None,
         patience: stated.patience,
     };
     let credentials = credentials(&head.headers, &head.extensions)?;

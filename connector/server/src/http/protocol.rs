@@ -124,8 +124,10 @@ async fn run_query(
         base: Some(door.endpoint()),
         dataset: parameters.dataset("default-graph-uri", "named-graph-uri")?,
         federated: stated.federated,
+        require: stated.require,
         purpose: stated.purpose,
         break_glass: stated.break_glass,
+        envelope: None,
         patience: stated.patience,
     };
     let credentials = credentials(&head.headers, &head.extensions)?;
@@ -149,10 +151,10 @@ async fn run_update(
 ) -> Result<Response, Fault> {
     none_of(parameters, &["default-graph-uri", "named-graph-uri"])?;
     let stated = parameters.options()?;
-    if stated.federated || stated.break_glass.is_some() {
+    if stated.federated || stated.break_glass.is_some() || !stated.require.is_nothing() {
         return Err(Fault::invalid(
             "http.parameters",
-            "an update changes this twin only, and breaks no glass: it is not federated",
+            "an update changes this twin only, and breaks no glass: it is not federated, and requires no source",
         ));
     }
     let update = Change::Update {

@@ -3,6 +3,7 @@
 use super::{Remote, reply, token};
 use oxrdf::NamedNode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use twinlink_client::SummaryOptions;
 use twinlink_federation::{
@@ -24,12 +25,13 @@ impl Remote {
         let delegation = question.delegation;
         let peers = self.peers.load_full();
         let entry = peers.iter().find(|entry| &entry.participant == peer)?;
-        let token = token(entry, delegation).ok()?;
-        let client = entry.client.with_tokens(Arc::new(token));
+        let replica = entry.preferred.load(Ordering::Relaxed);
+        let client = entry.client(replica, token(entry, delegation).ok()?).ok()?;
         let options = SummaryOptions {
             purpose: delegation.purpose.clone(),
             break_glass: delegation.break_glass.clone(),
             request_id: Some(delegation.request.to_string()),
+            envelope: None,
             held: question.held.map(str::to_owned),
             deadline: question.budget.deadline().into(),
         };

@@ -272,7 +272,10 @@ fn walk(
     }
 }
 
-fn at(journal: &dyn Journal, sequence: u64) -> Result<Option<(Record, Digest256)>, Refusal> {
+pub(super) fn at(
+    journal: &dyn Journal,
+    sequence: u64,
+) -> Result<Option<(Record, Digest256)>, Refusal> {
     match journal.read(sequence, 1)?.into_iter().next() {
         Some((at, bytes)) if at == sequence => decode(sequence, &bytes).map(Some),
         _ => Ok(None),

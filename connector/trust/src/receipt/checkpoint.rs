@@ -62,8 +62,8 @@ pub fn verify_checkpoint(
     signer: &NamedNode,
     keys: &[PublicKey],
 ) -> Result<Checkpoint, Refusal> {
-    let checkpoint: Checkpoint =
-        signed(text, CHECKPOINT, keys).map_err(|reason| refuse(reason).at(signer.as_str()))?;
+    let checkpoint: Checkpoint = signed(text, LENGTH, CHECKPOINT, keys)
+        .map_err(|reason| refuse(reason).at(signer.as_str()))?;
     if checkpoint.log != signer.as_str() {
         return Err(refuse("is of another participant's log").at(signer.as_str()));
     }
@@ -79,8 +79,8 @@ pub fn verify_cosignature(
     witness: &NamedNode,
     keys: &[PublicKey],
 ) -> Result<Checkpoint, Refusal> {
-    let seen: Cosignature =
-        signed(text, COSIGNATURE, keys).map_err(|reason| refuse(reason).at(witness.as_str()))?;
+    let seen: Cosignature = signed(text, LENGTH, COSIGNATURE, keys)
+        .map_err(|reason| refuse(reason).at(witness.as_str()))?;
     if seen.iss != witness.as_str() {
         return Err(refuse("is another witness's cosignature").at(witness.as_str()));
     }
@@ -157,13 +157,14 @@ impl Witness {
     }
 }
 
-/// The claims of a JWS of this type that one of the keys signed.
+/// The claims of a JWS of this type, at most so long, that one of the keys signed.
 pub(super) fn signed<T: serde::de::DeserializeOwned>(
     text: &str,
+    length: usize,
     typ: &str,
     keys: &[PublicKey],
 ) -> Result<T, String> {
-    let payload = jws::read(text, LENGTH, &[typ])
+    let payload = jws::read(text, length, &[typ])
         .and_then(|unverified| unverified.verify(keys))
         .map_err(|fault| fault.to_string())?;
     json::object(&payload)

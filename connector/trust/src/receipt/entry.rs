@@ -1,6 +1,6 @@
 //! One record of the log as it lies in the journal: JSON with its members in this order.
 
-use super::moment;
+use super::{Asking, moment};
 use crate::TrustError;
 use crate::merkle::Digest256;
 use oxrdf::NamedNode;
@@ -35,6 +35,9 @@ pub enum EntryKind {
         token: Option<String>,
         /// The check that refused it.
         refused: Option<String>,
+        /// The request as the caller's organisation signed it: [`crate::verify_envelope`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        envelope: Option<String>,
     },
     /// A use came to its end.
     Completion {
@@ -52,35 +55,28 @@ pub enum EntryKind {
         /// The check that ended it early.
         failed: Option<String>,
     },
-    /// A peer's signed request, which belongs to a request here: [`crate::Envelope`].
-    Requested {
-        /// The request's id here.
-        request: String,
-        /// The peer.
-        participant: String,
-        /// The request's id at the peer.
-        transaction: String,
-        /// As the peer signed it.
-        envelope: String,
-    },
-    /// We are about to ask a peer.
+    /// We are about to ask a peer. The proof that this record is in the log is what the peer is shown: its envelope.
     Asked {
         /// The peer.
         participant: String,
-        /// The request's id here, and in the envelope.
+        /// The request's id in both logs.
         transaction: String,
-        /// SHA-256 of the request's text, lower-case hex.
+        /// The request here that it is a part of.
+        request: String,
+        /// SHA-256 of the request, lower-case hex.
         request_digest: String,
-        /// As we signed it.
-        envelope: String,
+        /// The person or program.
+        subject: String,
+        /// The purpose.
+        purpose: Option<String>,
     },
     /// A peer answered us.
     Answered {
         /// The peer.
         participant: String,
-        /// The request's id here.
+        /// The request's id in both logs.
         transaction: String,
-        /// The request's id at the peer.
+        /// The request here that it is a part of.
         request: String,
         /// SHA-256 over the rows as they arrived, lower-case hex.
         result_digest: String,
@@ -88,13 +84,16 @@ pub enum EntryKind {
         rows: u64,
         /// The peer's receipt.
         receipt: String,
+        /// What is wrong with the receipt: the check that it did not pass.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fault: Option<String>,
     },
     /// A peer said what it received: [`crate::Acknowledgement`].
     Acknowledged {
         /// The peer.
         participant: String,
-        /// The request's id here.
-        request: String,
+        /// The requests' ids in both logs.
+        transactions: Vec<String>,
         /// As the peer signed it.
         acknowledgement: String,
     },
@@ -121,6 +120,15 @@ pub enum EntryKind {
         /// As the peer signed it.
         checkpoint: String,
     },
+    /// A peer showed us a log that does not follow from the one that it showed before: both signed by it.
+    Contradicted {
+        /// The peer.
+        participant: String,
+        /// What it signed before.
+        seen: String,
+        /// What it signed now.
+        shown: String,
+    },
 }
 
 /// Who uses what, for which purpose, by which policies.
@@ -128,6 +136,9 @@ pub enum EntryKind {
 pub struct Used {
     /// The request's id.
     pub request: String,
+    /// Its id in the log of the organisation that asks, where that signed the request: both logs have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<String>,
     /// Who, by participant id.
     pub participant: Option<String>,
     /// The person or program.
@@ -146,7 +157,7 @@ pub struct Used {
     /// The incident for which the caller broke the glass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub break_glass: Option<String>,
-    /// SHA-256 of the request's text, lower-case hex.
+    /// SHA-256 of the request, lower-case hex.
     pub request_digest: String,
 }
 
@@ -176,6 +187,7 @@ impl Used {
         let text = |term: &NamedNode| term.as_str().to_owned();
         Self {
             request: record.request.to_string(),
+            transaction: record.signed.as_ref().map(|s| s.transaction.clone()),
             participant: record.participant.as_ref().map(text),
             subject: record.subject.clone(),
             purpose: record.purpose.as_ref().map(text),
@@ -194,11 +206,16 @@ impl Used {
 }
 
 impl EntryKind {
-    /// The requests that it is about: the id here, and the id at the peer.
+    /// The requests that it is about: the id here, and the id that both sides know.
     pub fn requests(&self) -> Vec<&str> {
         match self {
-            Self::Intent { used, .. } | Self::Completion { used, .. } => vec![&used.request],
-            Self::Requested {
+            Self::Intent { used, .. } | Self::Completion { used, .. } => {
+                let transaction = used.transaction.as_deref();
+                std::iter::once(used.request.as_str())
+                    .chain(transaction)
+                    .collect()
+            }
+            Self::Asked {
                 request,
                 transaction,
                 ..
@@ -208,9 +225,13 @@ impl EntryKind {
                 transaction,
                 ..
             } => vec![request, transaction],
-            Self::Asked { transaction, .. } => vec![transaction],
-            Self::Acknowledged { request, .. } => vec![request],
-            Self::Checkpoint { .. } | Self::Cosigned { .. } | Self::Witnessed { .. } => Vec::new(),
+            Self::Acknowledged { transactions, .. } => {
+                transactions.iter().map(String::as_str).collect()
+            }
+            Self::Checkpoint { .. }
+            | Self::Cosigned { .. }
+            | Self::Witnessed { .. }
+            | Self::Contradicted { .. } => Vec::new(),
         }
     }
 
@@ -220,12 +241,12 @@ impl EntryKind {
             Self::Intent { used, .. } | Self::Completion { used, .. } => {
                 used.participant.as_deref()
             }
-            Self::Requested { participant, .. }
-            | Self::Asked { participant, .. }
+            Self::Asked { participant, .. }
             | Self::Answered { participant, .. }
             | Self::Acknowledged { participant, .. }
             | Self::Cosigned { participant, .. }
-            | Self::Witnessed { participant, .. } => Some(participant),
+            | Self::Witnessed { participant, .. }
+            | Self::Contradicted { participant, .. } => Some(participant),
             Self::Checkpoint { .. } => None,
         }
     }
@@ -241,6 +262,7 @@ impl Draft {
             used: Used::of(record),
             token: record.token_id.clone(),
             refused: record.refused.clone(),
+            envelope: record.signed.as_ref().map(|s| s.envelope.clone()),
         };
         Ok(Self::new(moment(record.time)?, kind))
     }
@@ -261,9 +283,27 @@ impl Draft {
         &self.time
     }
 
-    /// Whether it ends with a receipt.
-    pub(super) fn is_completion(&self) -> bool {
-        matches!(self.kind, EntryKind::Completion { .. })
+    /// A request to a peer, under a new id; gives that too.
+    pub(super) fn asked(asking: &Asking) -> Result<(Self, String), TrustError> {
+        let transaction = Uuid::now_v7().to_string();
+        let text = |term: &NamedNode| term.as_str().to_owned();
+        let kind = EntryKind::Asked {
+            participant: text(&asking.provider),
+            transaction: transaction.clone(),
+            request: asking.request.to_string(),
+            request_digest: asking.request_digest.clone(),
+            subject: asking.subject.clone(),
+            purpose: asking.purpose.as_ref().map(text),
+        };
+        Ok((Self::new(moment(asking.time)?, kind), transaction))
+    }
+
+    /// Whether it is shown to others, with the proof that it is in the log.
+    pub(super) fn is_shown(&self) -> bool {
+        matches!(
+            self.kind,
+            EntryKind::Completion { .. } | EntryKind::Asked { .. }
+        )
     }
 
     /// The record's bytes, after the record with this digest.

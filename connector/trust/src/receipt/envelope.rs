@@ -1,48 +1,108 @@
-//! What a consumer signs: its request before it asks, and what it received after.
+//! What a consumer shows of its own log: its request before it asks, and what it received after.
+//!
+//! An envelope is the proof that the consumer's log holds its intent to ask, in the form of a receipt: one signature
+//! serves all requests that reach the disk together, and whoever keeps an envelope can see later whether the consumer
+//! rewrote its log. An acknowledgement is one signed statement about several answers.
 
-use super::ReceiptClaims;
-use super::checkpoint::signed;
+use super::checkpoint::{Checkpoint, signed};
+use super::entry::{EntryKind, Record};
+use super::{ReceiptClaims, Shown, read_shown};
 use crate::merkle::Digest256;
 use crate::{Identity, PublicKey, TrustError, jws};
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use twinlink_core::{Code, Refusal};
 use uuid::Uuid;
 
-/// No other JWS of ours has these types.
-const REQUEST: &str = "twinlink-request+jwt";
+/// No other JWS of ours has this type.
 const ACKNOWLEDGEMENT: &str = "twinlink-acknowledgement+jwt";
 
-/// How old a request may be, and how far its clock may be ahead, in seconds.
-const AGE: i64 = 300;
-const LEEWAY: i64 = 60;
+/// The longest acknowledgement, in bytes.
+const LENGTH: usize = 64 * 1024;
 
-/// A request as the consumer signed it: it cannot deny having asked, nor the provider what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Envelope {
-    /// The consumer, by participant id.
-    pub iss: String,
-    /// The provider that is asked.
-    pub aud: String,
-    /// The request's id at the consumer: both logs have it.
-    pub transaction: String,
-    /// When: seconds since 1970.
-    pub iat: i64,
-    /// By chance: no two envelopes are the same.
-    pub nonce: String,
-    /// SHA-256 of the request's text, lower-case hex.
+/// The most answers that one acknowledgement speaks of.
+pub const ACKNOWLEDGED_TOGETHER: usize = 128;
+
+/// How old a request may be, and how far its clock may be ahead, in seconds.
+pub(crate) const AGE: i64 = 120;
+pub(crate) const LEEWAY: i64 = 60;
+
+/// A request that is about to be sent to a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    /// The peer.
+    pub provider: NamedNode,
+    /// The request here that it is a part of.
+    pub request: Uuid,
+    /// SHA-256 of what the peer is asked, lower-case hex: [`twinlink_core::request_digest`].
     pub request_digest: String,
-    /// The person or program.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    /// The person or program here.
+    pub subject: String,
     /// The purpose.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub purpose: Option<String>,
+    pub purpose: Option<NamedNode>,
+    /// When.
+    pub time: OffsetDateTime,
 }
 
-/// What a consumer received, as it signed it: the provider can prove that its answer arrived, and which.
+/// A request as the consumer's log has it: it cannot deny having asked, nor the provider what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvelopeClaims {
+    /// The consumer.
+    pub consumer: String,
+    /// The provider that is asked.
+    pub provider: String,
+    /// The request's id in the consumer's log: both logs have it.
+    pub transaction: String,
+    /// The consumer's own request that it is a part of.
+    pub request: String,
+    /// When: RFC 3339.
+    pub time: String,
+    /// SHA-256 of the request, lower-case hex.
+    pub request_digest: String,
+    /// The person or program.
+    pub subject: String,
+    /// The purpose.
+    pub purpose: Option<String>,
+    /// The digest of the record: a leaf of the consumer's tree. By its salt no two are the same.
+    pub record: Digest256,
+    /// The consumer's log as it was signed.
+    pub checkpoint: Checkpoint,
+}
+
+/// What is expected of a request, by what its token says and what it asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// Ourselves.
+    pub provider: &'a NamedNode,
+    /// SHA-256 of the request that came, lower-case hex.
+    pub request_digest: &'a str,
+    /// The person or program that the token names.
+    pub subject: &'a str,
+    /// The purpose that the token names.
+    pub purpose: Option<&'a NamedNode>,
+    /// Now.
+    pub now: OffsetDateTime,
+}
+
+/// One answer that was received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Received {
+    /// The request's id in the consumer's log.
+    pub transaction: String,
+    /// The place of the answer's end in the provider's journal, as its receipt has it.
+    pub sequence: u64,
+    /// The digest of the provider's record there: its receipt proves it.
+    pub record: Digest256,
+    /// SHA-256 over the rows as they arrived, lower-case hex.
+    pub result_digest: String,
+    /// Rows or triples that arrived.
+    pub rows: u64,
+}
+
+/// What a consumer received, as it signed it: the provider can prove that its answers arrived, and which.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acknowledgement {
@@ -52,109 +112,148 @@ pub struct Acknowledgement {
     pub aud: String,
     /// When: seconds since 1970.
     pub iat: i64,
-    /// The request's id at the provider.
-    pub request: String,
-    /// The digest of the provider's record: its receipt proves it.
-    pub record: Digest256,
-    /// SHA-256 over the rows as they arrived, lower-case hex.
-    pub result_digest: String,
-    /// Rows or triples that arrived.
-    pub rows: u64,
+    /// At most [`ACKNOWLEDGED_TOGETHER`].
+    pub received: Vec<Received>,
 }
 
-impl Envelope {
-    /// A request of this identity's organisation to a provider.
-    pub fn new(
-        identity: &Identity,
-        provider: &NamedNode,
-        transaction: Uuid,
-        request_digest: String,
-        now: OffsetDateTime,
-    ) -> Self {
-        Self {
-            iss: identity.participant().as_str().to_owned(),
-            aud: provider.as_str().to_owned(),
-            transaction: transaction.to_string(),
-            iat: now.unix_timestamp(),
-            nonce: Uuid::new_v4().to_string(),
-            request_digest,
-            subject: None,
-            purpose: None,
-        }
-    }
+/// Verifies an envelope with the keys of the consumer that should have signed it, whenever it was made and whatever of.
+///
+/// # Errors
+/// [`Code::Unauthenticated`]: `envelope.form`, no envelope; `envelope.signature`, another signer, or not signed by one of
+/// the keys; `envelope.proof`, the record is not one of those signed; `envelope.claims`, it is no request.
+pub fn verify_envelope(
+    text: &str,
+    consumer: &NamedNode,
+    keys: &[PublicKey],
+) -> Result<EnvelopeClaims, Refusal> {
+    read_envelope(text, consumer, |checkpoint| {
+        super::verify_checkpoint(checkpoint, consumer, keys)
+    })
+}
 
-    /// As a compact JWS, ES256.
-    ///
-    /// # Errors
-    /// [`TrustError::Cryptography`].
-    pub fn sign(&self, identity: &Identity) -> Result<String, TrustError> {
-        sign(self, REQUEST, identity)
-    }
-
-    /// Verifies a request to `provider`, made within the last five minutes. That its `nonce` is new is for
-    /// [`crate::OnceStore`] to say.
-    ///
-    /// # Errors
-    /// [`Code::Unauthenticated`], check `envelope.signature`, `envelope.aud`, `envelope.iat` or `envelope.digest`.
-    pub fn verify(
-        text: &str,
-        (consumer, keys): (&NamedNode, &[PublicKey]),
-        provider: &NamedNode,
-        request_digest: &str,
-        now: OffsetDateTime,
-    ) -> Result<Self, Refusal> {
-        let refuse = |check, reason: &dyn std::fmt::Display| {
-            Refusal::new(Code::Unauthenticated, check, reason).at(consumer.as_str())
+/// As [`verify_envelope`], where somebody else says what the checkpoint is: who has just verified the same one.
+pub(crate) fn read_envelope(
+    text: &str,
+    consumer: &NamedNode,
+    checkpoint: impl FnOnce(&str) -> Result<Checkpoint, Refusal>,
+) -> Result<EnvelopeClaims, Refusal> {
+    let refuse = |part: &'static str, detail: String| {
+        let check = match part {
+            "form" => "envelope.form",
+            "signature" => "envelope.signature",
+            "proof" => "envelope.proof",
+            _ => "envelope.claims",
         };
-        let envelope: Self =
-            signed(text, REQUEST, keys).map_err(|reason| refuse("envelope.signature", &reason))?;
-        if envelope.iss != consumer.as_str() {
-            return Err(refuse(
-                "envelope.signature",
-                &"is another participant's request",
-            ));
-        }
-        if envelope.aud != provider.as_str() {
-            return Err(refuse("envelope.aud", &"is a request to another connector"));
-        }
-        let now = now.unix_timestamp();
-        let window = now.saturating_sub(AGE)..=now.saturating_add(LEEWAY);
-        if !window.contains(&envelope.iat) {
-            return Err(refuse("envelope.iat", &"is of another time"));
-        }
-        if envelope.request_digest != request_digest {
-            return Err(refuse("envelope.digest", &"is of another request"));
-        }
-        Ok(envelope)
+        Refusal::new(Code::Unauthenticated, check, detail).at(consumer.as_str())
+    };
+    let Shown {
+        checkpoint,
+        record,
+        digest,
+        ..
+    } = read_shown(text, checkpoint).map_err(|(part, detail)| refuse(part, detail))?;
+    let claims = || "the record is no request".to_owned();
+    match record {
+        Record::Entry(entry) => match entry.kind {
+            EntryKind::Asked {
+                participant,
+                transaction,
+                request,
+                request_digest,
+                subject,
+                purpose,
+            } => Ok(EnvelopeClaims {
+                consumer: checkpoint.log.clone(),
+                provider: participant,
+                transaction,
+                request,
+                time: entry.time,
+                request_digest,
+                subject,
+                purpose,
+                record: digest,
+                checkpoint,
+            }),
+            _ => Err(refuse("claims", claims())),
+        },
+        Record::Purged => Err(refuse("claims", claims())),
     }
 }
 
-impl Acknowledgement {
+impl EnvelopeClaims {
+    /// Checks that it is of the request that came, and was made within the last two minutes. That it was not shown
+    /// before is for [`crate::OnceStore`] to say.
+    ///
+    /// # Errors
+    /// [`Code::Unauthenticated`], check `envelope.aud`, `envelope.time`, `envelope.digest`, `envelope.subject` or
+    /// `envelope.purpose`.
+    pub fn check(&self, expected: &Expected<'_>) -> Result<(), Refusal> {
+        let fail = |check, reason: &str| {
+            Err(Refusal::new(Code::Unauthenticated, check, reason).at(self.consumer.as_str()))
+        };
+        if self.provider != expected.provider.as_str() {
+            return fail("envelope.aud", "is a request to another connector");
+        }
+        let time = OffsetDateTime::parse(&self.time, &Rfc3339).ok();
+        let age = time.map(|time| (expected.now - time).whole_seconds());
+        if !age.is_some_and(|age| (-LEEWAY..=AGE).contains(&age)) {
+            return fail("envelope.time", "is of another time");
+        }
+        if self.request_digest != expected.request_digest {
+            return fail("envelope.digest", "is of another request");
+        }
+        if self.subject != expected.subject {
+            return fail("envelope.subject", "is for another person than the token");
+        }
+        if self.purpose.as_deref() != expected.purpose.map(NamedNode::as_str) {
+            return fail("envelope.purpose", "is for another purpose than the token");
+        }
+        Ok(())
+    }
+}
+
+impl Received {
     /// Says that what a receipt promises arrived: `result_digest` and `rows` as the consumer saw them itself.
     pub fn new(
-        identity: &Identity,
+        transaction: String,
         receipt: &ReceiptClaims,
         result_digest: String,
         rows: u64,
-        now: OffsetDateTime,
     ) -> Self {
         Self {
-            iss: identity.participant().as_str().to_owned(),
-            aud: receipt.iss.clone(),
-            iat: now.unix_timestamp(),
-            request: receipt.used.request.clone(),
+            transaction,
+            sequence: receipt.sequence,
             record: receipt.record,
             result_digest,
             rows,
         }
     }
+}
+
+impl Acknowledgement {
+    /// What this identity's organisation received from a provider.
+    pub fn new(
+        identity: &Identity,
+        provider: &NamedNode,
+        received: Vec<Received>,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            iss: identity.participant().as_str().to_owned(),
+            aud: provider.as_str().to_owned(),
+            iat: now.unix_timestamp(),
+            received,
+        }
+    }
 
     /// As a compact JWS, ES256.
     ///
     /// # Errors
     /// [`TrustError::Cryptography`].
     pub fn sign(&self, identity: &Identity) -> Result<String, TrustError> {
-        sign(self, ACKNOWLEDGEMENT, identity)
+        let payload = serde_json::to_vec(self)
+            .map_err(|error| TrustError::cryptography("write a statement", error))?;
+        jws::sign(&payload, ACKNOWLEDGEMENT, identity.key())
     }
 
     /// Verifies what a consumer says that it received from `provider`.
@@ -169,16 +268,14 @@ impl Acknowledgement {
         let refuse = |reason: &dyn std::fmt::Display| {
             Refusal::new(Code::Invalid, "acknowledgement", reason).at(consumer.as_str())
         };
-        let said: Self = signed(text, ACKNOWLEDGEMENT, keys).map_err(|reason| refuse(&reason))?;
+        let said: Self =
+            signed(text, LENGTH, ACKNOWLEDGEMENT, keys).map_err(|reason| refuse(&reason))?;
         if said.iss != consumer.as_str() || said.aud != provider.as_str() {
             return Err(refuse(&"is between other participants"));
         }
+        if said.received.len() > ACKNOWLEDGED_TOGETHER {
+            return Err(refuse(&"speaks of too many answers"));
+        }
         Ok(said)
     }
-}
-
-fn sign(claims: &impl Serialize, typ: &str, identity: &Identity) -> Result<String, TrustError> {
-    let payload = serde_json::to_vec(claims)
-        .map_err(|error| TrustError::cryptography("write a statement", error))?;
-    jws::sign(&payload, typ, identity.key())
 }

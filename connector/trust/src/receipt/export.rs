@@ -3,7 +3,6 @@
 
 use super::entry::{Entry, EntryKind};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -80,17 +79,7 @@ pub fn export_transactions<'a>(
             created_at: created.map_or(0, OffsetDateTime::unix_timestamp),
         }
     };
-    let entries: Vec<&Entry> = entries.into_iter().collect();
-    let names = entries.iter().filter_map(|entry| match &entry.kind {
-        EntryKind::Requested {
-            request,
-            transaction,
-            ..
-        } => Some((request.as_str(), transaction.as_str())),
-        _ => None,
-    });
-    let names: HashMap<&str, &str> = names.collect();
-    let transaction = |entry: &&Entry| match &entry.kind {
+    let transaction = |entry: &'a Entry| match &entry.kind {
         EntryKind::Intent {
             used,
             refused: None,
@@ -98,10 +87,8 @@ pub fn export_transactions<'a>(
         } => {
             let from = used.participant.as_deref()?;
             let grant = used.policies.first().map_or("", String::as_str);
-            Some({
-                let name = names.get(used.request.as_str()).copied();
-                record(entry, name.unwrap_or(&used.request), (from, own), grant)
-            })
+            let name = used.transaction.as_deref().unwrap_or(&used.request);
+            Some(record(entry, name, (from, own), grant))
         }
         EntryKind::Asked {
             participant,
@@ -110,5 +97,5 @@ pub fn export_transactions<'a>(
         } => Some(record(entry, transaction, (own, participant), "")),
         _ => None,
     };
-    entries.iter().filter_map(transaction).collect()
+    entries.into_iter().filter_map(transaction).collect()
 }

@@ -1,7 +1,7 @@
 //! Two logs of one exchange: does what the provider recorded agree with what the consumer recorded.
 
-use super::entry::{Entry, EntryKind};
-use super::envelope::Acknowledgement;
+use super::entry::{Entry, EntryKind, Used};
+use super::envelope::{Acknowledgement, Received};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// The id that both sides know: the consumer's where it signed a request, otherwise the provider's.
+    /// The id that both sides know: the consumer's, which signed the request.
     pub transaction: String,
     /// SHA-256 of the request's text, lower-case hex.
     pub request_digest: Option<String>,
@@ -37,11 +37,12 @@ pub enum Agreement {
     NoAcknowledgement,
 }
 
-/// What we provided to a peer, from our log. Refused requests were no use and are left out.
-pub fn provided(entries: &[Entry], consumer: &str) -> Vec<Exchange> {
-    let mut uses: BTreeMap<&str, Exchange> = BTreeMap::new();
-    let mut names: BTreeMap<&str, &str> = BTreeMap::new();
-    for entry in entries {
+/// What we provided to a peer, from our log with its sequence numbers: uses that the peer signed a request for. Refused
+/// requests were no use and are left out.
+pub fn provided(entries: &[(u64, Entry)], consumer: &str) -> Vec<Exchange> {
+    let mut uses: BTreeMap<u64, Exchange> = BTreeMap::new();
+    let mut received: BTreeMap<String, Received> = BTreeMap::new();
+    for (sequence, entry) in entries {
         if entry.kind.participant() != Some(consumer) {
             continue;
         }
@@ -51,55 +52,60 @@ pub fn provided(entries: &[Entry], consumer: &str) -> Vec<Exchange> {
                 refused: None,
                 ..
             } => {
-                let known = exchange(&mut uses, &used.request);
-                known.request_digest = Some(used.request_digest.clone());
+                if let Some(known) = exchange(used) {
+                    uses.insert(*sequence, known);
+                }
             }
             EntryKind::Completion {
                 used,
+                intent,
                 rows,
                 result_digest,
                 ..
             } => {
-                let known = exchange(&mut uses, &used.request);
-                known.request_digest = Some(used.request_digest.clone());
-                known.result_digest = Some(result_digest.clone());
-                known.rows = Some(*rows);
-            }
-            EntryKind::Requested {
-                request,
-                transaction,
-                ..
-            } => {
-                names.insert(request, transaction);
+                // The intent may be purged: the completion says again what it said.
+                if let Some(whole) = exchange(used) {
+                    let known = uses.entry(*intent).or_insert(whole);
+                    known.result_digest = Some(result_digest.clone());
+                    known.rows = Some(*rows);
+                }
             }
             EntryKind::Acknowledged {
-                request,
-                acknowledgement,
-                ..
+                acknowledgement, ..
             } => {
-                let known = exchange(&mut uses, request);
-                // Signed and checked when it came in; what it says is compared here.
+                // Signed and checked when it came in; what it says is compared below.
                 let said: Option<Acknowledgement> = crate::jws::unverified(acknowledgement);
-                known.acknowledged |= said.is_some_and(|said| {
-                    Some(&said.result_digest) == known.result_digest.as_ref()
-                        && Some(said.rows) == known.rows
-                });
+                for one in said.into_iter().flat_map(|said| said.received) {
+                    received.insert(one.transaction.clone(), one);
+                }
             }
             _ => {}
         }
     }
-    for (request, transaction) in names {
-        if let Some(known) = uses.get_mut(request) {
-            transaction.clone_into(&mut known.transaction);
-        }
+    for known in uses.values_mut() {
+        known.acknowledged = received.get(&known.transaction).is_some_and(|said| {
+            Some(&said.result_digest) == known.result_digest.as_ref()
+                && Some(said.rows) == known.rows
+        });
     }
     uses.into_values().collect()
 }
 
+/// How many uses we provided to a participant that it signed no request for: its people and apps asked past its own
+/// connector, which knows nothing of them.
+pub fn unsigned(entries: &[(u64, Entry)], consumer: &str) -> usize {
+    let is_unsigned = |kind: &EntryKind| {
+        matches!(kind, EntryKind::Intent { used, refused: None, .. }
+            if used.transaction.is_none() && used.participant.as_deref() == Some(consumer))
+    };
+    let found = entries.iter().filter(|(_, entry)| is_unsigned(&entry.kind));
+    found.count()
+}
+
 /// What we got from a peer, from our log.
-pub fn consumed(entries: &[Entry], provider: &str) -> Vec<Exchange> {
+pub fn consumed(entries: &[(u64, Entry)], provider: &str) -> Vec<Exchange> {
     let mut uses: BTreeMap<&str, Exchange> = BTreeMap::new();
-    for entry in entries {
+    for (_, entry) in entries {
         if entry.kind.participant() != Some(provider) {
             continue;
         }
@@ -109,24 +115,47 @@ pub fn consumed(entries: &[Entry], provider: &str) -> Vec<Exchange> {
                 request_digest,
                 ..
             } => {
-                let known = exchange(&mut uses, transaction);
+                let known = uses
+                    .entry(transaction)
+                    .or_insert_with(|| blank(transaction));
                 known.request_digest = Some(request_digest.clone());
             }
             EntryKind::Answered {
                 transaction,
                 result_digest,
                 rows,
+                fault,
                 ..
             } => {
-                let known = exchange(&mut uses, transaction);
+                let known = uses
+                    .entry(transaction)
+                    .or_insert_with(|| blank(transaction));
                 known.result_digest = Some(result_digest.clone());
                 known.rows = Some(*rows);
-                known.acknowledged = true;
+                known.acknowledged = fault.is_none();
             }
             _ => {}
         }
     }
     uses.into_values().collect()
+}
+
+fn exchange(used: &Used) -> Option<Exchange> {
+    let transaction = used.transaction.as_deref()?;
+    Some(Exchange {
+        request_digest: Some(used.request_digest.clone()),
+        ..blank(transaction)
+    })
+}
+
+fn blank(transaction: &str) -> Exchange {
+    Exchange {
+        transaction: transaction.to_owned(),
+        request_digest: None,
+        result_digest: None,
+        rows: None,
+        acknowledged: false,
+    }
 }
 
 /// Compares what one side recorded with what the other did, by the id that both know, in the order of ids.
@@ -170,17 +199,4 @@ fn agreement(here: &Exchange, there: &Exchange) -> Agreement {
         }
     }
     Agreement::NoAcknowledgement
-}
-
-fn exchange<'a, 'b>(
-    uses: &'a mut BTreeMap<&'b str, Exchange>,
-    transaction: &'b str,
-) -> &'a mut Exchange {
-    uses.entry(transaction).or_insert_with(|| Exchange {
-        transaction: transaction.to_owned(),
-        request_digest: None,
-        result_digest: None,
-        rows: None,
-        acknowledged: false,
-    })
 }

@@ -43,15 +43,20 @@ pub(super) struct Written {
 /// What proves a record.
 #[derive(Debug, Clone)]
 pub(super) struct Proof {
-    pub(super) record: String,
+    pub(super) record: Vec<u8>,
     pub(super) index: u64,
     pub(super) path: Vec<Digest256>,
     /// Signed.
     pub(super) checkpoint: Arc<str>,
 }
 
+/// Who waits for a record to be on disk.
+pub(super) type Told = oneshot::Sender<Result<Written, Refusal>>;
+
 enum Order {
-    Write(Box<Draft>, oneshot::Sender<Result<Written, Refusal>>),
+    Write(Box<Draft>, Told),
+    /// Several that go to disk together.
+    WriteAll(Vec<(Draft, Told)>),
     /// A checkpoint behind all that was written.
     Seal(oneshot::Sender<Result<(), Refusal>>),
 }
@@ -90,9 +95,22 @@ impl Scribe {
     }
 
     pub(super) async fn write(&self, draft: Draft) -> Result<Written, Refusal> {
+        self.hand(draft)?.await
+    }
+
+    /// Gives the record its place before it returns; resolves once it is on disk.
+    pub(super) fn hand(
+        &self,
+        draft: Draft,
+    ) -> Result<impl Future<Output = Result<Written, Refusal>> + Send + use<>, Refusal> {
         let (reply, written) = oneshot::channel();
         self.order(Order::Write(Box::new(draft), reply))?;
-        written.await.unwrap_or_else(|_| Err(ended()))
+        Ok(async move { written.await.unwrap_or_else(|_| Err(ended())) })
+    }
+
+    /// As [`Self::hand`], for several that share one fsync. Those who wait are told.
+    pub(super) fn hand_all(&self, drafts: Vec<(Draft, Told)>) -> Result<(), Refusal> {
+        self.order(Order::WriteAll(drafts))
     }
 
     pub(super) async fn seal(&self) -> Result<(), Refusal> {
@@ -146,6 +164,7 @@ impl Writer {
         for order in orders {
             match order {
                 Order::Write(draft, reply) => writes.push((*draft, reply)),
+                Order::WriteAll(all) => writes.extend(all),
                 Order::Seal(reply) => seals.push(reply),
             }
         }
@@ -196,13 +215,13 @@ impl Writer {
         let mut appends = Vec::with_capacity(drafts.len() + 1);
         let mut proofs = Vec::with_capacity(drafts.len());
         for draft in checkpoint.into_iter().chain(drafts) {
-            let (is_completion, time) = (draft.is_completion(), draft.time().to_owned());
+            let (is_shown, time) = (draft.is_shown(), draft.time().to_owned());
             let record = draft.after(next.head).map_err(unavailable)?;
             let leaf = Digest256::of_leaf(&record);
             let index = growth.push(leaf);
             next.head = leaf;
             next.time = time;
-            proofs.push(is_completion.then(|| (index, record.clone())));
+            proofs.push(is_shown.then(|| (index, record.clone())));
             appends.push(self.journal.append(record));
         }
         // join_all polls in order, so the journal takes them in order whether it does so at the call or at the first poll.
@@ -249,7 +268,6 @@ impl Writer {
                 continue;
             };
             let proven = signed.clone().and_then(|checkpoint| {
-                let record = String::from_utf8(record).map_err(unavailable)?;
                 let path = growth.inclusion(index).ok_or_else(ended)?;
                 Ok(Proof {
                     record,
@@ -308,7 +326,7 @@ fn in_order(results: Vec<Result<u64, Refusal>>) -> Vec<Result<Written, Refusal>>
         .collect()
 }
 
-fn ended() -> Refusal {
+pub(super) fn ended() -> Refusal {
     unavailable("the writing thread ended")
 }
 

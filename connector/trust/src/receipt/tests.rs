@@ -1,4 +1,5 @@
 mod exchange;
+mod witness;
 
 use super::*;
 use crate::testing::{Organisation, forge, iri, now};
@@ -42,7 +43,11 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let city = Organisation::new("https://city.example/");
+        Self::of("https://city.example/")
+    }
+
+    fn of(id: &str) -> Self {
+        let city = Organisation::new(id);
         let journal = Arc::new(Memory::default());
         let receipts = Self::open(&city, &journal);
         Self {
@@ -56,8 +61,7 @@ impl Case {
         let journal: Arc<dyn Journal> = Arc::clone(journal) as _;
         // No checkpoint comes in between because a test is slow.
         let patience = Duration::from_secs(24 * 3600);
-        let scribe = Scribe::start(journal, Arc::clone(&city.current), patience).unwrap();
-        Receipts { scribe }
+        Receipts::sealing_after(journal, Arc::clone(&city.current), patience).unwrap()
     }
 
     async fn use_once(&self) -> Result<String, Refusal> {
@@ -114,6 +118,7 @@ fn record() -> UseRecord {
         break_glass: None,
         token_id: Some("token-1".to_owned()),
         request_digest: "ab".repeat(32),
+        signed: None,
         refused: None,
     }
 }
@@ -309,11 +314,18 @@ fn receipts_of_others_and_other_texts_are_refused() {
     assert_eq!(check(checkpoint), "receipt.form");
     assert_eq!(check(&format!("{checkpoint}~")), "receipt.form");
     assert_eq!(check(&format!("{receipt}~")), "receipt.form");
-    let json = String::from_utf8(URL_SAFE_NO_PAD.decode(leaf).unwrap()).unwrap();
-    let changed = json.replace("\\\"rows\\\":12", "\\\"rows\\\":13");
+    let (places, encoded) = leaf.rsplit_once('.').unwrap();
+    let json = String::from_utf8(URL_SAFE_NO_PAD.decode(encoded).unwrap()).unwrap();
+    let changed = json.replace("\"rows\":12", "\"rows\":13");
     assert_ne!(json, changed);
     let changed = URL_SAFE_NO_PAD.encode(changed);
-    assert_eq!(check(&format!("{checkpoint}~{changed}")), "receipt.proof");
+    let put = |places: &str| format!("{checkpoint}~{places}.{changed}");
+    assert_eq!(check(&put(places)), "receipt.proof");
+    for places in [
+        "+1.8.", "01.8.", "1.8.AAAA", "1.8", "1.8..", "1.8.=", "-1.8.",
+    ] {
+        assert_eq!(check(&put(places)), "receipt.form", "{places}");
+    }
     let signed_by = |key: &crate::SigningKey, typ: &str, log: &str| {
         let payload = URL_SAFE_NO_PAD
             .decode(checkpoint.split('.').nth(1).unwrap())
@@ -431,8 +443,8 @@ fn records_do_not_stay_long_without_a_checkpoint() {
     let city = Organisation::new("https://city.example/");
     let journal = Arc::new(Memory::default());
     let shared: Arc<dyn Journal> = Arc::clone(&journal) as _;
-    let scribe = Scribe::start(shared, Arc::clone(&city.current), Duration::ZERO).unwrap();
-    let receipts = Receipts { scribe };
+    let current = Arc::clone(&city.current);
+    let receipts = Receipts::sealing_after(shared, current, Duration::ZERO).unwrap();
     block_on(receipts.intend(record())).unwrap();
     // Without any further request.
     while audit(&*journal).unwrap().checkpoints == 0 {

@@ -1,255 +1,118 @@
-//! What two sides and their witnesses make of it.
+//! What two sides record of what passes between them, and what they make of it.
 
 use super::*;
-use crate::merkle::Growth;
+use twinlink_core::SignedRequest;
 
-#[test]
-fn a_log_that_was_written_anew_is_not_the_one_that_others_hold() {
-    let case = Case::new();
-    let claims = case.verify(&block_on(case.use_once()).unwrap()).unwrap();
-    // The same organisation, the same key, another past.
-    let other = Arc::new(Memory::default());
-    let receipts = Case::open(&case.city, &other);
-    for _ in 0..3 {
-        let intent = block_on(receipts.intend(record())).unwrap();
-        block_on(receipts.complete(intent, done())).unwrap();
-    }
-    let key = case.city.identity().key().public().clone();
-    let check =
-        |held: &[Checkpoint]| verify_log(&*other, &case.city.id, std::slice::from_ref(&key), held);
-    check(&[]).unwrap();
-    assert_eq!(
-        check(&[claims.checkpoint]).unwrap_err().check(),
-        "audit.held"
-    );
-    let stranger = Organisation::new("https://city.example/");
-    block_on(receipts.seal()).unwrap();
-    let key = stranger.identity().key().public().clone();
-    let refusal = verify_log(&*other, &case.city.id, &[key], &[]).unwrap_err();
-    assert_eq!(refusal.check(), "audit.checkpoint");
+/// The city's twin is used by the police, and both keep a log.
+struct Two {
+    city: Case,
+    police: Case,
 }
 
-#[test]
-fn a_record_can_be_forgotten_and_the_log_still_verifies() {
-    let case = Case::new();
-    let receipts: Vec<_> = (0..3).map(|_| block_on(case.use_once()).unwrap()).collect();
-    case.seal();
-    let claims: Vec<_> = receipts.iter().map(|r| case.verify(r).unwrap()).collect();
-    let before = case.verify_log(&[]).unwrap();
-    for at in [2, 3] {
-        case.tamper(at, |record| *record = tombstone(record).unwrap());
+impl Two {
+    fn new() -> Self {
+        Self {
+            city: Case::new(),
+            police: Case::of("https://police.example/"),
+        }
     }
-    let text = String::from_utf8(case.journal.records.lock().unwrap()[2].1.clone()).unwrap();
-    assert!(text.len() < 64 && !text.contains("officer"), "{text}");
-    let after = case.verify_log(&[claims[2].checkpoint.clone()]).unwrap();
-    assert_eq!((after.root, after.head), (before.root, before.head));
-    assert_eq!((before.purged, after.purged), (0, 2));
-    claims
-        .iter()
-        .for_each(|claims| claims.check_against(&*case.journal).unwrap());
-    assert!(
-        show_entries(&*case.journal, &claims[1].used.request)
-            .unwrap()
-            .is_empty()
-    );
-    // What is left of a record cannot be made up, and a checkpoint is not forgotten.
-    let other = tombstone(&case.journal.records.lock().unwrap()[0].1).unwrap();
-    case.tamper(2, |record| *record = other);
-    assert_eq!(case.verify_log(&[]).unwrap_err().check(), "audit.chain");
-    let last = case
-        .journal
-        .records
-        .lock()
-        .unwrap()
-        .last()
-        .unwrap()
-        .1
-        .clone();
-    assert!(tombstone(&last).is_none());
-    assert!(tombstone(b"{}").is_none());
+
+    fn asking(&self) -> Asking {
+        let used = record();
+        Asking {
+            provider: self.city.city.id.clone(),
+            request: uuid::Uuid::now_v7(),
+            request_digest: used.request_digest,
+            subject: used.subject.unwrap(),
+            purpose: used.purpose,
+            time: now(),
+        }
+    }
+
+    fn keys(case: &Case) -> [PublicKey; 1] {
+        [case.city.identity().key().public().clone()]
+    }
+
+    /// What the city answers to a signed request: its receipt.
+    fn answer(&self, signed: &SignedRequest) -> String {
+        let used = UseRecord {
+            signed: Some(signed.clone()),
+            ..record()
+        };
+        let intent = block_on(self.city.receipts.intend(used)).unwrap();
+        block_on(self.city.receipts.complete(intent, done())).unwrap()
+    }
+
+    fn arrived(&self, transaction: &str, receipt: &str, rows: u64) -> Result<Received, Refusal> {
+        let used = record();
+        let arrived = Arrived {
+            provider: &self.city.city.id,
+            request: uuid::Uuid::now_v7(),
+            transaction,
+            request_digest: &used.request_digest,
+            result_digest: &done().result_digest,
+            rows,
+            receipt,
+        };
+        let keys = Self::keys(&self.city);
+        let (written, checked) = self
+            .police
+            .receipts
+            .answered(&arrived, &self.police.city.id, &keys, now())
+            .unwrap();
+        block_on(written).unwrap();
+        checked
+    }
+
+    fn acknowledge(&self, received: Vec<Received>) -> Result<usize, Refusal> {
+        let identity = self.police.city.identity();
+        let said = Acknowledgement::new(&identity, &self.city.city.id, received, now());
+        let text = said.sign(&identity).unwrap();
+        let keys = Self::keys(&self.police);
+        let consumer = (&self.police.city.id, &keys[..]);
+        let taken = self
+            .city
+            .receipts
+            .acknowledge(&text, consumer, &self.city.city.id, now())?;
+        block_on(taken)
+    }
 }
 
-#[test]
-fn an_intent_is_no_receipt() {
-    let case = Case::new();
-    block_on(case.use_once()).unwrap();
-    let records = case.journal.records.lock().unwrap().clone();
-    let mut growth = Growth::from(crate::Peaks::default());
-    for (_, record) in &records[..2] {
-        growth.push(Digest256::of_leaf(record));
-    }
-    let checkpoint = Checkpoint {
-        log: case.city.id.as_str().to_owned(),
-        size: 2,
-        root: growth.peaks().root(),
-        time: "2026-11-21T00:00:00Z".to_owned(),
-    };
-    let written = |at: usize| Written {
-        sequence: records[at].0,
-        proof: Some(scribe::Proof {
-            record: String::from_utf8(records[at].1.clone()).unwrap(),
-            index: at as u64,
-            path: growth.clone().inclusion(at as u64).unwrap(),
-            checkpoint: checkpoint.sign(&case.city.identity()).unwrap().into(),
-        }),
-    };
-    case.verify(&text(written(1)).unwrap()).unwrap();
-    let refusal = case.verify(&text(written(0)).unwrap()).unwrap_err();
-    assert_eq!(refusal.check(), "receipt.claims");
-}
-
-#[test]
-fn one_history() {
-    let case = Case::new();
-    let police = Organisation::new("https://police.example/");
-    let witness = Witness::new(Arc::clone(&police.current), []);
-    let keys = [case.city.identity().key().public().clone()];
-    let signer = (&case.city.id, &keys[..]);
-    let checkpoint = || {
-        let receipt = block_on(case.use_once()).unwrap();
-        let claims = case.verify(&receipt).unwrap();
-        (
-            receipt.split_once('~').unwrap().0.to_owned(),
-            claims.checkpoint,
-        )
-    };
-    let cosign = |witness: &Witness, text: &str, proof: &[Digest256]| {
-        witness.cosign(text, signer, proof, now(), |_| Ok(()))
-    };
-    let (first, seen) = checkpoint();
-    assert!(witness.last(&case.city.id).is_none());
-    let cosigned = cosign(&witness, &first, &[]).unwrap();
-    let police_keys = [police.identity().key().public().clone()];
-    let said = verify_cosignature(&cosigned, &police.id, &police_keys).unwrap();
-    assert_eq!(said, seen);
-    assert!(verify_cosignature(&cosigned, &case.city.id, &keys).is_err());
-    for _ in 0..5 {
-        let (next, now) = checkpoint();
-        let last = witness.last(&case.city.id).unwrap();
-        let proof = prove_consistency(&*case.journal, last.size, now.size).unwrap();
-        let refusal = cosign(&witness, &next, &[]).unwrap_err();
-        assert_eq!(refusal.check(), "checkpoint.consistency");
-        cosign(&witness, &next, &proof).unwrap();
-        // Back again is another history.
-        assert_eq!(
-            cosign(&witness, &first, &proof).unwrap_err().code(),
-            Code::Conflict
-        );
-    }
-    // What was not kept was not seen.
-    let (next, now) = checkpoint();
-    let last = witness.last(&case.city.id).unwrap();
-    let proof = prove_consistency(&*case.journal, last.size, now.size).unwrap();
-    let full = |_: &Checkpoint| Err(Refusal::new(Code::Unavailable, "use-log", "full"));
-    assert!(
-        witness
-            .cosign(&next, signer, &proof, crate::testing::now(), full)
-            .is_err()
-    );
-    assert_eq!(witness.last(&case.city.id).unwrap(), last);
-    // A witness that starts again remembers.
-    let again = Witness::new(Arc::clone(&police.current), [last.clone(), seen]);
-    assert_eq!(again.last(&case.city.id), Some(last));
-    // Another past of the same log, signed with the same key.
-    let other = Case::open(&case.city, &Arc::new(Memory::default()));
-    let mut text = String::new();
-    for _ in 0..10 {
-        let intent = block_on(other.intend(record())).unwrap();
-        text = block_on(other.complete(intent, done())).unwrap();
-    }
-    let other = text.split_once('~').unwrap().0;
-    let refusal = cosign(&again, other, &proof).unwrap_err();
-    assert_eq!(refusal.check(), "checkpoint.consistency");
-    assert!(prove_consistency(&*case.journal, 1, 10_000).is_err());
+fn entries(case: &Case) -> Vec<(u64, Entry)> {
+    list_entries(&*case.journal, 0, usize::MAX).unwrap()
 }
 
 #[test]
 fn reconciled() {
-    let case = Case::new();
-    let police = Organisation::new("https://police.example/");
-    let theirs = Arc::new(Memory::default());
-    let their_log = Case::open(&police, &theirs);
-    let keys = [case.city.identity().key().public().clone()];
-    let police_keys = [police.identity().key().public().clone()];
-    let signer = (&police.id, &police_keys[..]);
+    let two = Two::new();
     let mut transactions = Vec::new();
     for number in 0..6 {
-        let transaction = uuid::Uuid::now_v7();
-        let identity = police.identity();
-        let digest = record().request_digest;
-        let envelope = Envelope::new(&identity, &case.city.id, transaction, digest.clone(), now());
-        let signed = envelope.sign(&identity).unwrap();
-        let asked = EntryKind::Asked {
-            participant: case.city.id.as_str().to_owned(),
-            transaction: transaction.to_string(),
-            request_digest: digest.clone(),
-            envelope: signed.clone(),
-        };
-        transactions.push(transaction.to_string());
-        if number != 1 {
-            block_on(their_log.note(asked, now())).unwrap();
-        }
-        if number == 2 {
+        let signed = block_on(two.police.receipts.ask(&two.asking())).unwrap();
+        transactions.push(signed.transaction.clone());
+        if number == 1 {
+            // The police asked, and the city says that nobody did.
             continue;
         }
-        let read = Envelope::verify(&signed, signer, &case.city.id, &digest, now()).unwrap();
-        assert_eq!(read, envelope);
-        let used = record();
-        let requested = EntryKind::Requested {
-            request: used.request.to_string(),
-            participant: read.iss,
-            transaction: read.transaction,
-            envelope: signed,
-        };
-        block_on(case.receipts.note(requested, now())).unwrap();
-        let intent = block_on(case.receipts.intend(used)).unwrap();
-        let receipt = block_on(case.receipts.complete(intent, done())).unwrap();
-        let claims = verify_receipt(&receipt, &case.city.id, &keys).unwrap();
-        let mut rows = claims.rows;
-        if number == 3 {
-            rows -= 1;
-        }
-        let said = Acknowledgement::new(
-            &identity,
-            &claims,
-            claims.result_digest.clone(),
-            rows,
-            now(),
-        );
-        let said = said.sign(&identity).unwrap();
-        Acknowledgement::verify(&said, signer, &case.city.id).unwrap();
-        let answered = EntryKind::Answered {
-            participant: case.city.id.as_str().to_owned(),
-            transaction: transaction.to_string(),
-            request: claims.used.request.clone(),
-            result_digest: claims.result_digest.clone(),
-            rows,
-            receipt,
-        };
-        if number != 1 {
-            block_on(their_log.note(answered, now())).unwrap();
-        }
-        let acknowledged = EntryKind::Acknowledged {
-            participant: police.id.as_str().to_owned(),
-            request: claims.used.request,
-            acknowledgement: said,
-        };
-        if number != 4 {
-            block_on(case.receipts.note(acknowledged, now())).unwrap();
+        let receipt = two.answer(&signed);
+        let rows = if number == 3 { 11 } else { 12 };
+        match two.arrived(&signed.transaction, &receipt, rows) {
+            Ok(received) if number != 4 => {
+                assert_eq!(two.acknowledge(vec![received]).unwrap(), 1);
+            }
+            Ok(_) => {}
+            Err(refusal) => assert_eq!((number, refusal.check()), (3, "receipt.result")),
         }
     }
-    let entries = |journal: &Memory| -> Vec<Entry> {
-        let entries = list_entries(journal, 0, usize::MAX).unwrap();
-        entries.into_iter().map(|(_, entry)| entry).collect()
-    };
-    let (here, there) = (entries(&case.journal), entries(&theirs));
-    let ours = provided(&here, police.id.as_str());
-    let others = consumed(&there, case.city.id.as_str());
+    let (here, mut there) = (entries(&two.city), entries(&two.police));
+    // The police denies having asked for the third.
+    there.retain(|(_, entry)| !entry.kind.requests().contains(&&*transactions[2]));
+    let (city, police) = (two.city.city.id.as_str(), two.police.city.id.as_str());
+    let (ours, others) = (provided(&here, police), consumed(&there, city));
     let found = reconcile(&ours, &others);
     let expected = [
         Agreement::Matched,
-        Agreement::OnlyHere,
         Agreement::OnlyThere,
+        Agreement::OnlyHere,
         Agreement::DigestMismatch("rows"),
         Agreement::NoAcknowledgement,
         Agreement::Matched,
@@ -258,36 +121,274 @@ fn reconciled() {
     assert_eq!(found, expected);
     // From the other side it looks the other way round.
     let turned = reconcile(&others, &ours);
-    assert_eq!(turned[1].1, Agreement::OnlyThere);
-    assert_eq!(turned[2].1, Agreement::OnlyHere);
-    let exported = export_transactions(&here, case.city.id.as_str(), "twin", str::to_owned);
-    assert_eq!(exported.len(), 5);
+    assert_eq!(turned[1].1, Agreement::OnlyHere);
+    assert_eq!(turned[2].1, Agreement::OnlyThere);
+    // What nobody signed a request for is told apart.
+    block_on(two.city.use_once()).unwrap();
+    let here = entries(&two.city);
+    assert_eq!(unsigned(&here, police), 1);
+    assert_eq!(provided(&here, police).len(), 5);
+    let only = |entries: &[(u64, Entry)]| -> Vec<Entry> {
+        entries.iter().map(|(_, entry)| entry.clone()).collect()
+    };
+    let exported = export_transactions(&only(&here), city, "twin", str::to_owned);
+    assert_eq!(exported.len(), 6);
     assert_eq!(exported[0].transaction_id, expected[0].0);
     assert_eq!(exported[0].direction, "DIRECTION_INCOMING");
-    assert_eq!(exported[0].source.outway_peer_id, "https://police.example/");
-    let exported = export_transactions(&there, police.id.as_str(), "twin", str::to_owned);
-    assert_eq!(exported.len(), 5);
+    assert_eq!(exported[0].source.outway_peer_id, police);
+    let exported = export_transactions(&only(&entries(&two.police)), police, "twin", str::to_owned);
+    assert_eq!(exported.len(), 6);
     assert_eq!(exported[0].direction, "DIRECTION_OUTGOING");
+    let shown = show_entries(&*two.city.journal, &expected[0].0).unwrap();
+    // Intent, completion and acknowledgement.
+    assert_eq!(shown.len(), 3);
+}
+
+/// INVARIANT(no-intent-no-request)
+#[test]
+fn no_intent_no_request() {
+    let two = Two::new();
+    two.police.journal.failing.store(true, Ordering::SeqCst);
+    let refusal = block_on(two.police.receipts.ask(&two.asking())).unwrap_err();
+    assert_eq!(refusal.code(), Code::Unavailable);
+    two.police.journal.failing.store(false, Ordering::SeqCst);
+    let signed = block_on(two.police.receipts.ask(&two.asking())).unwrap();
+    let found = entries(&two.police);
+    assert!(
+        matches!(&found[0].1.kind, EntryKind::Asked { transaction, .. }
+        if *transaction == signed.transaction)
+    );
+}
+
+#[test]
+fn requests_that_are_begun_together_reach_the_disk_together() {
+    let two = Two::new();
+    let asking: Vec<_> = (0..24).map(|_| two.asking()).collect();
+    let asked = asking.iter().map(|one| two.police.receipts.ask(one));
+    let keys = Two::keys(&two.police);
+    let sizes: Vec<_> = block_on(join_all(asked))
+        .into_iter()
+        .map(|signed| {
+            let envelope = signed.unwrap().envelope;
+            let claims = verify_envelope(&envelope, &two.police.city.id, &keys).unwrap();
+            claims.checkpoint.size
+        })
+        .collect();
+    assert_eq!(sizes, [24; 24]);
+    // Who was given up before its turn asks nobody.
+    let mut dropped = Box::pin(two.police.receipts.ask(&asking[0]));
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    assert!(dropped.as_mut().poll(&mut context).is_pending());
+    drop(dropped);
+    block_on(two.police.receipts.ask(&asking[1])).unwrap();
+    assert_eq!(entries(&two.police).len(), 25);
 }
 
 #[test]
 fn requests_of_others_and_of_another_time_are_refused() {
-    let city = Organisation::new("https://city.example/");
-    let police = Organisation::new("https://police.example/");
-    let keys = [police.identity().key().public().clone()];
-    let (identity, id) = (police.identity(), uuid::Uuid::now_v7());
-    let envelope = Envelope::new(&identity, &city.id, id, "ab".to_owned(), now());
-    let text = envelope.sign(&identity).unwrap();
-    let check = |to: &NamedNode, digest: &str, minutes: i64| {
-        let now = now() + time::Duration::minutes(minutes);
-        let found = Envelope::verify(&text, (&police.id, &keys), to, digest, now);
+    let two = Two::new();
+    let signed = block_on(two.police.receipts.ask(&two.asking())).unwrap();
+    let keys = Two::keys(&two.police);
+    let (police, city) = (&two.police.city.id, &two.city.city.id);
+    let claims = verify_envelope(&signed.envelope, police, &keys).unwrap();
+    assert_eq!(claims.transaction, signed.transaction);
+    let asking = two.asking();
+    let good = Expected {
+        provider: city,
+        request_digest: &asking.request_digest,
+        subject: &asking.subject,
+        purpose: asking.purpose.as_ref(),
+        now: now(),
+    };
+    let check =
+        |expected: Expected<'_>| claims.check(&expected).map_or_else(|r| r.check(), |()| "");
+    let later = |seconds| now() + time::Duration::seconds(seconds);
+    assert_eq!(check(good), "");
+    assert_eq!(
+        check(Expected {
+            provider: police,
+            ..good
+        }),
+        "envelope.aud"
+    );
+    assert_eq!(
+        check(Expected {
+            request_digest: "cd",
+            ..good
+        }),
+        "envelope.digest"
+    );
+    assert_eq!(
+        check(Expected {
+            subject: "ada",
+            ..good
+        }),
+        "envelope.subject"
+    );
+    assert_eq!(
+        check(Expected {
+            purpose: None,
+            ..good
+        }),
+        "envelope.purpose"
+    );
+    assert_eq!(
+        check(Expected {
+            now: later(110),
+            ..good
+        }),
+        ""
+    );
+    assert_eq!(
+        check(Expected {
+            now: later(130),
+            ..good
+        }),
+        "envelope.time"
+    );
+    assert_eq!(
+        check(Expected {
+            now: later(-70),
+            ..good
+        }),
+        "envelope.time"
+    );
+    let refused = |text: &str, signer: &NamedNode| {
+        let refusal = verify_envelope(text, signer, &keys).unwrap_err();
+        assert_eq!(refusal.code(), Code::Unauthenticated);
+        refusal.check()
+    };
+    assert_eq!(refused(&signed.envelope, city), "envelope.signature");
+    assert_eq!(refused("", police), "envelope.form");
+    let (checkpoint, leaf) = signed.envelope.split_once('~').unwrap();
+    assert_eq!(
+        refused(&format!("{checkpoint}~1{leaf}"), police),
+        "envelope.proof"
+    );
+    // What the police gave as a provider is no request.
+    let receipt = block_on(two.police.use_once()).unwrap();
+    assert_eq!(refused(&receipt, police), "envelope.claims");
+    let receipt = verify_receipt(&signed.envelope, police, &keys).unwrap_err();
+    assert_eq!(receipt.check(), "receipt.claims");
+}
+
+/// INVARIANT(one-envelope-one-request)
+#[test]
+fn one_envelope_one_request() {
+    let two = Two::new();
+    let registry = two.city.city.registry(&[&two.police.city]);
+    let authenticator = crate::TokenAuthenticator::new(registry);
+    let used = record();
+    let caller = |participant: &NamedNode| {
+        let caller = twinlink_core::Caller::assertion(
+            participant.clone(),
+            used.subject.clone().unwrap(),
+            Vec::new(),
+            used.purpose.clone(),
+            "1".to_owned(),
+            false,
+        );
+        caller
+    };
+    let check = |envelope: &str, participant: &NamedNode| {
+        use twinlink_core::Authenticator as _;
+        let caller = caller(participant);
+        let found = authenticator.signed_request(envelope, &caller, &used.request_digest, now());
         found.map_or_else(|refusal| refusal.check(), |_| "")
     };
-    assert_eq!(check(&city.id, "ab", 0), "");
-    assert_eq!(check(&city.id, "cd", 0), "envelope.digest");
-    assert_eq!(check(&police.id, "ab", 0), "envelope.aud");
-    assert_eq!(check(&city.id, "ab", 10), "envelope.iat");
-    assert_eq!(check(&city.id, "ab", -10), "envelope.iat");
-    let other = Envelope::verify(&text, (&city.id, &keys), &city.id, "ab", now());
-    assert_eq!(other.unwrap_err().check(), "envelope.signature");
+    for _ in 0..3 {
+        let signed = block_on(two.police.receipts.ask(&two.asking())).unwrap();
+        assert_eq!(
+            check(&signed.envelope, &two.city.city.id),
+            "envelope.signature"
+        );
+        assert_eq!(check(&signed.envelope, &two.police.city.id), "");
+        assert_eq!(
+            check(&signed.envelope, &two.police.city.id),
+            "envelope.once"
+        );
+        // A checkpoint that is remembered is one organisation's.
+        assert_eq!(
+            check(&signed.envelope, &two.city.city.id),
+            "envelope.signature"
+        );
+    }
+}
+
+#[test]
+fn receipts_of_other_answers_are_found() {
+    let two = Two::new();
+    let ask = || block_on(two.police.receipts.ask(&two.asking())).unwrap();
+    let (one, other) = (ask(), ask());
+    let receipt = two.answer(&one);
+    let check = |transaction: &str, receipt: &str, rows| {
+        let found = two.arrived(transaction, receipt, rows);
+        found.map_or_else(|refusal| refusal.check(), |_| "")
+    };
+    assert_eq!(check(&one.transaction, &receipt, 12), "");
+    assert_eq!(check(&other.transaction, &receipt, 12), "receipt.request");
+    assert_eq!(check(&one.transaction, &receipt, 13), "receipt.result");
+    assert_eq!(check(&one.transaction, "", 12), "receipt.form");
+    let own = block_on(two.police.use_once()).unwrap();
+    assert_eq!(check(&one.transaction, &own, 12), "receipt.signature");
+    let faults: Vec<_> = entries(&two.police)
+        .into_iter()
+        .filter_map(|(_, entry)| match entry.kind {
+            EntryKind::Answered { fault, .. } => fault,
+            _ => None,
+        })
+        .collect();
+    assert_eq!(faults.len(), 4);
+}
+
+/// INVARIANT(only-what-was-given-is-acknowledged)
+#[test]
+fn only_what_was_given_is_acknowledged() {
+    let two = Two::new();
+    let mut received = Vec::new();
+    for _ in 0..3 {
+        let signed = block_on(two.police.receipts.ask(&two.asking())).unwrap();
+        let receipt = two.answer(&signed);
+        received.push(two.arrived(&signed.transaction, &receipt, 12).unwrap());
+    }
+    let before = entries(&two.city).len();
+    let mut other = received[0].clone();
+    other.transaction = received[1].transaction.clone();
+    assert_eq!(two.acknowledge(vec![other]).unwrap(), 0);
+    let mut other = received[0].clone();
+    other.record = received[1].record;
+    assert_eq!(two.acknowledge(vec![other]).unwrap(), 0);
+    let mut other = received[0].clone();
+    other.sequence += 1;
+    assert_eq!(two.acknowledge(vec![other]).unwrap(), 0);
+    assert_eq!(entries(&two.city).len(), before);
+    assert_eq!(two.acknowledge(received[..2].to_vec()).unwrap(), 2);
+    // Said again it counts no more, and takes no room.
+    assert_eq!(two.acknowledge(received.clone()).unwrap(), 1);
+    assert_eq!(two.acknowledge(received.clone()).unwrap(), 0);
+    assert_eq!(entries(&two.city).len(), before + 2);
+    let many = vec![received[0].clone(); ACKNOWLEDGED_TOGETHER + 1];
+    assert_eq!(
+        two.acknowledge(many).unwrap_err().check(),
+        "acknowledgement"
+    );
+    let ours = provided(&entries(&two.city), two.police.city.id.as_str());
+    assert!(ours.iter().all(|one| one.acknowledged));
+}
+
+#[test]
+fn acknowledged_records_are_remembered_in_a_window() {
+    let mut window = crate::receipt::exchange::Window::default();
+    let far = 1_u64 << 40;
+    for at in [5, 1000, 7, 100_000, far, far - 1000] {
+        assert!(window.mark(at), "{at}");
+        assert!(!window.mark(at), "{at}");
+    }
+    // Too far back: it counts as acknowledged.
+    assert!(!window.mark(8));
+    for step in 1..5_u64 {
+        assert!(window.mark(far + step * 900_000));
+    }
+    assert!(!window.mark(far));
 }
