@@ -3,14 +3,30 @@
 use oxrdf::{NamedNode, Term};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// What a door was shown. Nothing here is believed yet.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
-    /// The access token, from `Authorization: Bearer`.
+    /// The access token, from `Authorization: Bearer` or `Authorization: DPoP`.
     pub token: Option<Secret>,
     /// The client's certificate from the TLS handshake, DER; its chain was verified by the acceptor.
     pub certificate: Option<Vec<u8>>,
+    /// What shows that the client holds the token's key; with `Authorization: DPoP` only, and then always.
+    pub possession: Option<Possession>,
+}
+
+/// What a client that proves its key with each request sent along: <https://www.rfc-editor.org/rfc/rfc9449>.
+#[derive(Debug, Clone, Default)]
+pub struct Possession {
+    /// The `DPoP` headers; there should be one.
+    pub proofs: Vec<Secret>,
+    /// The HTTP method; `POST` for gRPC.
+    pub method: String,
+    /// The URL that was asked, as others reach us.
+    pub url: String,
+    /// The thumbprint of the key, once it was proven: a proof counts once, and a request may be looked at more than once.
+    pub proven: Arc<OnceLock<String>>,
 }
 
 /// A text that neither logs nor errors may show.

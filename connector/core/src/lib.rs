@@ -6,6 +6,7 @@
 mod answer;
 mod caller;
 mod digest;
+mod explain;
 mod limits;
 mod outcome;
 mod ports;
@@ -22,7 +23,8 @@ pub use answer::{
     Connector, PermitCache, Reply, SUMMARY, admit_change, answer, change, offload, summarize,
 };
 pub use caller::{Caller, Credentials, Possession, Secret};
-pub use digest::{ResultDigest, request_digest};
+pub use digest::{ResultDigest, request_digest, summary_digest};
+pub use explain::{Choice, Explain, Explanation, Step, StepKind};
 pub use limits::{Budget, Limits};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use ports::{

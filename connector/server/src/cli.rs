@@ -2,6 +2,7 @@
 
 mod ask;
 mod audit;
+mod backup;
 mod check;
 mod console;
 pub(crate) mod incident;
@@ -10,6 +11,8 @@ pub(crate) mod load;
 pub(crate) mod network;
 mod obligation;
 mod policy;
+mod proof;
+mod restore;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -50,6 +53,10 @@ enum Command {
     Import(load::ImportArguments),
     /// Write the twin, or one graph of it, as RDF.
     Export(load::ExportArguments),
+    /// Copy the store of this connector, while it runs or while it does not, to one file that can be checked by itself.
+    Backup(backup::BackupArguments),
+    /// Check a backup and make a store of it.
+    Restore(restore::RestoreArguments),
     /// Ask a SPARQL question of this connector, or with --federated of its peers too.
     Query(ask::QueryArguments),
     /// Add or list the organisations that this connector knows.
@@ -57,6 +64,9 @@ enum Command {
     Peer(network::PeerCommand),
     /// Issue an access token for a person or program of this organisation.
     Token(ask::TokenArguments),
+    /// Print a proof of possession (the DPoP header, RFC 9449) for one request of an app without a certificate. The token
+    /// is read from standard input.
+    Proof(proof::ProofArguments),
     /// Look at policies: what they do, whether it is what you expect, and what a change of them would do.
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -88,9 +98,12 @@ pub fn main() -> ExitCode {
         Command::Serve => crate::wire::run(config),
         Command::Import(given) => load::import(config, &given, &console),
         Command::Export(given) => load::export(config, &given),
+        Command::Backup(given) => backup::run(config, &given, &console),
+        Command::Restore(given) => restore::run(config, &given, &console),
         Command::Query(given) => ask::query(config, &given, &console),
         Command::Peer(given) => network::run(config, &given, &console),
         Command::Token(given) => ask::token(config, &given, &console),
+        Command::Proof(given) => proof::run(&given, &console),
         Command::Policy(given) => policy::run(config, &given, &console),
         Command::Audit(given) => audit::run(config, &given, &console),
         Command::Incident(given) => incident::run(config, given, &console),

@@ -1,7 +1,9 @@
 //! The configuration file: read once, validated once, typed from then on.
 
+mod apps;
 mod template;
 
+pub use apps::{Apps, ClientFile};
 pub(crate) use template::render;
 
 use oxrdf::NamedNode;
@@ -34,6 +36,10 @@ pub struct Config {
     pub policies: PathBuf,
     /// The folder of the peers: one `*.toml` each.
     pub peers: PathBuf,
+    /// The folder of the own organisation's clients that may get tokens: one `*.toml` each.
+    pub clients: PathBuf,
+    /// Apps without a certificate.
+    pub apps: Apps,
     /// Certificate, key and who vouches for our own clients.
     pub identity: Identity,
     /// What decisions need beside policies.
@@ -73,6 +79,8 @@ pub struct Identity {
     pub authority: PathBuf,
     /// Revocation lists, PEM.
     pub revocations: Vec<PathBuf>,
+    /// Public keys, a JWK each, that are ours too: before a change of key, and for an hour after it.
+    pub overlapping_keys: Vec<PathBuf>,
 }
 
 /// A peer as its file has it.
@@ -84,6 +92,10 @@ pub struct PeerFile {
     /// Where its connector listens. None for an organisation that only asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Where else it listens: other addresses of the same connector, with the same twin, asked when one of them fails or
+    /// takes long.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replicas: Vec<String>,
     /// The authority of its certificates, PEM.
     pub authority: String,
     /// The public keys of its access tokens: JWK, as JSON text.
@@ -97,6 +109,9 @@ pub struct PeerFile {
     /// Left operands, such as `tl:legalBasis`, that it may assert values of. None given: none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<String>,
+    /// Whether its connector may ask whether a token of ours, made for it, is still good.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub introspect: bool,
 }
 
 /// What is wrong with a configuration, and where.
@@ -144,6 +159,10 @@ struct RawConfig {
     policies: PathBuf,
     #[serde(default = "default_peers")]
     peers: PathBuf,
+    #[serde(default = "default_clients")]
+    clients: PathBuf,
+    #[serde(default)]
+    apps: Apps,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metrics: Option<String>,
     identity: RawIdentity,
@@ -173,6 +192,8 @@ struct RawIdentity {
     authority: PathBuf,
     #[serde(default)]
     revocations: Vec<PathBuf>,
+    #[serde(default)]
+    overlapping_keys: Vec<PathBuf>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -196,6 +217,10 @@ fn default_policies() -> PathBuf {
 
 fn default_peers() -> PathBuf {
     "peers".into()
+}
+
+fn default_clients() -> PathBuf {
+    "clients".into()
 }
 
 impl Config {
@@ -234,16 +259,14 @@ impl Config {
             store: folder.join(raw.store),
             policies: folder.join(raw.policies),
             peers: folder.join(raw.peers),
+            clients: folder.join(raw.clients),
+            apps: raw.apps,
             identity: Identity {
                 certificate: folder.join(raw.identity.certificate),
                 key: folder.join(raw.identity.key),
                 authority: folder.join(raw.identity.authority),
-                revocations: raw
-                    .identity
-                    .revocations
-                    .iter()
-                    .map(|p| folder.join(p))
-                    .collect(),
+                revocations: within(folder, &raw.identity.revocations),
+                overlapping_keys: within(folder, &raw.identity.overlapping_keys),
             },
             policy,
             limits,
@@ -263,6 +286,14 @@ impl Config {
             .collect()
     }
 
+    /// The clients' files, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the client's file and the key.
+    pub fn clients(&self) -> Result<Vec<ClientFile>, ConfigError> {
+        apps::load(&self.clients)
+    }
+
     /// The policies' files, in the order of their names.
     ///
     /// # Errors
@@ -270,6 +301,10 @@ impl Config {
     pub fn policy_files(&self) -> Result<Vec<PathBuf>, ConfigError> {
         files(&self.policies, &["ttl", "jsonld"])
     }
+}
+
+fn within(folder: &Path, paths: &[PathBuf]) -> Vec<PathBuf> {
+    paths.iter().map(|path| folder.join(path)).collect()
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -360,6 +395,13 @@ impl PeerFile {
         identifier(&self.participant).map_err(|p| wrong("participant", p))?;
         if let Some(address) = &self.url {
             url(address).map_err(|p| wrong("url", p))?;
+        }
+        for address in &self.replicas {
+            url(address).map_err(|p| wrong("replicas", p))?;
+        }
+        if self.replicas.len() > 8 || self.url.is_none() && !self.replicas.is_empty() {
+            let problem = "holds more than 8 addresses, or stands without `url`".to_owned();
+            return Err(wrong("replicas", problem));
         }
         for role in &self.roles {
             iri(role).map_err(|p| wrong("roles", p))?;

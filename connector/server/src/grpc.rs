@@ -1,5 +1,6 @@
 //! The gRPC door: `twinlink.v1`, health and reflection on the one way of requests.
 
+mod backup;
 mod describe;
 mod import;
 mod outcome;
@@ -9,7 +10,8 @@ mod summarize;
 
 pub(crate) use outcome::told;
 
-use crate::serve::PeerCertificate;
+use crate::shown;
+use crate::backup::Archive;
 use crate::status::status;
 use futures::FutureExt as _;
 use oxrdf::NamedNode;
@@ -22,7 +24,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 use twinlink_client::MESSAGE_BYTES;
-use twinlink_core::{Connector, Credentials, Refusal, Secret};
+use twinlink_core::{Connector, Credentials, Refusal};
 use twinlink_proto::v1::{
     self, connector_server::ConnectorServer, stewardship_server::StewardshipServer,
 };
@@ -35,9 +37,19 @@ const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// The routes of the gRPC door. A path that is none of its own is left to whatever it is merged with.
 pub fn routes(connector: Arc<Connector>, participants: Participants) -> Routes {
+    routes_with(connector, participants, None)
+}
+
+/// As [`routes`], with what stewards may take copies of.
+pub(crate) fn routes_with(
+    connector: Arc<Connector>,
+    participants: Participants,
+    archive: Option<Archive>,
+) -> Routes {
     let door = Arc::new(Door {
         connector,
         participants,
+        archive,
     });
     let stewardship = StewardshipServer::from_arc(Arc::clone(&door))
         .max_decoding_message_size(REQUEST_BYTES)
@@ -74,6 +86,7 @@ fn health() -> HealthServer<HealthService> {
 struct Door {
     connector: Arc<Connector>,
     participants: Participants,
+    archive: Option<Archive>,
 }
 
 #[tonic::async_trait]
@@ -120,32 +133,8 @@ impl v1::connector_server::Connector for Door {
 
 /// What the call shows of who asks.
 fn credentials<T>(request: &Request<T>) -> Result<Credentials, Refusal> {
-    let mut given = request.metadata().get_all("authorization").iter();
-    let token = match (given.next(), given.next()) {
-        (None, _) => None,
-        (Some(one), None) => one.to_str().ok().and_then(bearer),
-        (Some(_), Some(_)) => {
-            return Err(Refusal::about_input(
-                "grpc.authorization",
-                "there is more than one authorization header: send one",
-            ));
-        }
-    };
-    Ok(Credentials {
-        token,
-        certificate: request
-            .extensions()
-            .get::<PeerCertificate>()
-            .map(|PeerCertificate(der)| der.to_vec()),
-    })
-}
-
-/// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>; of another scheme there is no token, which trust then refuses.
-fn bearer(value: &str) -> Option<Secret> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| Secret::new(token.trim()))
+    let headers = request.metadata().as_ref();
+    shown::credentials("grpc.authorization", headers, request.extensions())
 }
 
 /// How long the client will wait, from `grpc-timeout`:

@@ -5,6 +5,7 @@ mod description;
 mod fault;
 mod graph_store;
 mod negotiate;
+pub(crate) mod oauth;
 mod outcome;
 mod parameters;
 mod protocol;
@@ -13,23 +14,22 @@ mod writer;
 
 pub(crate) use outcome::told;
 
-use crate::serve::PeerCertificate;
+use crate::shown;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Json, Router};
 use fault::Fault;
-use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
 use http::{Extensions, HeaderMap, Method, StatusCode};
+use oauth::AuthorizationServer;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
-use twinlink_core::{Code, Connector, Credentials, Refusal, Secret};
+use twinlink_core::{Code, Connector, Credentials, Refusal};
 
 /// What the door must know besides the connector.
 #[derive(Debug, Clone)]
@@ -48,6 +48,7 @@ const URL_BYTES: usize = 32 * 1024;
 struct Door {
     connector: Arc<Connector>,
     settings: HttpSettings,
+    server: Option<AuthorizationServer>,
 }
 
 /// The routes of the HTTP door.
@@ -55,9 +56,19 @@ struct Door {
 /// `/sparql` is the endpoint of queries and updates, `/data` the graph store, `/health` says that the process lives,
 /// `/ready` that it serves. Any other path is not found.
 pub fn router(connector: Arc<Connector>, settings: HttpSettings) -> Router {
+    routes(connector, settings, None)
+}
+
+/// As [`router`], with the token endpoints of an authorization server.
+pub(crate) fn routes(
+    connector: Arc<Connector>,
+    settings: HttpSettings,
+    server: Option<AuthorizationServer>,
+) -> Router {
     let door = Arc::new(Door {
         connector,
         settings,
+        server,
     });
     Router::new()
         .route("/", any(about))
@@ -68,6 +79,26 @@ pub fn router(connector: Arc<Connector>, settings: HttpSettings) -> Router {
         .route("/data", any(graph_store::handle))
         .route("/data/", any(graph_store::handle))
         .route("/data/{*path}", any(graph_store::handle))
+        .route(
+            oauth::TOKEN,
+            any(|State(door), request| oauth::token(door, request)),
+        )
+        .route(
+            oauth::INTROSPECT,
+            any(|State(door), request| oauth::introspect(door, request)),
+        )
+        .route(
+            oauth::REVOKE,
+            any(|State(door), request| oauth::revoke(door, request)),
+        )
+        .route(
+            oauth::JWKS,
+            any(|State(door), request| oauth::jwks(door, request)),
+        )
+        .route(
+            oauth::METADATA,
+            any(|State(door), request| oauth::metadata(door, request)),
+        )
         .fallback(unknown)
         .with_state(door)
         // Our own limits are lower for texts and higher for RDF than the framework's one limit for all.
@@ -94,6 +125,12 @@ impl Door {
         format!("{}{path}", self.settings.public_url)
     }
 
+    /// The authorization server; without one its paths are not found.
+    fn server(&self) -> Result<&AuthorizationServer, Fault> {
+        let none = || Refusal::new(Code::NotFound, "http.path", "there is no such path").into();
+        self.server.as_ref().ok_or_else(none)
+    }
+
     /// When an answer that begins to leave now must be out.
     fn latest(&self) -> Instant {
         self.connector.clock.instant() + self.connector.limits.deadline
@@ -105,33 +142,13 @@ impl Door {
     }
 }
 
-/// What the connection and the headers show of who asks. A token in the URL would end up in logs: it is not read.
+/// What the request shows of who asks.
 fn credentials(headers: &HeaderMap, extensions: &Extensions) -> Result<Credentials, Fault> {
-    let mut given = headers.get_all(AUTHORIZATION).iter();
-    let token = match (given.next(), given.next()) {
-        (None, _) => None,
-        (Some(one), None) => bearer(one),
-        (Some(_), Some(_)) => {
-            return Err(Fault::invalid(
-                "http.authorization",
-                "there is more than one Authorization header: send one",
-            ));
-        }
-    };
-    Ok(Credentials {
-        token,
-        certificate: extensions
-            .get::<PeerCertificate>()
-            .map(|PeerCertificate(der)| der.to_vec()),
-    })
-}
-
-/// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>; of another scheme there is no token, which trust then refuses.
-fn bearer(value: &HeaderValue) -> Option<Secret> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| Secret::new(token.trim()))
+    Ok(shown::credentials(
+        "http.authorization",
+        headers,
+        extensions,
+    )?)
 }
 
 /// The answer to OPTIONS.

@@ -4,6 +4,7 @@
 //! Never: decides anything; every request goes through `twinlink_core::answer()` or `twinlink_core::change()`.
 //! Enter at: [`serve::Listener`], [`http`], [`grpc`].
 
+mod backup;
 pub mod cli;
 pub mod config;
 mod demo;
@@ -16,5 +17,6 @@ pub mod runtime;
 mod secret;
 pub mod serve;
 mod session;
+mod shown;
 pub mod status;
 pub mod wire;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use twinlink_client::{Client, ClientConfig, Error, Token, TokenSource};
 use twinlink_trust::{
-    CurrentIdentity, Identity, Protocol, Registry, TokenIssuer, TokenRequest, client_config,
+    Binding, CurrentIdentity, Identity, Protocol, Registry, TokenIssuer, TokenRequest,
+    client_config,
 };
 
 /// How long a connection may take to come about.
@@ -118,7 +119,21 @@ impl Session {
         person: &Person,
         lifetime: Duration,
     ) -> Result<twinlink_core::Secret, Failure> {
-        Ok(self.tokens(person.clone()).issue(lifetime)?)
+        Ok(self.tokens(person.clone()).issue(lifetime, None)?)
+    }
+
+    /// As [`Session::token`], bound to a key of an app that has no certificate, by its thumbprint.
+    ///
+    /// # Errors
+    /// As [`TokenIssuer::issue`].
+    pub(crate) fn token_for_key(
+        &self,
+        person: &Person,
+        lifetime: Duration,
+        thumbprint: &str,
+    ) -> Result<twinlink_core::Secret, Failure> {
+        let tokens = self.tokens(person.clone());
+        Ok(tokens.issue(lifetime, Some(Binding::Key(thumbprint)))?)
     }
 
     fn tokens(&self, person: Person) -> Tokens {
@@ -143,6 +158,7 @@ impl Tokens {
     fn issue(
         &self,
         lifetime: Duration,
+        binding: Option<Binding<'_>>,
     ) -> Result<twinlink_core::Secret, twinlink_trust::TrustError> {
         let identity = self.identity.load();
         let request = TokenRequest {
@@ -157,14 +173,16 @@ impl Tokens {
             agreement: None,
             request: None,
         };
-        self.issuer.issue(&request, OffsetDateTime::now_utc())
+        let binding = binding.unwrap_or(Binding::Certificate(&request.thumbprint));
+        let now = OffsetDateTime::now_utc();
+        self.issuer.issue_bound(&request, binding, now)
     }
 }
 
 impl TokenSource for Tokens {
     fn token(&self) -> BoxFuture<'_, Result<Token, Error>> {
         let token = self
-            .issue(TOKEN)
+            .issue(TOKEN, None)
             .map(|secret| Token::new(secret.reveal()))
             .map_err(|error| Error::Token(error.to_string()));
         Box::pin(std::future::ready(token))

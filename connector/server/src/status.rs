@@ -2,6 +2,7 @@
 //!
 //! Only [`Refusal::public`] leaves by here.
 
+use crate::shown::{self, Refused};
 use axum::body::Body;
 use axum::response::Response;
 use http::StatusCode;
@@ -49,6 +50,13 @@ pub fn status(refusal: &Refusal, request: Option<Uuid>) -> Status {
         let value = MetadataValue::from_bytes(&crate::grpc::told(refusal.sources()));
         status.metadata_mut().insert_bin(OUTCOME, value);
     }
+    if refusal.check().starts_with("dpop.") {
+        // <https://www.rfc-editor.org/rfc/rfc9449#section-7.1>, as far as a call that is always 200 can say it.
+        let challenge = shown::challenge(refusal.check());
+        if let Ok(challenge) = challenge.to_str().unwrap_or_default().parse() {
+            status.metadata_mut().insert("www-authenticate", challenge);
+        }
+    }
     status
 }
 
@@ -80,8 +88,11 @@ pub fn problem(refusal: &Refusal, request: Option<Uuid>) -> Response {
     }
     if face.http == StatusCode::UNAUTHORIZED {
         // <https://www.rfc-editor.org/rfc/rfc6750#section-3>
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        headers.insert(WWW_AUTHENTICATE, shown::challenge(refusal.check()));
     }
+    response.extensions_mut().insert(Refused {
+        check: refusal.check(),
+    });
     response
 }
 

@@ -2,17 +2,22 @@
 
 mod publish;
 
+use crate::backup::Archive;
 use crate::cli::Failure;
 use crate::config::{Config, PeerFile};
+use crate::evidence::{Evidence, acknowledge};
 use crate::http::HttpSettings;
+use crate::http::oauth::{AuthorizationServer, Clients};
 use crate::metrics::Metrics;
 use crate::overviews::Overviews;
 use crate::peers::Remote;
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
+use crate::shown::{self, AppsDoor};
 use crate::{grpc, http, secret};
 use arc_swap::ArcSwap;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use oxrdf::NamedNode;
 use std::io::Write;
 use std::net::SocketAddr;
@@ -27,9 +32,9 @@ use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
-    Assertable, ClientCertificates, CurrentIdentity, Expiry, Identity, KeyFiles, Receipts,
-    Registry, Renewal, TokenAuthenticator, Trusted, TrustedParty, Urgency, check_identity,
-    server_config,
+    Apps, Assertable, ClientCertificates, CurrentIdentity, Expiry, Identity, KeyFiles, Nonces,
+    Receipts, Registry, Renewal, TokenAuthenticator, Trusted, TrustedParty, Urgency,
+    check_identity, server_config,
 };
 
 pub(crate) use publish::{policies, policy_format, steward};
@@ -48,6 +53,8 @@ pub struct Node {
     remote: Arc<Remote>,
     metrics: Arc<Metrics>,
     receipts: Arc<Receipts>,
+    archive: Archive,
+    server: AuthorizationServer,
 }
 
 /// The policies in force.
@@ -72,6 +79,16 @@ impl Node {
         )?);
         let peers = config.peers()?;
         let registry = Registry::new(trusted(&config, peers.clone())?);
+        let clients = Clients::new(config.clients()?, &peers)?;
+        let clients = Arc::new(ArcSwap::from_pointee(clients));
+        let nonces = config.apps.dpop.then(|| Arc::new(Nonces::new()));
+        let mut authenticator = TokenAuthenticator::new(Arc::clone(&registry));
+        if let Some(nonces) = &nonces {
+            authenticator = authenticator.with_apps(Apps {
+                nonces: Arc::clone(nonces),
+                peers: config.apps.peers,
+            });
+        }
         let policies = Arc::new(Policies(ArcSwap::from_pointee(policies(&config)?)));
         let store = Arc::new(TwinStore::open(
             &config.store,
@@ -80,11 +97,26 @@ impl Node {
         let ledger = Arc::new(Ledger::open(&config.store)?);
         let workers = Arc::new(Threads::new(config.concurrency));
         let clock = Arc::new(SystemClock);
-        let remote = Arc::new(Remote::new(
+        let journal = Arc::new(store.journal());
+        authenticator.revoked().restore_all(
+            journal.as_ref(),
+            &config.participant,
+            OffsetDateTime::now_utc(),
+        )?;
+        let receipts = Arc::new(Receipts::open(journal, Arc::clone(&identity))?);
+        let (evidence, due) = Evidence::new(
+            config.participant.clone(),
+            Arc::clone(&receipts),
+            Arc::clone(&registry),
+        );
+        let remote = Remote::new(
             peers,
             Arc::clone(&identity),
             Arc::clone(&registry),
-        )?);
+            Arc::clone(&evidence),
+        )?;
+        let remote = Arc::new(remote);
+        tokio::spawn(acknowledge(due, Arc::clone(&remote)));
         let federation = Federator::new(
             config.participant.clone(),
             Arc::clone(&store) as _,
@@ -100,15 +132,26 @@ impl Node {
             Arc::clone(&workers) as _,
             Arc::clone(&remote),
         )));
-        let journal = Arc::new(store.journal());
-        let receipts = Arc::new(Receipts::open(journal, Arc::clone(&identity))?);
+        let archive = Archive::new(
+            Arc::clone(&store),
+            Arc::clone(&ledger),
+            Arc::clone(&identity),
+        );
         let threads = Arc::clone(&workers);
         let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {
             threads.busy()
         });
+        let server = AuthorizationServer {
+            identity: Arc::clone(&identity),
+            registry: Arc::clone(&registry),
+            revoked: authenticator.revoked(),
+            used: authenticator.used(),
+            nonces,
+            clients,
+        };
         let connector = Connector {
             participant: config.participant.clone(),
-            authenticator: Arc::new(TokenAuthenticator::new(Arc::clone(&registry))),
+            authenticator: Arc::new(authenticator),
             policies: Arc::clone(&policies) as _,
             world: Arc::clone(&ledger) as _,
             permits: Arc::default(),
@@ -130,6 +173,8 @@ impl Node {
             remote,
             metrics: Arc::new(metrics),
             receipts,
+            archive,
+            server,
         })
     }
 
@@ -140,8 +185,17 @@ impl Node {
 
     /// Both doors as one service; `public_url` is how others reach it.
     pub fn service(&self, settings: HttpSettings) -> Router {
-        let grpc = grpc::routes(Arc::clone(&self.connector), self.remote.participants());
-        http::router(Arc::clone(&self.connector), settings).merge(grpc.into_axum_router())
+        let archive = Some(self.archive.clone());
+        let participants = self.remote.participants();
+        let grpc = grpc::routes_with(Arc::clone(&self.connector), participants, archive);
+        let apps = AppsDoor {
+            public_url: settings.public_url.as_str().into(),
+            nonces: self.server.nonces.clone(),
+        };
+        let server = Some(self.server.clone());
+        http::routes(Arc::clone(&self.connector), settings, server)
+            .merge(grpc.into_axum_router())
+            .layer(from_fn_with_state(apps, shown::possession))
     }
 
     /// Binds the configured address, over TLS with client certificates.
@@ -152,7 +206,10 @@ impl Node {
         let tls = server_config(
             Arc::clone(&self.identity),
             Arc::clone(&self.registry),
-            ClientCertificates::Required,
+            match self.config.apps.dpop {
+                true => ClientCertificates::Optional,
+                false => ClientCertificates::Required,
+            },
         )?;
         let tls = Arc::new(ArcSwap::from_pointee(tls));
         Ok(Listener::bind(self.config.listen, tls).await?)
@@ -180,6 +237,7 @@ impl Node {
         let peers = config.peers()?;
         let trusted = trusted(config, peers.clone())?;
         let policies = policies(config)?;
+        let clients = Clients::new(config.clients()?, &peers)?;
         check_identity(&identity, &trusted, OffsetDateTime::now_utc())?;
         self.remote.check(peers.clone())?;
         // From here on nothing is wrong any more. Peers come after what is trusted: they connect anew by it.
@@ -187,6 +245,7 @@ impl Node {
         self.registry.replace(trusted);
         self.remote.replace(peers)?;
         self.policies.0.store(Arc::new(policies));
+        self.server.clients.store(Arc::new(clients));
         Ok(())
     }
 }
@@ -356,6 +415,9 @@ pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, 
         .iter()
         .map(|path| twinlink_trust::read_file(path))
         .collect::<Result<Vec<_>, _>>()?;
+    for path in &config.identity.overlapping_keys {
+        own.token_keys.push(twinlink_trust::read_file(path)?);
+    }
     if !lists.is_empty() {
         own.revocations_pem = Some(lists.concat());
     }

@@ -80,24 +80,34 @@ impl TokenAuthenticator {
             ..*of
         };
         let trusted = self.registry.current();
-        let token = self.prove(token, headers, (&of, &trusted), now)?;
+        let token = self.prove(token, headers, (&of, &trusted), now)?.0;
         let is_owner = &token.issuer == trusted.own();
         Ok(caller(token, is_owner))
     }
 
-    /// The token of who proved to hold its key. The last step takes the proof as used.
+    /// The token of who proved to hold its key, and the key's thumbprint. The last step takes the proof as used.
     fn prove(
         &self,
         token: &Secret,
         headers: &[&str],
         (of, trusted): (&ProofOf<'_>, &Trusted),
         now: OffsetDateTime,
-    ) -> Result<VerifiedToken, Refusal> {
+    ) -> Result<(VerifiedToken, String), Refusal> {
         let proof = Proof::verify(headers, of, now)?;
-        let binding = Binding::Key(&proof.thumbprint);
-        let token = verify_bound_token(token, trusted, binding, now)?;
-        self.check_revoked(&token, now)?;
+        let token = self.bound(token, &proof.thumbprint, trusted, now)?;
         proof.use_once(&self.proofs, now)?;
+        Ok((token, proof.thumbprint))
+    }
+
+    fn bound(
+        &self,
+        token: &Secret,
+        thumbprint: &str,
+        trusted: &Trusted,
+        now: OffsetDateTime,
+    ) -> Result<VerifiedToken, Refusal> {
+        let token = verify_bound_token(token, trusted, Binding::Key(thumbprint), now)?;
+        self.check_revoked(&token, now)?;
         Ok(token)
     }
 
@@ -125,7 +135,14 @@ impl TokenAuthenticator {
             token: Some(token),
             nonces: Some(&apps.nonces),
         };
-        let token = self.prove(token, &headers, (&of, &trusted), now)?;
+        let token = match possession.proven.get() {
+            Some(thumbprint) => self.bound(token, thumbprint, &trusted, now)?,
+            None => {
+                let (token, thumbprint) = self.prove(token, &headers, (&of, &trusted), now)?;
+                possession.proven.get_or_init(|| thumbprint);
+                token
+            }
+        };
         if let Some(client) = client {
             check_participant(&token, &client)?;
         } else if !apps.peers && &token.issuer != trusted.own() {

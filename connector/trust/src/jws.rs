@@ -61,7 +61,28 @@ pub(crate) fn sign(payload: &[u8], typ: &str, key: &SigningKey) -> Result<String
         kid: Some(key.public().id().to_owned()),
         jwk: None,
     };
-    let header = serde_json::to_vec(&header)
+    sign_under(&header, payload, key)
+}
+
+/// Signs the payload; the header holds `alg`, `typ` and the public key itself.
+pub(crate) fn sign_proof(
+    payload: &[u8],
+    typ: &str,
+    key: &SigningKey,
+) -> Result<String, TrustError> {
+    let jwk = serde_json::from_str(&key.public().to_jwk())
+        .map_err(|error| TrustError::cryptography("write a header", error))?;
+    let header = Header {
+        alg: Algorithm::ES256.name().to_owned(),
+        typ: Some(typ.to_owned()),
+        kid: None,
+        jwk: Some(jwk),
+    };
+    sign_under(&header, payload, key)
+}
+
+fn sign_under(header: &Header, payload: &[u8], key: &SigningKey) -> Result<String, TrustError> {
+    let header = serde_json::to_vec(header)
         .map_err(|error| TrustError::cryptography("write a header", error))?;
     let mut text = URL_SAFE_NO_PAD.encode(header);
     text.push('.');

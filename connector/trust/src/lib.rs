@@ -39,13 +39,13 @@ pub use receipt::{
     EntryKind, EnvelopeClaims, Exchange, Expected, ReceiptClaims, Receipts, Received,
     TransactionRecord, Used, Witness, audit, consumed, export_transactions, list_entries,
     prove_consistency, provided, reconcile, show_entries, tombstone, unsigned, verify_checkpoint,
-    verify_cosignature, verify_envelope, verify_log, verify_receipt,
+    verify_cosignature, verify_envelope, verify_log, verify_receipt, witnessed,
 };
 pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
 pub use tls::{ClientCertificates, Protocol, client_config, server_config};
 pub use token::{
-    AssertionOf, Binding, Introspection, IssuedToken, Nonces, Proof, ProofOf, Revoked,
-    TokenExchange, TokenIssuer, TokenRequest, VerifiedToken, claimed_client, verify_assertion,
-    verify_bound_token, verify_subject_token, verify_token,
+    Assertion, AssertionOf, Binding, Introspection, IssuedToken, Nonces, Proof, ProofOf, REVOKE,
+    Revoked, TokenExchange, TokenIssuer, TokenRequest, VerifiedToken, claimed_client,
+    verify_assertion, verify_bound_token, verify_subject_token, verify_token,
 };
 pub use trusted::{Assertable, Registry, Trusted, TrustedParty};

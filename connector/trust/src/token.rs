@@ -1,5 +1,6 @@
 //! Access tokens: <https://www.rfc-editor.org/rfc/rfc9068>, bound to the client's certificate by RFC 8705.
 
+mod assertion;
 mod claims;
 mod exchange;
 mod proof;
@@ -7,7 +8,7 @@ mod service;
 mod verify;
 
 use crate::{CurrentIdentity, Identity, TrustError, jws};
-use claims::{Actor, Audience, Claims, Confirmation};
+use claims::{Actor, Audience, Claims, Confirmation, MayAct};
 use oxrdf::NamedNode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use time::OffsetDateTime;
 use twinlink_core::{Code, Delegation, Refusal, Secret};
 use uuid::Uuid;
 
+pub use assertion::{Assertion, AssertionOf, claimed_client, verify_assertion};
 pub use exchange::TokenExchange;
 pub use proof::{Nonces, Proof, ProofOf};
-pub use service::{Introspection, Revoked};
-pub use verify::{Binding, VerifiedToken, verify_bound_token, verify_token};
+pub use service::{Introspection, REVOKE, Revoked};
+pub use verify::{Binding, VerifiedToken, verify_bound_token, verify_subject_token, verify_token};
 
 /// <https://www.rfc-editor.org/rfc/rfc9068#section-2.1>
 const TYPE: &str = "at+jwt";
@@ -61,6 +63,27 @@ pub struct TokenRequest {
     pub request: Option<Uuid>,
 }
 
+/// A token that was signed, with what its record must say.
+#[derive(Debug, Clone)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: Secret,
+    /// Its `jti`.
+    pub id: String,
+    /// How long it lives.
+    pub lifetime: Duration,
+}
+
+/// What a token says besides its request.
+#[derive(Debug, Clone, Copy)]
+struct Terms<'a> {
+    binding: Binding<'a>,
+    /// Who acts for the subject, the last one first.
+    actors: &'a [String],
+    /// Who may come to act for it.
+    may_act: Option<&'a str>,
+}
+
 impl TokenIssuer {
     /// Issues with the identity now in force.
     pub fn new(identity: Arc<CurrentIdentity>) -> Self {
@@ -86,7 +109,27 @@ impl TokenIssuer {
         binding: Binding<'_>,
         now: OffsetDateTime,
     ) -> Result<Secret, TrustError> {
-        Self::sign(&self.identity.load(), request, (binding, &[]), now)
+        let issued = self.issue_to_client(request, binding, None, now)?;
+        Ok(issued.token)
+    }
+
+    /// As [`TokenIssuer::issue_bound`], where `may_act` names who may exchange the token to act for its subject.
+    ///
+    /// # Errors
+    /// As [`TokenIssuer::issue`].
+    pub fn issue_to_client(
+        &self,
+        request: &TokenRequest,
+        binding: Binding<'_>,
+        may_act: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<IssuedToken, TrustError> {
+        let terms = Terms {
+            binding,
+            actors: &[],
+            may_act,
+        };
+        Self::sign(&self.identity.load(), request, terms, now)
     }
 
     /// Issues a token by which this connector asks a peer on behalf of a user of its own organisation, bound to this
@@ -124,17 +167,22 @@ impl TokenIssuer {
             agreement: None,
             request: Some(delegation.request),
         };
-        let binding = Binding::Certificate(&request.thumbprint);
-        Self::sign(&identity, &request, (binding, &[]), now)
+        let terms = Terms {
+            binding: Binding::Certificate(&request.thumbprint),
+            actors: &[],
+            may_act: None,
+        };
+        Self::sign(&identity, &request, terms, now)
+            .map(|issued| issued.token)
             .map_err(|error| Refusal::new(Code::Internal, "delegation", error))
     }
 
     fn sign(
         identity: &Identity,
         request: &TokenRequest,
-        (binding, actors): (Binding<'_>, &[String]),
+        terms: Terms<'_>,
         now: OffsetDateTime,
-    ) -> Result<Secret, TrustError> {
+    ) -> Result<IssuedToken, TrustError> {
         if request.lifetime > LONGEST || request.lifetime < Duration::from_secs(1) {
             return Err(TrustError::issue(
                 "a token lives at least a second and at most an hour",
@@ -142,6 +190,7 @@ impl TokenIssuer {
         }
         let seconds = i64::try_from(request.lifetime.as_secs()).unwrap_or(i64::MAX);
         let issued = now.unix_timestamp();
+        let id = Uuid::new_v4().to_string();
         let claims = Claims {
             iss: Some(identity.participant().as_str().to_owned()),
             aud: Some(Audience::One(request.audience.as_str().to_owned())),
@@ -150,10 +199,12 @@ impl TokenIssuer {
             nbf: None,
             sub: Some(request.subject.clone()),
             client_id: Some(request.client_id.clone()),
-            jti: Some(Uuid::new_v4().to_string()),
-            cnf: Some(confirmation(binding)),
-            act: Actor::of(actors),
-            may_act: None,
+            jti: Some(id.clone()),
+            cnf: Some(confirmation(terms.binding)),
+            act: Actor::of(terms.actors),
+            may_act: terms.may_act.map(|one| MayAct {
+                sub: one.to_owned(),
+            }),
             roles: strings(&request.roles),
             purpose: request.purpose.as_ref().map(|p| p.as_str().to_owned()),
             claims: request
@@ -174,7 +225,11 @@ impl TokenIssuer {
         if token.len() > verify::LENGTH {
             return Err(TrustError::issue("the token would be over 8 KiB"));
         }
-        Ok(Secret::new(token))
+        Ok(IssuedToken {
+            token: Secret::new(token),
+            id,
+            lifetime: request.lifetime,
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
 use twinlink_client::{Error, QueryOptions, Requirement};
+use twinlink_trust::{SigningKey, write_private};
 use twinlink_vocab::tl;
 
 /// The exit code of an answer that lacks a source.
@@ -82,6 +83,13 @@ pub(super) struct TokenArguments {
     /// How long the token is valid, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
     lifetime: u64,
+    /// For an app without a certificate: bind the token to the key in this file (PEM), which is made if it is not there.
+    /// Each request then needs a proof of the key: see `twinlink proof`.
+    #[arg(long, value_name = "FILE")]
+    dpop_key: Option<PathBuf>,
+    /// As --dpop-key, by the thumbprint of the app's public key (RFC 7638), so that its private key stays with the app.
+    #[arg(long, value_name = "THUMBPRINT", conflicts_with = "dpop_key")]
+    jkt: Option<String>,
 }
 
 /// How an answer is printed.
@@ -150,7 +158,20 @@ pub(super) fn token(
     let config = Config::load(file)?;
     let at = optional("--at", given.at.as_deref())?;
     let session = Session::open(&config, at.as_ref())?;
-    let token = session.token(&given.person.person()?, Duration::from_secs(given.lifetime))?;
+    let person = given.person.person()?;
+    let lifetime = Duration::from_secs(given.lifetime);
+    if let Some(thumbprint) = given.thumbprint()? {
+        let token = session.token_for_key(&person, lifetime, &thumbprint)?;
+        console.say(token.reveal());
+        console.note(format_args!(
+            "for <{}> at {}; valid {} s, and only with proofs of the key {thumbprint}",
+            session.audience().as_str(),
+            session.url(),
+            given.lifetime,
+        ));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let token = session.token(&person, lifetime)?;
     console.say(token.reveal());
     console.note(format_args!(
         "for <{}> at {}; valid {} s, and only with the certificate {}",
@@ -160,6 +181,26 @@ pub(super) fn token(
         config.identity.certificate.display()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+impl TokenArguments {
+    /// Of the key that the token shall be bound to.
+    fn thumbprint(&self) -> Result<Option<String>, Failure> {
+        if let Some(thumbprint) = &self.jkt {
+            let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            if thumbprint.len() != 43 || !thumbprint.bytes().all(is_base64url) {
+                return Err("--jkt is no thumbprint: expected 43 letters of base64url".into());
+            }
+            return Ok(Some(thumbprint.clone()));
+        }
+        let Some(path) = &self.dpop_key else {
+            return Ok(None);
+        };
+        if !path.exists() {
+            write_private(path, SigningKey::generate()?.to_pem()?.reveal())?;
+        }
+        Ok(Some(SigningKey::load(path)?.public().thumbprint()))
+    }
 }
 
 impl QueryArguments {

@@ -144,11 +144,13 @@ impl Blueprint {
             let card = PeerFile {
                 participant: self.participant.as_str().to_owned(),
                 url: Some(self.public_url.clone()),
+                replicas: Vec::new(),
                 authority: authority.certificate_pem().to_owned(),
                 token_keys: vec![key.public().to_jwk()],
                 roles: Vec::new(),
                 purposes: Vec::new(),
                 claims: Vec::new(),
+                introspect: false,
             };
             write_public(&folder.join("card.toml"), &toml::to_string(&card)?)?;
         }

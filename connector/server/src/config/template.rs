@@ -35,6 +35,7 @@ certificate = "identity/certificate.pem"
 key = "identity/key.pem"
 authority = "identity/authority.pem"
 # revocations = ["identity/revocations.pem"]
+# overlapping_keys = ["identity/next.jwk"]  # public keys of ours besides, while the key is changed
 
 [policy]
 # The secret of pseudonyms: with another one, everybody is called otherwise.
@@ -43,6 +44,11 @@ pseudonym_key = "identity/pseudonym.key"
 # legal_bases = true      # every permission names the legal basis that it rests on
 # age_grain_seconds = 60  # how exactly they who see a part are told when the twin last changed; 0: not at all
 # review_hours = 72       # how soon a use that broke the glass is to be reviewed
+
+# Apps of ours without a client certificate: each request then proves its key (DPoP). What they may ask for is in clients/*.toml.
+# [apps]
+# dpop = true
+# peers = false          # apps of other organisations too, with tokens of theirs
 
 # [limits]
 # deadline_seconds = 30   # the longest a request may run

@@ -1,6 +1,10 @@
 use super::*;
-use crate::testing::{Organisation, certify, now};
-use crate::{CurrentIdentity, TokenIssuer};
+use crate::testing::{Organisation, certify, forge, now};
+use crate::{CurrentIdentity, SigningKey, TokenIssuer};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use twinlink_core::Secret;
 
 struct Case {
@@ -32,6 +36,7 @@ impl Case {
         let credentials = Credentials {
             token,
             certificate: certificate.map(<[u8]>::to_vec),
+            possession: None,
         };
         self.authenticator.authenticate(&credentials, now())
     }
@@ -133,4 +138,90 @@ fn a_peer_that_is_removed_is_out_at_the_next_request() {
         .replace(case.city.trusting(&[&case.rescue]));
     let refused = case.ask(Some(case.token(&case.police)), Some(police.certificate()));
     assert_eq!(refused.unwrap_err().check(), "certificate.participant");
+}
+
+/// A proof of this key for a request with this token.
+fn proof(key: &SigningKey, token: &Secret, nonce: &str) -> Possession {
+    let jwk: serde_json::Value = serde_json::from_str(&key.public().to_jwk()).unwrap();
+    let header = json!({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk});
+    let url = "https://city.example/sparql";
+    let ath = URL_SAFE_NO_PAD.encode(Sha256::digest(token.reveal()));
+    let claims = json!({"jti": uuid::Uuid::new_v4().to_string(), "htm": "POST", "htu": url,
+        "iat": now().unix_timestamp(), "ath": ath, "nonce": nonce});
+    Possession {
+        proofs: vec![Secret::new(forge(
+            &header.to_string(),
+            &claims.to_string(),
+            key,
+        ))],
+        method: "POST".to_owned(),
+        url: url.to_owned(),
+        proven: Arc::default(),
+    }
+}
+
+#[test]
+fn no_downgrade() {
+    let case = Case::new();
+    let key = SigningKey::generate().unwrap();
+    let thumbprint = key.public().thumbprint();
+    let bound = |of: &Organisation| {
+        let request = of.request(&case.city);
+        let binding = Binding::Key(&thumbprint);
+        of.issuer().issue_bound(&request, binding, now()).unwrap()
+    };
+    let (own, foreign) = (bound(&case.city), bound(&case.police));
+    let nonces = Arc::new(Nonces::new());
+    let apps = |peers| Apps {
+        nonces: Arc::clone(&nonces),
+        peers,
+    };
+    let registry = || case.city.registry(&[&case.police]);
+    let off = TokenAuthenticator::new(registry());
+    let on = TokenAuthenticator::new(registry()).with_apps(apps(false));
+    let open = TokenAuthenticator::new(registry()).with_apps(apps(true));
+    let nonce = nonces.now(now());
+    let police = case.police.identity();
+    let ask =
+        |by: &TokenAuthenticator, token: &Secret, proves: bool, certificate: Option<&[u8]>| {
+            let credentials = Credentials {
+                token: Some(token.clone()),
+                certificate: certificate.map(<[u8]>::to_vec),
+                possession: proves.then(|| proof(&key, token, &nonce)),
+            };
+            let found = by.authenticate(&credentials, now());
+            found.map_or_else(|refusal| refusal.check(), |_| "")
+        };
+    // By default nobody does without a certificate, however good the proof.
+    assert_eq!(ask(&off, &own, true, None), "dpop");
+    assert_eq!(ask(&off, &own, false, None), "certificate");
+    assert_eq!(ask(&on, &own, true, None), "");
+    // The same token as a bearer's is refused, with a certificate too, and so is a certificate's without one.
+    assert_eq!(ask(&on, &own, false, None), "certificate");
+    assert_eq!(
+        ask(&on, &own, false, Some(case.city.identity().certificate())),
+        "token.cnf"
+    );
+    let of_certificate = case.token(&case.police);
+    assert_eq!(
+        ask(&on, &of_certificate, true, Some(police.certificate())),
+        "token.cnf"
+    );
+    // Other organisations' apps come in by their own switch.
+    assert_eq!(ask(&on, &foreign, true, None), "token.participant");
+    assert_eq!(ask(&on, &foreign, true, Some(police.certificate())), "");
+    assert_eq!(ask(&open, &foreign, true, None), "");
+    assert_eq!(
+        ask(&on, &own, true, Some(police.certificate())),
+        "token.participant"
+    );
+    let stale = Credentials {
+        token: Some(own.clone()),
+        certificate: None,
+        possession: Some(proof(&key, &own, "no nonce of ours")),
+    };
+    assert_eq!(
+        on.authenticate(&stale, now()).unwrap_err().check(),
+        "dpop.nonce"
+    );
 }

@@ -43,6 +43,12 @@ impl Algorithm {
         Self::HS512,
     ];
 
+    /// The names of all that prove who signed: what servers that take them announce.
+    pub fn asymmetric() -> Vec<&'static str> {
+        let all = Self::ALL.into_iter().filter(|one| !one.is_symmetric());
+        all.map(Self::name).collect()
+    }
+
     /// By its name in `alg`, letter by letter.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)

@@ -267,6 +267,7 @@ fn rotation_under_load_fails_no_request() {
         let credentials = Credentials {
             token: Some(token),
             certificate: seen,
+            possession: None,
         };
         let found = authenticator.authenticate(&credentials, now());
         found.map(|_| ()).map_err(|refusal| refusal.to_string())

@@ -1,11 +1,11 @@
 //! One token for another, by which somebody acts for the subject: <https://www.rfc-editor.org/rfc/rfc8693>.
 
 use super::claims::ACTORS;
-use super::{Binding, LONGEST, TokenIssuer, TokenRequest, VerifiedToken};
+use super::{Binding, IssuedToken, LONGEST, Terms, TokenIssuer, TokenRequest, VerifiedToken};
 use oxrdf::NamedNode;
 use std::time::Duration;
 use time::OffsetDateTime;
-use twinlink_core::{Code, Refusal, Secret};
+use twinlink_core::{Code, Refusal};
 
 /// What the new token shall be.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl TokenIssuer {
         subject: &VerifiedToken,
         wanted: &TokenExchange<'_>,
         now: OffsetDateTime,
-    ) -> Result<Secret, Refusal> {
+    ) -> Result<IssuedToken, Refusal> {
         let identity = self.identity.load();
         let refuse = |check, reason: &str| Err(Refusal::new(Code::Forbidden, check, reason));
         if &subject.issuer != identity.participant() {
@@ -81,7 +81,12 @@ impl TokenIssuer {
         };
         let mut actors = vec![wanted.actor.to_owned()];
         actors.extend(subject.actors.iter().cloned());
-        Self::sign(&identity, &request, (wanted.binding, &actors), now)
+        let terms = Terms {
+            binding: wanted.binding,
+            actors: &actors,
+            may_act: None,
+        };
+        Self::sign(&identity, &request, terms, now)
             .map_err(|error| Refusal::new(Code::Invalid, "exchange", error))
     }
 }

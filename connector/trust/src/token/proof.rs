@@ -1,10 +1,10 @@
 //! Proof of possession by a client without a certificate: DPoP, <https://www.rfc-editor.org/rfc/rfc9449>.
 
 use super::verify::same;
-use crate::{NotOnce, OnceStore, json, jws};
+use crate::{NotOnce, OnceStore, SigningKey, TrustError, json, jws};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use time::{Duration, OffsetDateTime};
@@ -53,13 +53,15 @@ pub struct Nonces {
 }
 
 /// All optional, so that each missing one is refused under its own name.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Claims {
     jti: Option<String>,
     htm: Option<String>,
     htu: Option<String>,
     iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ath: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<String>,
 }
 
@@ -110,8 +112,7 @@ impl Proof {
         }
         if let Some(token) = of.token {
             let ath = claims.ath.ok_or_else(missing("dpop.ath"))?;
-            let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(token.reveal()));
-            if !same(ath.as_bytes(), hash.as_bytes()) {
+            if !same(ath.as_bytes(), hash(token).as_bytes()) {
                 return Err(refuse("dpop.ath", "is of another token"));
             }
         }
@@ -120,6 +121,30 @@ impl Proof {
             id,
             issued,
         })
+    }
+
+    /// Makes the `DPoP` header of a request, as a client does; `nonce` is the last one that the server gave.
+    ///
+    /// # Errors
+    /// [`TrustError::Cryptography`].
+    pub fn make(
+        key: &SigningKey,
+        of: &ProofOf<'_>,
+        nonce: Option<&str>,
+        now: OffsetDateTime,
+    ) -> Result<Secret, TrustError> {
+        let claims = Claims {
+            jti: Some(Uuid::new_v4().to_string()),
+            htm: Some(of.method.to_owned()),
+            // Without query and fragment: <https://www.rfc-editor.org/rfc/rfc9449#section-4.2>.
+            htu: of.url.split(['?', '#']).next().map(str::to_owned),
+            iat: Some(now.unix_timestamp()),
+            ath: of.token.map(hash),
+            nonce: nonce.map(str::to_owned),
+        };
+        let payload = serde_json::to_vec(&claims)
+            .map_err(|error| TrustError::cryptography("write a proof", error))?;
+        Ok(Secret::new(jws::sign_proof(&payload, TYPE, key)?))
     }
 
     /// Takes the proof as used: the last step, so that only who holds a good token can fill the store.
@@ -180,6 +205,11 @@ impl fmt::Debug for Nonces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nonces").finish_non_exhaustive()
     }
+}
+
+/// <https://www.rfc-editor.org/rfc/rfc9449#section-4.2>
+fn hash(token: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(token.reveal()))
 }
 
 /// A URL without query and fragment, as <https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2> and 6.2.3 make two equal:

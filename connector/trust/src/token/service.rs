@@ -4,11 +4,21 @@
 use super::LONGEST;
 use super::claims::{Claims, Confirmation};
 use super::verify::{Good, read};
-use crate::{NotOnce, OnceStore, Trusted};
+use crate::{Entry, EntryKind, NotOnce, OnceStore, Trusted, list_entries};
 use oxrdf::NamedNode;
 use serde::Serialize;
 use time::OffsetDateTime;
-use twinlink_core::{Code, Refusal, Secret};
+use time::format_description::well_known::Rfc3339;
+use twinlink_core::{Code, Journal, Refusal, Secret};
+
+/// Clocks may be apart: a verifier takes a token a little longer than it lives.
+const SKEW: time::Duration = time::Duration::minutes(2);
+
+/// The action of the record of use that says that a token was revoked.
+pub const REVOKE: &str = "https://w3id.org/twinlink/ns#revokeToken";
+
+/// How many records are read at a time.
+const PAGE: usize = 1000;
 
 /// Tokens that were revoked before they expired.
 #[derive(Debug)]
@@ -48,8 +58,57 @@ impl Revoked {
         self.0.holds(issuer.as_str(), token_id, now)
     }
 
+    /// Takes one in again by its id, until it must have expired.
+    fn restore(
+        &self,
+        issuer: &NamedNode,
+        token_id: &str,
+        when: OffsetDateTime,
+        now: OffsetDateTime,
+    ) {
+        // Where too many are remembered the doors refuse to revoke more; here there is nobody to tell.
+        let until = when + LONGEST + SKEW;
+        let (Ok(()) | Err(_)) = self.0.admit(issuer.as_str(), token_id, until, now);
+    }
+
+    /// Takes in again from the log of use what was revoked before a restart and may not have expired. Reads the last hour
+    /// of it. Blocks.
+    ///
+    /// # Errors
+    /// [`Code::Internal`], where the log cannot be read.
+    // INVARIANT(revoked-for-good): a token that was revoked is refused until it expires, over restarts too.
+    pub fn restore_all(
+        &self,
+        journal: &dyn Journal,
+        own: &NamedNode,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
+        let mut from = first_since(journal, now - LONGEST - SKEW)?;
+        loop {
+            let records = journal.read(from, PAGE)?;
+            let Some((last, _)) = records.last() else {
+                return Ok(());
+            };
+            for (_, entry) in list_entries(journal, from, PAGE)? {
+                let Some(when) = time_of(&entry) else {
+                    continue;
+                };
+                match entry.kind {
+                    EntryKind::Intent {
+                        used,
+                        token: Some(id),
+                        refused: None,
+                        ..
+                    } if used.action == REVOKE => self.restore(own, &id, when, now),
+                    _ => {}
+                }
+            }
+            from = last + 1;
+        }
+    }
+
     /// Revokes a token of our own, for the client that holds it. A token that is none, or not good any more, is as
-    /// revoked as can be: <https://www.rfc-editor.org/rfc/rfc7009#section-2.2>.
+    /// revoked as can be: <https://www.rfc-editor.org/rfc/rfc7009#section-2.2>. Gives the id of one that was good.
     ///
     /// # Errors
     /// [`Code::Forbidden`], check `revocation.client`, for another client's token; [`Code::Exhausted`] where too many are
@@ -60,20 +119,21 @@ impl Revoked {
         client_id: &str,
         trusted: &Trusted,
         now: OffsetDateTime,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<String>, Refusal> {
         let Some(claims) = own(token, trusted, now) else {
-            return Ok(());
+            return Ok(None);
         };
-        if claims.client_id.as_deref() != Some(client_id) {
+        // Who holds the key that signs our tokens may take back any of them.
+        let is_ours = client_id == trusted.own().as_str();
+        if !is_ours && claims.client_id.as_deref() != Some(client_id) {
             let reason = "the token is another client's";
             return Err(Refusal::new(Code::Forbidden, "revocation.client", reason));
         }
-        // Clocks may be apart: a verifier takes it a little longer than it lives.
         let until = OffsetDateTime::from_unix_timestamp(claims.exp.unwrap_or_default())
-            .map_or(now + LONGEST, |end| end + time::Duration::minutes(2));
+            .map_or(now + LONGEST, |end| end + SKEW);
         let id = claims.jti.unwrap_or_default();
         match self.0.admit(trusted.own().as_str(), &id, until, now) {
-            Ok(()) | Err(NotOnce::Again) => Ok(()),
+            Ok(()) | Err(NotOnce::Again) => Ok(Some(id)),
             Err(NotOnce::Full) => Err(Refusal::new(
                 Code::Exhausted,
                 "revocation",
@@ -116,6 +176,32 @@ impl Introspection {
             })),
         }
     }
+}
+
+fn time_of(entry: &Entry) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(&entry.time, &Rfc3339).ok()
+}
+
+/// A place in the log before which all is older than this: found by halving, as records are in order of time.
+fn first_since(journal: &dyn Journal, since: OffsetDateTime) -> Result<u64, Refusal> {
+    // A purged record has no time; the next one has.
+    let is_older = |from: u64| -> Result<bool, Refusal> {
+        let mut entries = list_entries(journal, from, 16)?.into_iter();
+        let time = entries.find_map(|(_, entry)| time_of(&entry));
+        Ok(time.is_some_and(|time| time < since))
+    };
+    let (mut older, mut step) = (0_u64, 1_u64);
+    while is_older(older.saturating_add(step))? {
+        older = older.saturating_add(step);
+        step = step.saturating_mul(2);
+    }
+    while step > 0 {
+        if is_older(older.saturating_add(step))? {
+            older = older.saturating_add(step);
+        }
+        step /= 2;
+    }
+    Ok(older)
 }
 
 /// The claims of a good token that we issued.

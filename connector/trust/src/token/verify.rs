@@ -1,6 +1,6 @@
 //! Whether a token is believed: every check under its own name, in one order.
 
-use super::claims::Claims;
+use super::claims::{Claims, Confirmation};
 use super::{LONGEST, TYPE};
 use crate::trusted::Party;
 use crate::{Trusted, json, jws};
@@ -45,6 +45,7 @@ pub struct VerifiedToken {
     pub may_act: Option<String>,
     /// When it ends.
     pub expires: OffsetDateTime,
+    pub(crate) bound_to: Confirmation,
 }
 
 /// What the client proved to hold, which the token must be bound to.
@@ -96,6 +97,28 @@ pub fn verify_bound_token(
         accept(good.claims, &good.issuer, good.party)
     };
     believe().map_err(|refusal| refusal.at(issuer.as_str()))
+}
+
+/// Verifies a token that a client shows to act for its subject: whoever holds it, and whichever connector it is for.
+/// Whether the client may is asked by [`VerifiedToken::is_bound_to`] and by the token's `may_act`.
+///
+/// # Errors
+/// As [`verify_token`], without the checks of recipient and holder.
+pub fn verify_subject_token(
+    token: &Secret,
+    trusted: &Trusted,
+    now: OffsetDateTime,
+) -> Result<VerifiedToken, Refusal> {
+    let good = read(token, trusted, now)?;
+    let issuer = good.issuer;
+    accept(good.claims, &issuer, good.party).map_err(|refusal| refusal.at(issuer.as_str()))
+}
+
+impl VerifiedToken {
+    /// Whether it was made for the holder of this.
+    pub fn is_bound_to(&self, binding: Binding<'_>) -> bool {
+        is_bound(&self.bound_to, binding)
+    }
 }
 
 /// All that can be said of a token without knowing who holds it.
@@ -189,17 +212,23 @@ fn check_recipient(claims: &Claims, own: &NamedNode) -> Result<(), Refusal> {
 }
 
 fn check_binding(claims: &Claims, binding: Binding<'_>) -> Result<(), Refusal> {
-    let bound = claims.cnf.as_ref().and_then(|cnf| match binding {
-        Binding::Certificate(shown) => Some((cnf.thumbprint.as_deref()?, shown)),
-        Binding::Key(shown) => Some((cnf.key.as_deref()?, shown)),
-    });
-    match bound {
-        Some((bound, shown)) if same(bound.as_bytes(), shown.as_bytes()) => Ok(()),
+    match &claims.cnf {
+        Some(cnf) if is_bound(cnf, binding) => Ok(()),
         _ => Err(refuse(
             "token.cnf",
             "the token is bound to another certificate or key than the client proved to hold",
         )),
     }
+}
+
+fn is_bound(to: &Confirmation, shown: Binding<'_>) -> bool {
+    let (bound, shown) = match shown {
+        Binding::Certificate(shown) => (&to.thumbprint, shown),
+        Binding::Key(shown) => (&to.key, shown),
+    };
+    bound
+        .as_deref()
+        .is_some_and(|bound| same(bound.as_bytes(), shown.as_bytes()))
 }
 
 /// Takes as long for a wrong value as for the right one.
@@ -265,6 +294,10 @@ fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedT
         // Its range was checked.
         expires: OffsetDateTime::from_unix_timestamp(claims.exp.unwrap_or_default())
             .unwrap_or(OffsetDateTime::UNIX_EPOCH),
+        bound_to: claims.cnf.unwrap_or(Confirmation {
+            thumbprint: None,
+            key: None,
+        }),
     })
 }
 

@@ -229,7 +229,7 @@ impl Caller {
 }
 
 impl Page {
-    async fn read(response: http::Response<hyper::body::Incoming>) -> Self {
+    pub(crate) async fn read(response: http::Response<hyper::body::Incoming>) -> Self {
         let (head, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         Self {

@@ -323,7 +323,8 @@ fn exchange_narrows() {
     };
     let token = issuer
         .exchange(&subject, &wanted("dispatcher"), now())
-        .unwrap();
+        .unwrap()
+        .token;
     let trusted = app.city.trusting(&[&app.police]);
     let got = verify_bound_token(&token, &trusted, binding, now()).unwrap();
     assert_eq!(got.actors, ["dispatcher"]);

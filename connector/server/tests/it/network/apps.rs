@@ -1,0 +1,621 @@
+//! Apps without a certificate at both doors, and the token endpoints.
+
+use super::caller::Page;
+use super::town::{Organisation, Permission};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::Value;
+use std::fs;
+use std::sync::Arc;
+use time::OffsetDateTime;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use twinlink_core::Secret;
+use twinlink_trust::{Authority, CurrentIdentity, Proof, ProofOf, SigningKey, Subject};
+
+const ASK: &str = "/sparql?query=ASK%7B%7D";
+const DESCRIBE: &str = "/twinlink.v1.Connector/Describe";
+const TOKEN: &str = "/oauth/token";
+
+/// An app: a key, and no certificate.
+struct App {
+    key: SigningKey,
+    tls: rustls::ClientConfig,
+}
+
+/// How a request shows its token.
+#[derive(Clone, Copy)]
+enum Shown<'a> {
+    Nothing,
+    Bearer(&'a str),
+    Proven(&'a str, &'a str),
+    /// Only the proof: as at a token endpoint.
+    Proof(&'a str),
+}
+
+impl App {
+    fn new(of: &Organisation) -> Self {
+        let mut roots = rustls::RootCertStore::empty();
+        let authority = of.path("identity/authority.pem");
+        roots
+            .add(CertificateDer::from_pem_file(authority).unwrap())
+            .unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self {
+            key: SigningKey::generate().unwrap(),
+            tls,
+        }
+    }
+
+    fn proof(
+        &self,
+        at: &Organisation,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        nonce: &str,
+    ) -> String {
+        let token = token.map(Secret::new);
+        let of = ProofOf {
+            method,
+            url: &format!("{}{path}", at.url()),
+            token: token.as_ref(),
+            nonces: None,
+        };
+        let nonce = (!nonce.is_empty()).then_some(nonce);
+        let proof = Proof::make(&self.key, &of, nonce, OffsetDateTime::now_utc());
+        proof.unwrap().reveal().to_owned()
+    }
+
+    /// Sends over HTTP/1.1, or HTTP/2 where the path is a call's.
+    async fn send(&self, at: &Organisation, request: Request<Full<Bytes>>) -> Page {
+        let is_call = request.uri().path() == DESCRIBE;
+        let mut tls = self.tls.clone();
+        let protocol: &[u8] = if is_call { b"h2" } else { b"http/1.1" };
+        tls.alpn_protocols = vec![protocol.to_vec()];
+        let tcp = TcpStream::connect(at.address()).await.unwrap();
+        let stream = TlsConnector::from(Arc::new(tls))
+            .connect("localhost".try_into().unwrap(), tcp)
+            .await
+            .unwrap();
+        if is_call {
+            let io = TokioIo::new(stream);
+            let opened = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
+            let (mut sender, connection) = opened.unwrap();
+            tokio::spawn(connection);
+            Page::read(sender.send_request(request).await.unwrap()).await
+        } else {
+            let opened = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+            let (mut sender, connection) = opened.unwrap();
+            tokio::spawn(connection);
+            Page::read(sender.send_request(request).await.unwrap()).await
+        }
+    }
+
+    async fn ask(&self, at: &Organisation, path: &str, shown: Shown<'_>) -> Page {
+        let is_call = path == DESCRIBE;
+        let mut request = Request::builder().uri(path).header("host", "localhost");
+        if is_call {
+            request = Request::builder()
+                .uri(format!("{}{path}", at.url()))
+                .header("content-type", "application/grpc")
+                .header("te", "trailers");
+        }
+        request = match shown {
+            Shown::Nothing => request,
+            Shown::Bearer(token) => request.header("authorization", format!("Bearer {token}")),
+            Shown::Proven(token, proof) => request
+                .header("authorization", format!("DPoP {token}"))
+                .header("dpop", proof),
+            Shown::Proof(proof) => request.header("dpop", proof),
+        };
+        let (method, body) = match is_call {
+            true => (Method::POST, Bytes::from_static(&[0; 5])),
+            false => (Method::GET, Bytes::new()),
+        };
+        self.send(at, request.method(method).body(Full::new(body)).unwrap())
+            .await
+    }
+
+    async fn form(
+        &self,
+        at: &Organisation,
+        path: &str,
+        form: &[(&str, &str)],
+        shown: Shown<'_>,
+    ) -> Page {
+        let mut request = post(path, form);
+        if let Shown::Proof(proof) = shown {
+            request.headers_mut().insert("dpop", proof.parse().unwrap());
+        }
+        self.send(at, request).await
+    }
+}
+
+fn post(path: &str, form: &[(&str, &str)]) -> Request<Full<Bytes>> {
+    let encode = |text: &str| {
+        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    };
+    let pairs: Vec<String> = form
+        .iter()
+        .map(|(name, value)| format!("{name}={}", encode(value)))
+        .collect();
+    Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header("host", "localhost")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Full::new(pairs.join("&").into()))
+        .unwrap()
+}
+
+fn nonce(headers: &HeaderMap) -> String {
+    headers["dpop-nonce"].to_str().unwrap().to_owned()
+}
+
+/// What a door said: answered, or its challenge.
+fn said(page: &Page) -> &str {
+    let refused = page.status == StatusCode::UNAUTHORIZED || page.header("grpc-status") == "16";
+    match (refused, page.header("www-authenticate")) {
+        (false, _) if page.status == StatusCode::OK && page.header("grpc-status").is_empty() => {
+            "ok"
+        }
+        (false, _) => "another",
+        (true, text) if text.contains("use_dpop_nonce") => "nonce",
+        (true, text) if text.contains("invalid_dpop_proof") => "proof",
+        (true, _) => "no",
+    }
+}
+
+/// The city, whose apps may do without a certificate.
+async fn city(more: &str) -> Organisation {
+    let city = Organisation::new("city");
+    city.permit("all", Permission::default());
+    city.configure(&format!("[apps]\ndpop = true\n{more}"));
+    city
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apps_without_a_certificate_prove_their_key_at_both_doors() {
+    let mut city = city("").await;
+    city.serve().await;
+    let app = App::new(&city);
+    // Its first token: from the operator, by the key's thumbprint.
+    let made = city
+        .program()
+        .args(["token", "--jkt", &app.key.public().thumbprint()])
+        .output()
+        .unwrap();
+    let token = String::from_utf8(made.stdout).unwrap();
+    let token = token.trim();
+    let mut proofs = Vec::new();
+    for (path, method) in [(ASK, "GET"), (DESCRIBE, "POST")] {
+        assert_eq!(
+            said(&app.ask(&city, path, Shown::Nothing).await),
+            "no",
+            "{path}"
+        );
+        assert_eq!(
+            said(&app.ask(&city, path, Shown::Bearer(token)).await),
+            "no",
+            "{path}"
+        );
+        let bare = path.split('?').next().unwrap();
+        let early = app.proof(&city, method, bare, Some(token), "");
+        let page = app.ask(&city, path, Shown::Proven(token, &early)).await;
+        assert_eq!(said(&page), "nonce", "{path}");
+        let nonce = nonce(&page.headers);
+        let proof = app.proof(&city, method, bare, Some(token), &nonce);
+        let page = app.ask(&city, path, Shown::Proven(token, &proof)).await;
+        assert_eq!(said(&page), "ok", "{path} {page:?}");
+        // Once, and for nothing else.
+        let again = app.ask(&city, path, Shown::Proven(token, &proof)).await;
+        assert_eq!(said(&again), "proof", "{path}");
+        for other in [
+            app.proof(&city, "PUT", bare, Some(token), &nonce),
+            app.proof(&city, method, "/data", Some(token), &nonce),
+            app.proof(&city, method, bare, Some("another token"), &nonce),
+            app.proof(&city, method, bare, None, &nonce),
+        ] {
+            let page = app.ask(&city, path, Shown::Proven(token, &other)).await;
+            assert_eq!(said(&page), "proof", "{path}");
+        }
+        let thief = App::new(&city);
+        let stolen = thief.proof(&city, method, bare, Some(token), &nonce);
+        let page = thief.ask(&city, path, Shown::Proven(token, &stolen)).await;
+        assert_eq!(said(&page), "no", "{path}");
+        proofs.push(app.proof(&city, method, bare, Some(token), &nonce));
+    }
+    // However many show one proof at a time, at whichever door: one is answered.
+    let (app, city_of_all) = (Arc::new(app), Arc::new(city));
+    let tries = (0..16).map(|number| {
+        let (app, city, token) = (Arc::clone(&app), Arc::clone(&city_of_all), token.to_owned());
+        let (path, proof) = [(ASK, &proofs[0]), (DESCRIBE, &proofs[1])][number % 2];
+        let proof = proof.clone();
+        tokio::spawn(async move {
+            let page = app.ask(&city, path, Shown::Proven(&token, &proof)).await;
+            (path, said(&page) == "ok")
+        })
+    });
+    let mut answered = Vec::new();
+    for one in tries.collect::<Vec<_>>() {
+        let (path, is_answered) = one.await.unwrap();
+        if is_answered {
+            answered.push(path);
+        }
+    }
+    answered.sort_unstable();
+    assert_eq!(answered, [ASK, DESCRIBE]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_default_nobody_connects_without_a_certificate() {
+    let mut city = Organisation::new("city");
+    city.serve().await;
+    let app = App::new(&city);
+    let tcp = TcpStream::connect(city.address()).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(app.tls.clone()));
+    let opened = connector
+        .connect("localhost".try_into().unwrap(), tcp)
+        .await;
+    // With TLS 1.3 the client learns it when it reads.
+    if let Ok(stream) = opened {
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("/health")
+            .header("host", "localhost")
+            .body(Full::default());
+        assert!(sender.send_request(request.unwrap()).await.is_err());
+    }
+    // Nor does a proof count for who has one.
+    let steward = city.steward();
+    let mut request = steward.request(&city, Method::GET, ASK, "", "");
+    let token = steward.token(&city);
+    let proof = app.proof(&city, "GET", "/sparql", Some(&token), "");
+    let headers = request.headers_mut();
+    headers.insert("authorization", format!("DPoP {token}").parse().unwrap());
+    headers.insert("dpop", proof.parse().unwrap());
+    assert_eq!(
+        steward.send(&city, request).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+/// An assertion by which a client authenticates.
+fn assertion(key: &SigningKey, client: &str, at: &Organisation, id: &str) -> String {
+    // A proof is a JWT by another name: the same library writes both, and only this test needs the other.
+    twinlink_trust::Assertion {
+        client,
+        audience: at.id.as_str(),
+        id,
+    }
+    .sign(key, OffsetDateTime::now_utc())
+    .unwrap()
+    .reveal()
+    .to_owned()
+}
+
+fn json(page: &Page) -> Value {
+    serde_json::from_str(&page.text).unwrap_or_else(|_| panic!("{page:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_get_tokens_that_work_and_can_be_looked_at_and_taken_back() {
+    let mut city = city("").await;
+    let app = App::new(&city);
+    let backend = App::new(&city);
+    let clients = city.path("clients");
+    fs::create_dir(&clients).unwrap();
+    let jwk = |app: &App| app.key.public().to_jwk();
+    fs::write(clients.join("app.toml"), format!(
+        "id = \"field-app\"\nkeys = ['{}']\nroles = [\"https://roles.example/a\", \"https://roles.example/b\"]\n\
+         purposes = [\"https://purposes.example/p\"]\nmay_act = \"backend\"\n", jwk(&app))).unwrap();
+    fs::write(
+        clients.join("backend.toml"),
+        format!(
+            "id = \"backend\"\nkeys = ['{}']\nexchange = true\nintrospect = true\n",
+            jwk(&backend)
+        ),
+    )
+    .unwrap();
+    city.serve().await;
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let first = app.ask(&city, ASK, Shown::Nothing).await;
+    let nonce = nonce(&first.headers);
+    let mut number = 0;
+    let mut ask =
+        |path: &'static str, by: &App, name: &'static str, more: Vec<(&'static str, String)>| {
+            number += 1;
+            let assertion = assertion(&by.key, name, &city, &number.to_string());
+            let proof = by.proof(&city, "POST", path, None, &nonce);
+            let mut form = vec![
+                ("client_assertion", assertion),
+                ("client_assertion_type", kind.to_owned()),
+            ];
+            form.extend(more);
+            (path, form, proof)
+        };
+    let grant = |scope: &str| {
+        vec![
+            ("grant_type", "client_credentials".to_owned()),
+            ("scope", scope.to_owned()),
+            ("purpose", "https://purposes.example/p".to_owned()),
+        ]
+    };
+    async fn put(by: &App, at: &Organisation, asked: (&str, Vec<(&str, String)>, String)) -> Page {
+        let (path, form, proof) = asked;
+        let form: Vec<(&str, &str)> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        by.form(at, path, &form, Shown::Proof(&proof)).await
+    }
+    let asked = ask(TOKEN, &app, "field-app", grant("https://roles.example/a"));
+    let replayed = asked.clone();
+    let page = put(&app, &city, asked).await;
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+    assert_eq!(page.header("cache-control"), "no-store");
+    let got = json(&page);
+    assert_eq!(got["token_type"], "DPoP");
+    assert_eq!(got["scope"], "https://roles.example/a");
+    let token = got["access_token"].as_str().unwrap().to_owned();
+    // Neither assertion nor proof works twice.
+    let page = put(&app, &city, replayed).await;
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{page:?}");
+    assert_eq!(json(&page)["error"], "invalid_client");
+    let proof = app.proof(&city, "GET", "/sparql", Some(&token), &nonce);
+    assert_eq!(
+        said(&app.ask(&city, ASK, Shown::Proven(&token, &proof)).await),
+        "ok"
+    );
+    // What it may not have it does not get.
+    for (form, error) in [
+        (grant("https://roles.example/mayor"), "invalid_scope"),
+        (grant("no role"), "invalid_request"),
+        (
+            [
+                grant("https://roles.example/a"),
+                vec![("audience", "https://rescue.example/".to_owned())],
+            ]
+            .concat(),
+            "invalid_target",
+        ),
+        (
+            vec![("grant_type", "password".to_owned())],
+            "unsupported_grant_type",
+        ),
+        (Vec::new(), "invalid_request"),
+        (
+            [
+                grant("https://roles.example/a"),
+                grant("https://roles.example/a"),
+            ]
+            .concat(),
+            "invalid_request",
+        ),
+    ] {
+        let asked = ask(TOKEN, &app, "field-app", form);
+        let page = put(&app, &city, asked).await;
+        assert_eq!(json(&page)["error"], error, "{page:?}");
+    }
+    let asked = ask(
+        TOKEN,
+        &backend,
+        "field-app",
+        grant("https://roles.example/a"),
+    );
+    assert_eq!(
+        json(&put(&backend, &city, asked).await)["error"],
+        "invalid_client"
+    );
+    let (path, form, _) = ask(TOKEN, &app, "field-app", grant("https://roles.example/a"));
+    let form: Vec<(&str, &str)> = form.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let page = app.form(&city, path, &form, Shown::Nothing).await;
+    assert_eq!(json(&page)["error"], "invalid_dpop_proof", "{page:?}");
+    // Its backend acts for it, with the token that names the backend.
+    let exchange = |token: &str| {
+        vec![
+            (
+                "grant_type",
+                "urn:ietf:params:oauth:grant-type:token-exchange".to_owned(),
+            ),
+            ("subject_token", token.to_owned()),
+            (
+                "subject_token_type",
+                "urn:ietf:params:oauth:token-type:access_token".to_owned(),
+            ),
+        ]
+    };
+    let asked = ask(TOKEN, &backend, "backend", exchange(&token));
+    let page = put(&backend, &city, asked).await;
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+    let acting = json(&page)["access_token"].as_str().unwrap().to_owned();
+    let proof = backend.proof(&city, "GET", "/sparql", Some(&acting), &nonce);
+    assert_eq!(
+        said(
+            &backend
+                .ask(&city, ASK, Shown::Proven(&acting, &proof))
+                .await
+        ),
+        "ok"
+    );
+    let asked = ask(TOKEN, &app, "field-app", exchange(&token));
+    assert_eq!(
+        json(&put(&app, &city, asked).await)["error"],
+        "unauthorized_client"
+    );
+    // Looked at by whom that is allowed.
+    let look = |token: &str| vec![("token", token.to_owned())];
+    let asked = ask("/oauth/introspect", &backend, "backend", look(&token));
+    let found = json(&put(&backend, &city, asked).await);
+    assert_eq!(found["active"], true);
+    assert_eq!(found["cnf"]["jkt"], app.key.public().thumbprint());
+    let asked = ask("/oauth/introspect", &app, "field-app", look(&token));
+    assert_eq!(
+        json(&put(&app, &city, asked).await)["error"],
+        "unauthorized_client"
+    );
+    // Taken back, by its own client only; from then on it is refused, after a restart too.
+    let asked = ask("/oauth/revoke", &backend, "backend", look(&token));
+    assert_eq!(
+        json(&put(&backend, &city, asked).await)["error"],
+        "unauthorized_client"
+    );
+    for text in ["no token at all", token.as_str()] {
+        let asked = ask("/oauth/revoke", &app, "field-app", look(text));
+        assert_eq!(put(&app, &city, asked).await.status, StatusCode::OK);
+    }
+    let asked = ask("/oauth/introspect", &backend, "backend", look(&token));
+    assert_eq!(
+        json(&put(&backend, &city, asked).await),
+        serde_json::json!({"active": false})
+    );
+    let proof = app.proof(&city, "GET", "/sparql", Some(&token), &nonce);
+    assert_eq!(
+        said(&app.ask(&city, ASK, Shown::Proven(&token, &proof)).await),
+        "no"
+    );
+    drop(ask);
+    city.stop().await;
+    city.serve().await;
+    let fresh = super::apps::nonce(&app.ask(&city, ASK, Shown::Nothing).await.headers);
+    let proof = app.proof(&city, "GET", "/sparql", Some(&token), &fresh);
+    assert_eq!(
+        said(&app.ask(&city, ASK, Shown::Proven(&token, &proof)).await),
+        "no"
+    );
+    let proof = backend.proof(&city, "GET", "/sparql", Some(&acting), &fresh);
+    assert_eq!(
+        said(
+            &backend
+                .ask(&city, ASK, Shown::Proven(&acting, &proof))
+                .await
+        ),
+        "ok"
+    );
+    city.stop().await;
+    let refusals = city.refusals();
+    for check in [
+        "assertion.jti",
+        "client.scope",
+        "client.audience",
+        "assertion.signature",
+        "client.exchange",
+        "client.introspect",
+        "revocation.client",
+        "token.revoked",
+    ] {
+        assert!(
+            refusals.iter().any(|one| one == check),
+            "{check} in {refusals:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_by_certificate_get_tokens_bound_to_it() {
+    let mut city = Organisation::new("city");
+    let authority = Authority::load(
+        &city.path("identity/authority.pem"),
+        &city.path("identity/authority-key.pem"),
+    )
+    .unwrap();
+    let certify = || {
+        let subject = Subject {
+            participant: city.id.clone(),
+            hosts: vec!["app.city.example".to_owned()],
+        };
+        let issued = authority.issue(&subject, time::Duration::days(1), OffsetDateTime::now_utc());
+        CurrentIdentity::new(issued.unwrap().identity().unwrap())
+    };
+    let (app, other) = (certify(), certify());
+    fs::create_dir(city.path("clients")).unwrap();
+    fs::write(
+        city.path("clients/app.toml"),
+        format!(
+            "id = \"desk\"\ncertificates = [\"{}\"]\n",
+            app.load().thumbprint()
+        ),
+    )
+    .unwrap();
+    city.permit("all", Permission::default());
+    city.serve().await;
+    let caller = |identity: &Arc<CurrentIdentity>| {
+        super::caller::Caller::new(Arc::clone(identity), city.registry(), &[], None)
+    };
+    let form = post(TOKEN, &[("grant_type", "client_credentials")]);
+    let page = caller(&app).send(&city, form.clone()).await;
+    let got = json(&page);
+    assert_eq!(got["token_type"], "Bearer", "{page:?}");
+    let token = got["access_token"].as_str().unwrap();
+    let answer = caller(&app).with_token(token).query(&city, "ASK {}").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let stolen = caller(&other)
+        .with_token(token)
+        .query(&city, "ASK {}")
+        .await;
+    assert_eq!(stolen.status, StatusCode::UNAUTHORIZED);
+    let page = caller(&other).send(&city, form).await;
+    assert_eq!(
+        (page.status, json(&page)["error"].as_str()),
+        (StatusCode::UNAUTHORIZED, Some("invalid_client"))
+    );
+    // What clients need to know is told to all, and holds no secret.
+    let page = caller(&other)
+        .send(
+            &city,
+            Request::get("/.well-known/oauth-authorization-server")
+                .header("host", "localhost")
+                .body(Full::default())
+                .unwrap(),
+        )
+        .await;
+    let metadata = json(&page);
+    assert_eq!(metadata["issuer"], city.id.as_str());
+    assert_eq!(
+        metadata["token_endpoint"],
+        format!("{}/oauth/token", city.url())
+    );
+    assert!(metadata.get("dpop_signing_alg_values_supported").is_none());
+    // A new key is announced before it signs.
+    let next = SigningKey::generate().unwrap();
+    fs::write(city.path("identity/next.jwk"), next.public().to_jwk()).unwrap();
+    let path = city.path("twinlink.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(
+        &path,
+        text.replace(
+            "[identity]\n",
+            "[identity]\noverlapping_keys = [\"identity/next.jwk\"]\n",
+        ),
+    )
+    .unwrap();
+    city.stop().await;
+    city.serve().await;
+    let caller = super::caller::Caller::new(other, city.registry(), &[], None);
+    let page = caller
+        .send(
+            &city,
+            Request::get("/oauth/jwks")
+                .header("host", "localhost")
+                .body(Full::default())
+                .unwrap(),
+        )
+        .await;
+    let keys = json(&page)["keys"].as_array().unwrap().clone();
+    assert_eq!(keys.len(), 2);
+    assert!(
+        keys.iter()
+            .all(|key| key.get("d").is_none() && key["kty"] == "EC"),
+        "{keys:?}"
+    );
+}
