@@ -2,7 +2,7 @@
 
 use crate::algebra::{columns, with_pattern};
 use crate::describe::describe;
-use crate::fetch::{Fetcher, Whole, are_summarised};
+use crate::fetch::{Fetcher, Whole};
 use crate::gate::{Bulkhead, Gates};
 use crate::ledger::Ledger;
 use crate::members::{Form, Members, Patience};
@@ -162,8 +162,7 @@ impl Federator {
         // What describes a node may be any triple.
         let anything = describes.then(everything);
         let probe = Probe::new(needs.atoms().into_iter().chain(&anything));
-        let is_summarised =
-            !describes && members.dataset.is_none() && are_summarised(needs.atoms());
+        let is_summarised = !describes;
         let learnt = self.learn(members, &probe, is_summarised).await?;
         let (matches, summaries): (Vec<_>, Vec<_>) = learnt.into_iter().unzip();
         let holders: Vec<_> = matches
@@ -248,7 +247,10 @@ impl Federator {
                 && let Some(summaries) = summaries
                 && let Some(summary) = self.cache.summary(members, summaries, member).await
             {
-                return Ok((probe.matches(&summary), Some(summary)));
+                return Ok((
+                    probe.matches(&summary, members.dataset.as_ref()),
+                    Some(summary),
+                ));
             }
             Ok((probe_one(members, probe, member).await?, None))
         }))

@@ -5,8 +5,10 @@
 //! on all solutions go along; and a variable that has few candidates after one round restricts the next.
 
 mod group;
+mod hold;
 mod known;
-mod local;
+mod rename;
+mod whole;
 
 use crate::ledger::Ledger;
 use crate::members::{Members, Patience};
@@ -18,10 +20,10 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use group::{Group, groups};
 use known::{Candidates, Known};
-pub(crate) use local::{Whole, are_summarised};
 use rustc_hash::FxHashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::{Refusal, SourceState};
+pub(crate) use whole::Whole;
 
 /// What each member can match, and what has been fetched.
 pub(crate) struct Fetcher<'a> {
@@ -211,7 +213,10 @@ impl<'a> Fetcher<'a> {
             let may_share = *member == 0 || self.members.limits.share_bindings;
             let (query, form) = group.query(self, &join.filters, known, may_share, most);
             let rows = self.members.limits.rows_per_fetch;
-            let given = self.members.ask(*member, &query, &form, Patience::Share, rows).await?;
+            let given = self
+                .members
+                .ask(*member, &query, &form, Patience::Share, rows)
+                .await?;
             Ok::<_, Refusal>((*member, given))
         });
         let given = try_join_all(asked).await?;

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use spargebra::Query;
 use spargebra::algebra::{Expression, GraphPattern};
 use spargebra::term::{NamedNodePattern, TermPattern, TriplePattern};
-use twinlink_core::Solution;
+use twinlink_core::{DatasetChoice, Solution};
 
 /// The distinct triple patterns of a query, whatever their variables are called.
 #[derive(Debug, Default)]
@@ -40,10 +40,10 @@ impl Probe {
     }
 
     /// For each pattern, whether a member with this summary may match it.
-    pub(crate) fn matches(&self, summary: &Summary) -> Vec<bool> {
+    pub(crate) fn matches(&self, summary: &Summary, dataset: Option<&DatasetChoice>) -> Vec<bool> {
         self.atoms
             .iter()
-            .map(|atom| summary.may_match(atom))
+            .map(|atom| summary.may_match(atom, dataset))
             .collect()
     }
 

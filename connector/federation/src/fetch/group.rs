@@ -1,8 +1,8 @@
 //! Patterns that are matched together, at the members that can match them.
 
 use super::Fetcher;
+use super::hold::shared;
 use super::known::Known;
-use super::local::shared;
 use crate::algebra::{Context, expression_variables, triple_variables};
 use crate::members::{Form, Given};
 use crate::needs::{Atom, Join};
@@ -11,7 +11,7 @@ use crate::scratch;
 use oxrdf::{GraphName, NamedOrBlankNode, Quad, Term, Triple, Variable};
 use spargebra::Query;
 use spargebra::algebra::{Expression, GraphPattern};
-use spargebra::term::{NamedNodePattern, TermPattern};
+use spargebra::term::{NamedNodePattern, TermPattern, TriplePattern};
 use std::collections::BTreeSet;
 use twinlink_core::Head;
 
@@ -87,28 +87,33 @@ impl Group {
     }
 
     fn is_one_with(&self, other: &Self) -> bool {
-        self.members == other.members
-            && !self.variables.is_disjoint(&other.variables)
-            && self.context() == other.context()
+        self.members == other.members && !self.variables.is_disjoint(&other.variables)
     }
 
-    fn context(&self) -> &Context {
-        self.atoms
-            .first()
-            .map_or(&Context::Default, |atom| &atom.context)
+    /// The graph that it is about, where it is known and one.
+    fn graph(&self) -> Option<GraphName> {
+        let mut contexts = self.atoms.iter().map(|atom| &atom.context);
+        let first = contexts.next()?;
+        let graph = match first {
+            Context::Default => GraphName::DefaultGraph,
+            Context::Named(name) => name.clone().into(),
+            Context::Any(_) => return None,
+        };
+        contexts.all(|context| context == first).then_some(graph)
     }
 
-    /// The variable that stands for its graph.
-    fn graph(&self) -> Option<&Variable> {
-        match self.context() {
-            Context::Any(graph) => Some(graph),
+    /// The variables that stand for graphs.
+    fn graphs(&self) -> BTreeSet<Variable> {
+        let graphs = self.atoms.iter().filter_map(|atom| match &atom.context {
+            Context::Any(graph) => Some(graph.clone()),
             Context::Default | Context::Named(_) => None,
-        }
+        });
+        graphs.collect()
     }
 
     /// Whether enough is known to fetch little of it.
     pub(super) fn is_bound(&self, known: &Known) -> bool {
-        known.binds(&self.variables, self.graph())
+        known.binds(&self.variables, &self.graphs())
     }
 
     /// Roughly how many rows it has at most, as the summaries say; none where they do not.
@@ -116,7 +121,11 @@ impl Group {
         let mut sum = 0_u64;
         for member in &self.members {
             let summary = fetcher.summaries.get(*member)?.as_ref()?;
-            let atoms = self.atoms.iter().map(|atom| summary.estimate(atom));
+            let dataset = fetcher.members.dataset.as_ref();
+            let atoms = self
+                .atoms
+                .iter()
+                .map(|atom| summary.estimate(atom, dataset));
             sum = sum.saturating_add(atoms.min().unwrap_or_default());
         }
         Some(sum)
@@ -146,14 +155,9 @@ impl Group {
     ) -> (Query, Form) {
         let mut pattern = match self.atoms.as_slice() {
             [atom] => atom_pattern(atom),
-            atoms => in_graph(
-                self.context(),
-                GraphPattern::Bgp {
-                    patterns: atoms.iter().map(|atom| atom.triple.clone()).collect(),
-                },
-            ),
+            atoms => joined(atoms),
         };
-        if let Some(values) = known.smallest(&self.variables, self.graph(), may_share) {
+        if let Some(values) = known.smallest(&self.variables, &self.graphs(), may_share) {
             pattern = GraphPattern::Join {
                 left: Box::new(values),
                 right: Box::new(pattern),
@@ -172,7 +176,7 @@ impl Group {
         let is_witness = self.atoms.iter().all(|atom| atom.is_witness);
         let variables: Vec<_> = self.variables.iter().cloned().collect();
         let is_counted = most.is_some() && !variables.is_empty();
-        if is_counted || matches!(self.context(), Context::Any(_)) {
+        if is_counted || self.graph().is_none() {
             let mut pattern = GraphPattern::Project {
                 inner: Box::new(pattern),
                 variables: variables.clone(),
@@ -216,11 +220,7 @@ impl Group {
         if matches!(given.head, Head::Solutions(_)) {
             return self.quads_of_rows(given, member);
         }
-        let graph = match self.context() {
-            Context::Named(name) => name.clone().into(),
-            Context::Default => GraphName::DefaultGraph,
-            Context::Any(_) => return None,
-        };
+        let graph = self.graph()?;
         given
             .rows
             .triples
@@ -240,33 +240,66 @@ impl Group {
                 let column = self.variables.iter().position(|name| name == variable)?;
                 row.values.get(column)?.clone()
             };
-            for atom in &self.atoms {
-                let graph = match &atom.context {
-                    Context::Any(graph) => scratch::graph_apart(&value(graph)?, member)?,
-                    Context::Named(name) => name.clone().into(),
-                    Context::Default => GraphName::DefaultGraph,
-                };
-                let triple = Triple {
-                    subject: match term(&atom.triple.subject, value)? {
-                        Term::NamedNode(name) => name.into(),
-                        Term::BlankNode(blank) => NamedOrBlankNode::BlankNode(blank),
-                        Term::Literal(_) => return None,
-                    },
-                    predicate: match &atom.triple.predicate {
-                        NamedNodePattern::NamedNode(name) => name.clone(),
-                        NamedNodePattern::Variable(variable) => match value(variable)? {
-                            Term::NamedNode(name) => name,
-                            _ => return None,
-                        },
-                    },
-                    object: term(&atom.triple.object, value)?,
-                };
-                let triple = scratch::triple_apart(triple, member);
-                quads.push(scratch::in_graph(triple, graph));
-            }
+            quads.extend(quads_of_row(&self.atoms, value, member)?);
         }
         Some(quads)
     }
+}
+
+/// The patterns joined, each in its graph.
+pub(super) fn joined(atoms: &[Atom]) -> GraphPattern {
+    let mut contexts: Vec<(&Context, Vec<TriplePattern>)> = Vec::new();
+    for atom in atoms {
+        let triple = atom.triple.clone();
+        match contexts
+            .iter_mut()
+            .find(|(context, _)| *context == &atom.context)
+        {
+            Some((_, patterns)) => patterns.push(triple),
+            None => contexts.push((&atom.context, vec![triple])),
+        }
+    }
+    let patterns = contexts
+        .into_iter()
+        .map(|(context, patterns)| in_graph(context, GraphPattern::Bgp { patterns }));
+    let all = patterns.reduce(|left, right| GraphPattern::Join {
+        left: Box::new(left),
+        right: Box::new(right),
+    });
+    all.unwrap_or_default()
+}
+
+/// The quads of one solution; none where it cannot be one.
+pub(super) fn quads_of_row(
+    atoms: &[Atom],
+    value: impl Fn(&Variable) -> Option<Term>,
+    member: u16,
+) -> Option<Vec<Quad>> {
+    let quads = atoms.iter().map(|atom| {
+        let graph = match &atom.context {
+            Context::Any(graph) => scratch::graph_apart(&value(graph)?, member)?,
+            Context::Named(name) => name.clone().into(),
+            Context::Default => GraphName::DefaultGraph,
+        };
+        let triple = Triple {
+            subject: match term(&atom.triple.subject, &value)? {
+                Term::NamedNode(name) => name.into(),
+                Term::BlankNode(blank) => NamedOrBlankNode::BlankNode(blank),
+                Term::Literal(_) => return None,
+            },
+            predicate: match &atom.triple.predicate {
+                NamedNodePattern::NamedNode(name) => name.clone(),
+                NamedNodePattern::Variable(variable) => match value(variable)? {
+                    Term::NamedNode(name) => name,
+                    _ => return None,
+                },
+            },
+            object: term(&atom.triple.object, &value)?,
+        };
+        let triple = scratch::triple_apart(triple, member);
+        Some(scratch::in_graph(triple, graph))
+    });
+    quads.collect()
 }
 
 fn term(pattern: &TermPattern, value: impl Fn(&Variable) -> Option<Term>) -> Option<Term> {

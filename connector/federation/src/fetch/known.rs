@@ -52,10 +52,14 @@ impl Known {
     }
 
     /// Whether some variable other than the graph is known. The few graphs there are hold nearly all there is.
-    pub(super) fn binds(&self, variables: &BTreeSet<Variable>, graph: Option<&Variable>) -> bool {
+    pub(super) fn binds(
+        &self,
+        variables: &BTreeSet<Variable>,
+        graphs: &BTreeSet<Variable>,
+    ) -> bool {
         variables
             .iter()
-            .any(|variable| Some(variable) != graph && self.values.contains_key(variable))
+            .any(|variable| !graphs.contains(variable) && self.values.contains_key(variable))
     }
 
     /// Takes values that the query gives.
@@ -107,7 +111,7 @@ impl Known {
     pub(super) fn smallest(
         &self,
         variables: &BTreeSet<Variable>,
-        graph: Option<&Variable>,
+        graphs: &BTreeSet<Variable>,
         may_share: bool,
     ) -> Option<GraphPattern> {
         let (variable, values) = self
@@ -116,7 +120,7 @@ impl Known {
             .filter(|(variable, values)| {
                 variables.contains(*variable) && (may_share || values.are_asked)
             })
-            .min_by_key(|(variable, values)| (Some(*variable) == graph, values.terms.len()))?;
+            .min_by_key(|(variable, values)| (graphs.contains(*variable), values.terms.len()))?;
         Some(GraphPattern::Values {
             variables: vec![variable.clone()],
             bindings: values

@@ -1,15 +1,18 @@
 //! Making a summary of the quads that a caller may see.
 
 use super::filter::{self, Filter};
+use super::part::{Part, Places, Predicate};
 use super::profile::{Profile, Profiles, mark, step};
 use super::range::{Range, number};
-use super::{PIECES, Places, Predicate, Summary, SummaryLimits, authority};
+use super::{Graphs, Named, PIECES, Summary, SummaryLimits, authority};
 use oxrdf::{GraphName, NamedNode, Quad, Term};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most authorities that are listed of one end of a predicate.
 pub(super) const AUTHORITIES: usize = 64;
+/// The most named graphs that have a part each. With more, each part is of the graphs of a bucket.
+pub(super) const GRAPHS: usize = 64;
 /// The most marks of one subject.
 const MARKS: usize = 256;
 /// Literals longer than this on average are not known by their pieces, in bytes.
@@ -24,29 +27,100 @@ impl Summary {
         quads: impl IntoIterator<Item = Quad>,
         limits: &SummaryLimits,
     ) -> Option<Self> {
-        let mut triples: FxHashMap<Term, Vec<(NamedNode, Term)>> = FxHashMap::default();
-        let mut count = 0;
+        let mut default = Triples::default();
+        let mut graphs: FxHashMap<GraphName, Triples> = FxHashMap::default();
         for quad in quads {
-            if quad.graph_name == GraphName::DefaultGraph {
-                let subject = Term::from(quad.subject);
-                let of_subject = triples.entry(subject).or_default();
-                of_subject.push((quad.predicate, quad.object));
-                count += 1;
-            }
+            let of_graph = match quad.graph_name {
+                GraphName::DefaultGraph => &mut default,
+                name => graphs.entry(name).or_default(),
+            };
+            let of_subject = of_graph.entry(Term::from(quad.subject)).or_default();
+            of_subject.push((quad.predicate, quad.object));
         }
-        let mut predicates = predicates(&triples);
-        if predicates.len() > limits.predicates {
+        let drafts = drafts(graphs);
+        let default = Draft::new(default, &[]);
+        let all = || std::iter::once(&default).chain(drafts.values());
+        let predicates = all().map(|draft| draft.predicates.len());
+        if predicates.sum::<usize>() > limits.predicates {
             return None;
         }
-        let keys = keys(&triples, &mut predicates);
-        let profiles = profiles(&triples, &predicates, limits);
+        let keys = all().map(|draft| draft.keys.len()).sum();
+        let mut room = limits.marks;
+        let default = default.finish(limits.filter_bytes, keys, &mut room);
+        let named = drafts.into_iter().map(|(graphs, draft)| Named {
+            graphs,
+            part: draft.finish(limits.filter_bytes, keys, &mut room),
+        });
         Some(Self {
             version,
-            triples: count,
-            filter: Filter::new(keys.into_iter(), limits.filter_bytes),
-            profiles,
-            predicates: predicates.into_values().map(|known| known.0).collect(),
+            named: named.collect(),
+            default,
         })
+    }
+}
+
+/// The bucket that a graph falls into where there are many.
+pub(super) fn bucket(name: &NamedNode) -> u8 {
+    let bucket = filter::graph(name) % GRAPHS as u64;
+    u8::try_from(bucket).unwrap_or_default()
+}
+
+/// Those of each graph, or of the graphs of each bucket.
+fn drafts(graphs: FxHashMap<GraphName, Triples>) -> BTreeMap<Graphs, Draft> {
+    let are_few = graphs.len() <= GRAPHS;
+    let mut bundles: BTreeMap<Graphs, (Triples, Vec<NamedNode>)> = BTreeMap::new();
+    for (graph, triples) in graphs {
+        let (key, name) = match graph {
+            GraphName::NamedNode(name) if are_few => (Graphs::One(name), None),
+            GraphName::NamedNode(name) => (Graphs::Several(bucket(&name)), Some(name)),
+            // Nobody can ask for it by name.
+            GraphName::BlankNode(_) | GraphName::DefaultGraph => (Graphs::Several(0), None),
+        };
+        let (known, names) = bundles.entry(key).or_default();
+        names.extend(name);
+        for (subject, pairs) in triples {
+            known.entry(subject).or_default().extend(pairs);
+        }
+    }
+    let drafts = bundles.into_iter();
+    drafts
+        .map(|(graphs, (triples, names))| (graphs, Draft::new(triples, &names)))
+        .collect()
+}
+
+/// A part that is not sized yet.
+struct Draft {
+    triples: Triples,
+    predicates: Predicates,
+    keys: FxHashSet<u64>,
+}
+
+impl Draft {
+    fn new(triples: Triples, names: &[NamedNode]) -> Self {
+        let predicates = predicates(&triples);
+        let mut keys = keys(&triples, &predicates);
+        keys.extend(names.iter().map(filter::graph));
+        Self {
+            triples,
+            predicates,
+            keys,
+        }
+    }
+
+    /// In its share of the bytes for the keys of all, and of the room for marks.
+    fn finish(self, bytes: usize, all_keys: usize, room: &mut usize) -> Part {
+        let share = self.keys.len().saturating_mul(bytes) / all_keys.max(1);
+        let count: usize = self.triples.values().map(Vec::len).sum();
+        let profiles = profiles(&self.triples, &self.predicates, *room);
+        Part {
+            triples: count as u64,
+            filter: Filter::new(self.keys.into_iter(), share),
+            profiles: profiles.map(|(profiles, cost)| {
+                *room -= cost;
+                profiles
+            }),
+            predicates: self.predicates.into_values().map(|known| known.0).collect(),
+        }
     }
 }
 
@@ -104,7 +178,7 @@ fn each(triples: &Triples) -> impl Iterator<Item = (&Term, &(NamedNode, Term))> 
         .flat_map(|(subject, known)| known.iter().map(move |pair| (subject, pair)))
 }
 
-fn keys(triples: &Triples, predicates: &mut Predicates) -> FxHashSet<u64> {
+fn keys(triples: &Triples, predicates: &Predicates) -> FxHashSet<u64> {
     let mut keys = FxHashSet::default();
     for (subject, (predicate, object)) in each(triples) {
         if matches!(subject, Term::NamedNode(_)) {
@@ -126,18 +200,15 @@ fn keys(triples: &Triples, predicates: &mut Predicates) -> FxHashSet<u64> {
     keys
 }
 
-fn profiles(
-    triples: &Triples,
-    predicates: &Predicates,
-    limits: &SummaryLimits,
-) -> Option<Profiles> {
+/// With what they cost; none where that is more than there is room for.
+fn profiles(triples: &Triples, predicates: &Predicates, room: usize) -> Option<(Profiles, usize)> {
     let numbers: FxHashMap<&NamedNode, usize> = predicates.keys().zip(0..).collect();
     let is_outward = |name: &NamedNode| predicates.get(name).is_some_and(|p| p.0.is_outward);
     let outward = |(predicate, object): &&(NamedNode, Term)| {
         matches!(object, Term::NamedNode(_)) && is_outward(predicate)
     };
     let mut sets: BTreeMap<Vec<usize>, (Profile, BTreeSet<Vec<u16>>)> = BTreeMap::new();
-    let mut room = limits.marks;
+    let mut left = room;
     for known in triples.values() {
         let mut of_subject: Vec<usize> = known
             .iter()
@@ -169,7 +240,7 @@ fn profiles(
         } else {
             let cost = marks.len() + 1;
             if seen.insert(marks.into_iter().collect()) {
-                room = room.checked_sub(cost)?;
+                left = left.checked_sub(cost)?;
             }
         }
     }
@@ -180,7 +251,8 @@ fn profiles(
             marks: marks.into_iter().collect(),
             ..profile
         });
-    Some(Profiles {
+    let profiles = Profiles {
         sets: sets.collect(),
-    })
+    };
+    Some((profiles, room - left))
 }

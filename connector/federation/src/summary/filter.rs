@@ -8,7 +8,7 @@ const BITS: usize = 16;
 const PROBES: u64 = 9;
 
 /// What is known of constants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Filter {
     pub(super) words: Vec<u64>,
 }
@@ -16,7 +16,7 @@ pub(super) struct Filter {
 impl Filter {
     /// The keys in at most so many bytes. Where that is too few, it answers "perhaps" more often.
     pub(super) fn new(keys: impl ExactSizeIterator<Item = u64>, most_bytes: usize) -> Self {
-        let words = (keys.len().saturating_mul(BITS) / 64 + 1).min(most_bytes / 8 + 1);
+        let words = steady(keys.len().saturating_mul(BITS) / 64 + 1).min(most_bytes / 8 + 1);
         let mut filter = Self {
             words: vec![0; words],
         };
@@ -55,6 +55,12 @@ impl Filter {
     }
 }
 
+/// The next larger number of few: a key more or less seldom changes where all the others are.
+fn steady(words: usize) -> usize {
+    let step = (words.checked_next_power_of_two().unwrap_or(words) / 16).max(1);
+    words.div_ceil(step).saturating_mul(step)
+}
+
 /// The key of a term as subject or object, of one predicate or of any.
 pub(super) fn end(is_subject: bool, predicate: Option<&NamedNode>, term: &Term) -> u64 {
     let role = if is_subject { "s" } else { "o" };
@@ -64,6 +70,11 @@ pub(super) fn end(is_subject: bool, predicate: Option<&NamedNode>, term: &Term) 
         predicate.as_bytes(),
         term.to_string().as_bytes(),
     ])
+}
+
+/// The key of the name of a graph.
+pub(super) fn graph(name: &NamedNode) -> u64 {
+    hash(&[b"g", name.as_str().as_bytes()])
 }
 
 /// The key of a piece of a literal of a predicate.

@@ -1,14 +1,16 @@
 //! A summary as bytes: numbers of variable length, texts and lists after their lengths, the first byte the format.
 
+use super::build::GRAPHS;
 use super::filter::Filter;
+use super::part::{Part, Predicate};
 use super::profile::{Profile, Profiles};
 use super::range::Range;
-use super::{Places, Predicate, Summary, SummaryLimits};
+use super::{Graphs, Named, Places, Summary, SummaryLimits};
 use oxiri::Iri;
 use oxrdf::NamedNode;
 use std::collections::BTreeSet;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 /// The longest text, in bytes.
 const TEXT: usize = 4_096;
 
@@ -31,38 +33,17 @@ impl Summary {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer(vec![FORMAT]);
         out.text(&self.version);
-        out.number(self.triples);
-        out.length(self.predicates.len());
-        for predicate in &self.predicates {
-            out.text(predicate.name.as_str());
-            out.number(predicate.triples);
-            out.flags([predicate.is_outward, predicate.has_pieces]);
-            out.flags([predicate.range.is_some(), false]);
-            for end in predicate.range.iter().flat_map(|range| range.ends()) {
-                out.0.extend(end.to_le_bytes());
+        out.part(&self.default);
+        out.length(self.named.len());
+        for named in &self.named {
+            match &named.graphs {
+                Graphs::One(name) => {
+                    out.0.push(0);
+                    out.text(name.as_str());
+                }
+                Graphs::Several(bucket) => out.0.extend([1, *bucket]),
             }
-            out.places(&predicate.subjects);
-            out.places(&predicate.objects);
-        }
-        out.length(self.filter.words.len());
-        for word in &self.filter.words {
-            out.0.extend(word.to_le_bytes());
-        }
-        out.flags([self.profiles.is_some(), false]);
-        let sets = self.profiles.iter().flat_map(|profiles| &profiles.sets);
-        out.length(sets.clone().count());
-        for set in sets {
-            out.length(set.predicates.len());
-            set.predicates.iter().for_each(|number| out.length(*number));
-            out.number(set.subjects);
-            out.flags([set.is_open, false]);
-            out.length(set.marks.len());
-            for marks in &set.marks {
-                out.length(marks.len());
-                marks
-                    .iter()
-                    .for_each(|mark| out.0.extend(mark.to_le_bytes()));
-            }
+            out.part(&named.part);
         }
         out.0
     }
@@ -77,52 +58,29 @@ impl Summary {
             return Err(SummaryError::Format);
         }
         let version = input.text()?;
-        let triples = input.number()?;
-        let mut predicates: Vec<Predicate> = Vec::new();
-        for _ in 0..input.length(limits.predicates)? {
-            let name = Iri::parse(input.text()?).map_err(|_| SummaryError::Content)?;
-            let name = NamedNode::from(name);
-            if predicates.last().is_some_and(|last| last.name >= name) {
+        let mut room = *limits;
+        let default = input.part(&mut room)?;
+        let mut named: Vec<Named> = Vec::new();
+        // As many graphs, and a bucket of those that have no name.
+        for _ in 0..input.length(GRAPHS + 1)? {
+            let graphs = match input.byte()? {
+                0 => Graphs::One(input.name()?),
+                1 => Graphs::Several(input.byte()?),
+                _ => return Err(SummaryError::Content),
+            };
+            if named.last().is_some_and(|last| last.graphs >= graphs) {
                 return Err(SummaryError::Content);
             }
-            let triples = input.number()?;
-            let [is_outward, has_pieces] = input.flags()?;
-            let [has_range, _] = input.flags()?;
-            let range = has_range.then(|| input.range()).transpose()?;
-            predicates.push(Predicate {
-                range,
-                name,
-                triples,
-                is_outward,
-                has_pieces,
-                subjects: input.places()?,
-                objects: input.places()?,
-            });
+            let part = input.part(&mut room)?;
+            named.push(Named { graphs, part });
         }
-        let words = input.length(limits.filter_bytes / 8 + 1)?;
-        let words = input.take(words.saturating_mul(8))?;
-        let words = words.chunks_exact(8).map(|word| {
-            let word = word.try_into().map_err(|_| SummaryError::Content)?;
-            Ok(u64::from_le_bytes(word))
-        });
-        let filter = Filter {
-            words: words.collect::<Result<_, _>>()?,
-        };
-        let [has_profiles, _] = input.flags()?;
-        let mut room = limits.marks;
-        let mut sets = Vec::new();
-        for _ in 0..input.length(limits.marks)? {
-            sets.push(input.profile(predicates.len(), &mut room)?);
-        }
-        if !input.0.is_empty() || (!has_profiles && !sets.is_empty()) {
+        if !input.0.is_empty() {
             return Err(SummaryError::Content);
         }
         Ok(Self {
             version,
-            triples,
-            predicates,
-            filter,
-            profiles: has_profiles.then_some(Profiles { sets }),
+            default,
+            named,
         })
     }
 }
@@ -151,6 +109,44 @@ impl Writer {
 
     fn flags(&mut self, [first, second]: [bool; 2]) {
         self.0.push(u8::from(first) | (u8::from(second) << 1));
+    }
+
+    fn part(&mut self, part: &Part) {
+        self.number(part.triples);
+        self.length(part.predicates.len());
+        for predicate in &part.predicates {
+            self.text(predicate.name.as_str());
+            self.number(predicate.triples);
+            self.flags([predicate.is_outward, predicate.has_pieces]);
+            self.flags([predicate.range.is_some(), false]);
+            for end in predicate.range.iter().flat_map(|range| range.ends()) {
+                self.0.extend(end.to_le_bytes());
+            }
+            self.places(&predicate.subjects);
+            self.places(&predicate.objects);
+        }
+        self.length(part.filter.words.len());
+        for word in &part.filter.words {
+            self.0.extend(word.to_le_bytes());
+        }
+        self.flags([part.profiles.is_some(), false]);
+        let sets = part.profiles.iter().flat_map(|profiles| &profiles.sets);
+        self.length(sets.clone().count());
+        for set in sets {
+            self.length(set.predicates.len());
+            set.predicates
+                .iter()
+                .for_each(|number| self.length(*number));
+            self.number(set.subjects);
+            self.flags([set.is_open, false]);
+            self.length(set.marks.len());
+            for marks in &set.marks {
+                self.length(marks.len());
+                for mark in marks {
+                    self.0.extend(mark.to_le_bytes());
+                }
+            }
+        }
     }
 
     fn places(&mut self, places: &Places) {
@@ -206,6 +202,64 @@ impl<'a> Reader<'a> {
         let length = self.length(TEXT)?;
         let text = std::str::from_utf8(self.take(length)?).map_err(|_| SummaryError::Content)?;
         Ok(text.to_owned())
+    }
+
+    fn name(&mut self) -> Result<NamedNode, SummaryError> {
+        let name = Iri::parse(self.text()?).map_err(|_| SummaryError::Content)?;
+        Ok(name.into())
+    }
+
+    /// A part, of which the limits are what is left of them.
+    fn part(&mut self, room: &mut SummaryLimits) -> Result<Part, SummaryError> {
+        let triples = self.number()?;
+        let mut predicates: Vec<Predicate> = Vec::new();
+        for _ in 0..self.length(room.predicates)? {
+            let name = self.name()?;
+            if predicates.last().is_some_and(|last| last.name >= name) {
+                return Err(SummaryError::Content);
+            }
+            let triples = self.number()?;
+            let [is_outward, has_pieces] = self.flags()?;
+            let [has_range, _] = self.flags()?;
+            let range = has_range.then(|| self.range()).transpose()?;
+            predicates.push(Predicate {
+                range,
+                name,
+                triples,
+                is_outward,
+                has_pieces,
+                subjects: self.places()?,
+                objects: self.places()?,
+            });
+        }
+        room.predicates -= predicates.len().min(room.predicates);
+        let words = self.length(room.filter_bytes / 8 + 1)?;
+        // Each is rounded up to a word.
+        room.filter_bytes = room
+            .filter_bytes
+            .saturating_sub(words.saturating_sub(1) * 8);
+        let words = self.take(words.saturating_mul(8))?;
+        let words = words.chunks_exact(8).map(|word| {
+            let word = word.try_into().map_err(|_| SummaryError::Content)?;
+            Ok(u64::from_le_bytes(word))
+        });
+        let filter = Filter {
+            words: words.collect::<Result<_, _>>()?,
+        };
+        let [has_profiles, _] = self.flags()?;
+        let mut sets = Vec::new();
+        for _ in 0..self.length(room.marks)? {
+            sets.push(self.profile(predicates.len(), &mut room.marks)?);
+        }
+        if !has_profiles && !sets.is_empty() {
+            return Err(SummaryError::Content);
+        }
+        Ok(Part {
+            triples,
+            predicates,
+            filter,
+            profiles: has_profiles.then_some(Profiles { sets }),
+        })
     }
 
     fn flags(&mut self) -> Result<[bool; 2], SummaryError> {

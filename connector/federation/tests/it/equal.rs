@@ -183,13 +183,16 @@ proptest! {
     }
 
     #[test]
-    fn the_protocols_dataset_wins(held in held(), shape in 0..SHAPES.len(), default in 0..3_usize, named in 0..3_usize) {
+    fn the_protocols_dataset_wins(held in held(), shape in 0..SHAPES.len(), default in 0..3_usize, named in 0..3_usize, is_summarised: bool) {
         let graphs = [iri("urn:g0"), iri("urn:g1"), iri("urn:g9")];
         let choice = DatasetChoice {
             default_graphs: graphs[..default].to_vec(),
             named_graphs: graphs[named..].to_vec(),
         };
-        let world = World::new(split(&held));
+        let mut world = World::new(split(&held));
+        if is_summarised {
+            world.summaries = Some(Shown::of(&world.members));
+        }
         let (query, by) = SHAPES[shape];
         let query = format!("{PREFIXES}{query}");
         let answer = world.ask_about(&query, Some(&choice)).unwrap();

@@ -178,6 +178,122 @@ fn joins_within_members_cost_one_request_for_each_that_can_contribute() {
     }
 }
 
+/// The shops with their products and their offers each in a graph.
+fn shops_in_graphs() -> World {
+    let mut members = shops().members;
+    for (number, quads) in members.iter_mut().enumerate() {
+        for quad in quads {
+            let is_product = ["urn:same", "urn:label"].contains(&quad.predicate.as_str());
+            let kind = if is_product { "products" } else { "offers" };
+            quad.graph_name = iri(&format!("http://shop{number}.example/graph/{kind}")).into();
+        }
+    }
+    let mut world = World::new(members);
+    world.summaries = Some(Shown::of(&world.members));
+    world
+}
+
+#[test]
+fn named_graphs_cost_no_more() {
+    let queries = [
+        (
+            "SELECT * { GRAPH ?g { ?p <urn:same> <http://catalogue.example/1> ; <urn:label> ?l } GRAPH ?h { ?o <urn:product> ?p } }",
+            1,
+            [0, 1, 0, 0],
+        ),
+        // All have it, and each has a part of the answer.
+        (
+            "SELECT * { GRAPH ?g { ?p <urn:same> <http://catalogue.example/5> ; <urn:label> ?l } GRAPH ?h { ?o <urn:product> ?p OPTIONAL { ?o <urn:note> ?n } } }",
+            3,
+            [0, 1, 1, 1],
+        ),
+        (
+            "SELECT ?p { GRAPH ?g { ?p <urn:same> <http://catalogue.example/5> } FILTER NOT EXISTS { GRAPH ?h { ?o <urn:product> ?p ; <urn:note> ?n } } }",
+            1,
+            [0, 1, 1, 1],
+        ),
+        // No graph has both.
+        (
+            "SELECT * { GRAPH ?g { ?p <urn:same> ?s . ?o <urn:product> ?p } }",
+            0,
+            [0, 0, 0, 0],
+        ),
+        (
+            "SELECT * { GRAPH <http://shop2.example/graph/products> { ?p <urn:label> ?l } }",
+            10,
+            [0, 0, 1, 0],
+        ),
+        (
+            "SELECT * FROM <http://shop2.example/graph/products> { ?p <urn:label> ?l }",
+            10,
+            [0, 0, 1, 0],
+        ),
+        (
+            "SELECT * FROM <http://shop2.example/graph/products> FROM <http://shop2.example/graph/offers> { ?p <urn:label> ?l . ?o <urn:product> ?p }",
+            10,
+            [0, 0, 1, 0],
+        ),
+        (
+            "SELECT * FROM NAMED <http://shop3.example/graph/offers> { GRAPH ?g { ?o <urn:price> ?x } }",
+            10,
+            [0, 0, 0, 1],
+        ),
+        (
+            "SELECT * FROM NAMED <http://shop3.example/graph/offers> { ?o <urn:price> ?x }",
+            0,
+            [0; 4],
+        ),
+        ("SELECT * { ?o <urn:price> ?x }", 0, [0; 4]),
+    ];
+    for (query, rows, requests) in queries {
+        let world = shops_in_graphs();
+        assert_eq!(same_as_without(&world, query), rows, "{query}");
+        assert_eq!(world.requests(), requests, "{query}");
+    }
+}
+
+#[test]
+fn graphs_too_many_to_have_a_part_each_share_them() {
+    let mut world = shops_in_graphs();
+    for (number, quads) in world.members.iter_mut().enumerate() {
+        let count = quads.len();
+        for (place, quad) in quads.iter_mut().enumerate().take(count / 2 * number) {
+            quad.graph_name = iri(&format!("http://shop{number}.example/graph/{place}")).into();
+        }
+        let mut more = Vec::new();
+        for quad in quads.iter() {
+            for place in 0..number * 2 {
+                let graph_name = iri(&format!("http://shop{number}.example/graph/also{place}"));
+                more.push(Quad {
+                    graph_name: graph_name.into(),
+                    ..quad.clone()
+                });
+            }
+        }
+        quads.extend(more);
+    }
+    world.summaries = Some(Shown::of(&world.members));
+    let summary = Summary::of(
+        "v".to_owned(),
+        world.members[3].clone(),
+        &SummaryLimits::default(),
+    )
+    .unwrap();
+    assert!(summary.bytes() < 1 << 20, "{}", summary.bytes());
+    for query in [
+        "SELECT * { GRAPH ?g { ?p <urn:same> <http://catalogue.example/1> ; <urn:label> ?l } }",
+        "SELECT * { GRAPH <http://shop3.example/graph/2> { ?s ?p ?o } }",
+        "SELECT * { GRAPH <http://shop3.example/graph/also2> { ?o <urn:product> ?p ; <urn:price> ?x } }",
+        "SELECT DISTINCT ?g { GRAPH ?g { ?o <urn:price> 33 } }",
+    ] {
+        assert!(same_as_without(&world, query) > 0, "{query}");
+    }
+    let before: usize = world.requests().iter().sum();
+    let nothing = "SELECT * { GRAPH <http://shop3.example/graph/nothing> { ?s ?p ?o } }";
+    assert_eq!(same_as_without(&world, nothing), 0);
+    assert_eq!(world.requests().iter().sum::<usize>(), before);
+}
+
 #[test]
 fn a_join_across_members_asks_those_that_its_first_half_leaves() {
     let query = "SELECT * { ?p <urn:same> <http://catalogue.example/2> ; <urn:same> ?s . ?q <urn:same> ?s ; <urn:label> ?l }";
@@ -240,7 +356,7 @@ fn bytes_that_are_no_summary_are_refused() {
     let limits = SummaryLimits::default();
     let quads = world.members[1].clone();
     let summary = Summary::of("v".to_owned(), quads.clone(), &limits).unwrap();
-    assert_eq!(summary.triples(), quads.len() as u64);
+    assert_eq!(summary.quads(), quads.len() as u64);
     let bytes = summary.encode();
     for end in 0..bytes.len() {
         assert!(Summary::decode(&bytes[..end], &limits).is_err(), "{end}");
@@ -281,7 +397,7 @@ proptest! {
         let limits = SummaryLimits { filter_bytes, marks, ..SummaryLimits::default() };
         for quads in &members {
             let summary = Summary::of("v".to_owned(), quads.clone(), &limits).unwrap();
-            prop_assert!(summary.bytes() <= 4 * 128 + filter_bytes + 8 + marks * 4 + 1_000);
+            prop_assert!(summary.bytes() <= 3 * (4 * 128 + 8) + filter_bytes + marks * 4 + 1_000);
             let again = Summary::decode(&summary.encode(), &limits);
             prop_assert_eq!(again.unwrap(), summary.clone());
             // It says nothing but what is shown: not even in which order that was put there.

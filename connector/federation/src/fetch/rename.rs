@@ -1,6 +1,6 @@
 //! Patterns and conditions with other names for their variables.
 
-use crate::algebra::walk_expression_mut;
+use crate::algebra::{Context, walk_expression_mut};
 use crate::needs::Atom;
 use oxrdf::Variable;
 use spargebra::algebra::Expression;
@@ -8,6 +8,9 @@ use spargebra::term::{NamedNodePattern, TermPattern};
 
 pub(super) fn rename_atom(atom: &Atom, rename: &impl Fn(&Variable) -> Variable) -> Atom {
     let mut atom = atom.clone();
+    if let Context::Any(graph) = &mut atom.context {
+        *graph = rename(graph);
+    }
     for end in [&mut atom.triple.subject, &mut atom.triple.object] {
         if let TermPattern::Variable(variable) = end {
             *variable = rename(variable);
