@@ -5,6 +5,7 @@
 //! the server's certificate and the tokens. Enter at: [`Client`].
 
 mod answer;
+mod backup;
 mod batch;
 mod client;
 mod connect;
@@ -16,6 +17,7 @@ mod summary;
 mod token;
 
 pub use answer::{Answer, Head};
+pub use backup::Backup;
 pub use batch::{BATCH_BYTES, BATCH_ROWS, Encoder, MESSAGE_BYTES, Row, Sources, decode};
 pub use client::{Client, Dataset, Description, QueryOptions, Requirement};
 pub use connect::{ClientConfig, VerifyPeer};

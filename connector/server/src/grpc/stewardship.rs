@@ -1,6 +1,6 @@
-//! `Stewardship`: incidents and obligations, for stewards of the connector's own organisation.
+//! `Stewardship`: incidents, obligations and copies, for stewards of the connector's own organisation.
 
-use super::{Door, credentials, iri, some};
+use super::{Door, backup, credentials, iri, some};
 use crate::status::status;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
@@ -18,6 +18,17 @@ use uuid::Uuid;
 
 #[tonic::async_trait]
 impl v1::stewardship_server::Stewardship for Door {
+    type BackupStream = backup::Copies;
+
+    async fn backup(
+        &self,
+        request: Request<v1::BackupRequest>,
+    ) -> Result<Response<backup::Copies>, Status> {
+        backup::backup(self, request)
+            .await
+            .map_err(|refusal| status(&refusal, None))
+    }
+
     async fn declare_incident(
         &self,
         request: Request<v1::DeclareIncidentRequest>,
