@@ -7,9 +7,10 @@ mod leaks;
 mod receipts;
 mod startup;
 
+pub use fedshop::FedShop;
+
 use crate::library::{Fault, Library};
 use serde_json::Value;
-use std::path::PathBuf;
 
 /// A named measurement.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub struct Effort {
     pub quads: usize,
     /// The folder of suites.
     pub library: Library,
-    /// The folder of the FedShop data: `members`, `queries` and `answers`.
-    pub fedshop: PathBuf,
+    /// Which FedShop data is asked how.
+    pub fedshop: FedShop,
 }
 
 /// The benchmarks, in the order in which `all` runs them.
@@ -41,7 +42,7 @@ pub const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "fedshop",
-        about: "Questions of the FedShop benchmark over 20 members: answers, requests, times (--fedshop)",
+        about: "The FedShop benchmark over 20 connectors: answers, requests, times (--fedshop, --peers, --in-process, --growth)",
         run: |effort| fedshop::run(&effort.fedshop),
     },
     Bench {

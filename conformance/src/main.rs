@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use twinlink_conformance::bench::{BENCHES, Bench, Effort, to_json, to_text};
+use twinlink_conformance::bench::{BENCHES, Bench, Effort, FedShop, to_json, to_text};
 use twinlink_conformance::http::{Remote, RemoteSettings, Target, tls};
 use twinlink_conformance::report::Report;
 use twinlink_conformance::suite::{Fault, SUITES, Setting, Suite};
@@ -87,6 +87,18 @@ struct BenchArgs {
     /// The folder of the FedShop data.
     #[arg(long, value_name = "DIR", default_value = "../shared/bench/fedshop20")]
     fedshop: PathBuf,
+    /// For `fedshop`: the members in this process, without a network and without what trust takes.
+    #[arg(long)]
+    in_process: bool,
+    /// For `fedshop`: install Comunica and RDF4J FedX under `target/peers`, and ask them the same questions.
+    #[arg(long, conflicts_with_all = ["in_process", "growth"])]
+    peers: bool,
+    /// The folder of the peers' programs.
+    #[arg(long, value_name = "DIR", default_value = "../shared/bench/peers")]
+    programs: PathBuf,
+    /// For `fedshop`: what 5, 10, 20, 100 and 200 members cost, in this process.
+    #[arg(long, conflicts_with = "in_process")]
+    growth: bool,
 }
 
 /// Exit code where a case failed or a bound was missed.
@@ -147,7 +159,13 @@ fn benches(args: &BenchArgs) -> io::Result<ExitCode> {
     let effort = Effort {
         quads: args.quads,
         library: Library::new(&args.suites),
-        fedshop: args.fedshop.clone(),
+        fedshop: FedShop {
+            folder: args.fedshop.clone(),
+            programs: args.programs.clone(),
+            in_process: args.in_process,
+            peers: args.peers,
+            growth: args.growth,
+        },
     };
     let mut is_good = true;
     for bench in chosen {

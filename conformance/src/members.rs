@@ -6,7 +6,7 @@ use spargebra::Query;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
@@ -46,6 +46,10 @@ pub(crate) struct Told {
     /// The members that each row rests on.
     pub(crate) row_sources: Vec<Vec<usize>>,
     pub(crate) states: Vec<SourceState>,
+    /// The word on each member.
+    pub(crate) sources: Vec<SourceStatus>,
+    /// Operators that lacked a member.
+    pub(crate) unsure: Vec<String>,
     /// How many sub-queries went to peers, probes for what they hold apart.
     pub(crate) requests: usize,
     /// How many questions went to peers only to learn what they hold.
@@ -53,6 +57,8 @@ pub(crate) struct Told {
     /// How many questions for summaries went to peers, and the bytes that these gave.
     pub(crate) summaries: usize,
     pub(crate) summary_bytes: usize,
+    /// What gathering took, without the time that members took to answer.
+    pub(crate) planning: Duration,
 }
 
 /// Who takes part, by number.
@@ -103,6 +109,21 @@ impl Town {
         limits: FederationLimits,
         is_summarised: bool,
     ) -> Result<Self, String> {
+        let clock = Arc::new(RealTime);
+        Self::over(members, limits, is_summarised, clock, |others| others)
+    }
+
+    /// The same by another clock, and with something between the first and the others.
+    ///
+    /// # Errors
+    /// As [`Town::new`].
+    pub(crate) fn over(
+        members: &[Member],
+        limits: FederationLimits,
+        is_summarised: bool,
+        clock: Arc<dyn Clock>,
+        between: impl FnOnce(Arc<dyn Peers>) -> Arc<dyn Peers>,
+    ) -> Result<Self, String> {
         let [first, peers @ ..] = members else {
             return Err("nobody to ask".to_owned());
         };
@@ -113,8 +134,8 @@ impl Town {
             Arc::clone(&first.store) as _,
             Arc::new(QuadWorkbench::default()),
             Arc::new(RightHere),
-            Arc::clone(&others) as _,
-            Arc::new(RealTime),
+            between(Arc::clone(&others) as _),
+            clock,
             limits,
         );
         if is_summarised {
@@ -151,7 +172,9 @@ impl Town {
             .gather(query, None, permit, &delegation, &budget);
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
+        let started = Instant::now();
         let harvest = runtime.block_on(gathered).map_err(word)?;
+        let gathering = started.elapsed();
         let mut kept = Kept::default();
         harvest.merge.run(&budget, &mut kept).map_err(word)?;
         let sources = kept.rows.solutions.iter().map(|row| &row.sources);
@@ -160,11 +183,14 @@ impl Town {
                 .map(|sources| sources.iter().map(|source| usize::from(*source)).collect())
                 .collect(),
             states: harvest.sources.iter().map(|source| source.state).collect(),
+            sources: harvest.sources,
+            unsure: harvest.unsure,
             answer: kept.answer()?,
             requests: self.others.requests.swap(0, Ordering::Relaxed),
             probes: self.others.probes.swap(0, Ordering::Relaxed),
             summaries: self.others.summaries.swap(0, Ordering::Relaxed),
             summary_bytes: self.others.bytes.swap(0, Ordering::Relaxed),
+            planning: gathering.saturating_sub(self.others.took()),
         })
     }
 }
@@ -188,6 +214,8 @@ struct Others {
     probes: AtomicUsize,
     summaries: AtomicUsize,
     bytes: AtomicUsize,
+    /// What members took to answer, in nanoseconds.
+    nanoseconds: AtomicU64,
 }
 
 impl Others {
@@ -198,7 +226,22 @@ impl Others {
             probes: AtomicUsize::new(0),
             summaries: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            nanoseconds: AtomicU64::new(0),
         }
+    }
+
+    /// What members took to answer since this was asked last.
+    fn took(&self) -> Duration {
+        Duration::from_nanos(self.nanoseconds.swap(0, Ordering::Relaxed))
+    }
+
+    /// Counts the time that an answer takes.
+    fn timed<T>(&self, answer: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let answered = answer();
+        let nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
+        answered
     }
 
     fn answer(&self, peer: &NamedNode, question: &SubQuery) -> Result<SubAnswer, Unanswered> {
@@ -261,7 +304,8 @@ impl Peers for Others {
         peer: &'a NamedNode,
         question: &'a SubQuery,
     ) -> Later<'a, Result<SubAnswer, Unanswered>> {
-        Box::pin(std::future::ready(self.answer(peer, question)))
+        let answer = self.timed(|| self.answer(peer, question));
+        Box::pin(std::future::ready(answer))
     }
 }
 
@@ -306,9 +350,8 @@ impl Summaries for Shown {
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
     ) -> Later<'a, Option<Summarized>> {
-        Box::pin(std::future::ready(
-            self.reply(member, question).map(Into::into),
-        ))
+        let reply = self.others.timed(|| self.reply(member, question));
+        Box::pin(std::future::ready(reply.map(Into::into)))
     }
 }
 

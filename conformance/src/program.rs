@@ -2,6 +2,7 @@
 
 use crate::http::{Remote, RemoteSettings, Request, Target};
 use crate::library::Fault;
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -56,33 +57,35 @@ impl Program {
 
     /// Makes a connector with an empty twin.
     pub(crate) fn init(&self) -> Result<Home, Fault> {
+        self.init_for("https://conformance.example/")
+    }
+
+    /// Makes a connector with an empty twin for a participant.
+    pub(crate) fn init_for(&self, participant: &str) -> Result<Home, Fault> {
         let folder = tempfile::tempdir().map_err(|error| Fault::Measure(error.to_string()))?;
         let home = Home { folder };
         let mut init = self.command();
         init.arg("init").arg(home.path());
-        init.args(["--participant", "https://conformance.example/"]);
+        init.args(["--participant", participant]);
         init.args(["--listen", "127.0.0.1:0"]);
-        let output = init.output();
-        let output = output.map_err(|error| Fault::Measure(error.to_string()))?;
-        if output.status.success() {
-            return Ok(home);
-        }
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        Err(Fault::Measure(format!("twinlink init: {error}")))
+        output("init", &mut init)?;
+        Ok(home)
+    }
+
+    /// Runs one of its commands with a connector's configuration, and gives what it wrote to standard output.
+    pub(crate) fn run(&self, home: &Home, arguments: &[&OsStr]) -> Result<String, Fault> {
+        let mut command = self.command();
+        command
+            .arg("--config")
+            .arg(home.path().join("twinlink.toml"));
+        let name = arguments.first().copied().unwrap_or_default();
+        output(&name.to_string_lossy(), command.args(arguments))
     }
 
     /// A token of the connector's own steward, for an hour.
     pub(crate) fn token(&self, home: &Home) -> Result<Secret, Fault> {
-        let mut token = self.command();
-        token.arg("--config").arg(home.path().join("twinlink.toml"));
-        let output = token.args(["token", "--lifetime", "3600"]).output();
-        let output = output.map_err(|error| Fault::Measure(error.to_string()))?;
-        if output.status.success() {
-            let token = String::from_utf8_lossy(&output.stdout);
-            return Ok(Secret::new(token.trim()));
-        }
-        let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        Err(Fault::Measure(format!("twinlink token: {error}")))
+        let token = self.run(home, &["token", "--lifetime", "3600"].map(OsStr::new))?;
+        Ok(Secret::new(token.trim()))
     }
 
     /// Starts a connector and waits for its first answer.
@@ -93,6 +96,8 @@ impl Program {
             .arg("--config")
             .arg(home.path().join("twinlink.toml"))
             .arg("serve")
+            // Nobody reads what it logs before it ends: little enough for a pipe.
+            .env("TWINLINK_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -141,6 +146,11 @@ impl Running {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What the process holds in memory.
+    pub(crate) fn megabytes(&self) -> Result<f64, Fault> {
+        megabytes(self.id())
     }
 
     /// The port that the line names with which it says that it is ready.
@@ -204,6 +214,30 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// What a process holds in memory, from <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
+pub(crate) fn megabytes(process: u32) -> Result<f64, Fault> {
+    let path = format!("/proc/{process}/status");
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| Fault::Measure(format!("{path}: {error}")))?;
+    let kilobytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .and_then(|number| number.parse::<f64>().ok());
+    let kilobytes = kilobytes.ok_or_else(|| Fault::Measure(format!("{path}: no VmRSS")))?;
+    Ok(kilobytes / 1024.0)
+}
+
+/// Runs a command to its end.
+fn output(name: &str, command: &mut Command) -> Result<String, Fault> {
+    let output = command.output();
+    let output = output.map_err(|error| Fault::Measure(error.to_string()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    Err(Fault::Measure(format!("twinlink {name}: {error}")))
 }
 
 /// Builds the program with the cargo that runs us, if one does, in the profile that we are in.

@@ -1,13 +1,18 @@
 //! The FedShop benchmark: shops and rating sites that each hold a part, asked together.
 //!
-//! The connector that is asked holds nothing itself, so that every quad comes from a peer. The members are asked in
-//! this process, through the ports that a network has its place behind: what is counted are questions, not frames.
+//! Each member is a connector of its own, and so is the one that is asked. It holds nothing itself, so that every quad
+//! comes from a peer. By default each runs as a process, as organisations run it; `--in-process` leaves out the network
+//! and all that trust takes.
+
+mod baselines;
+mod growth;
+mod processes;
+mod together;
 
 use crate::answer::Answer;
 use crate::compare::same_answer;
-use crate::engine::Ours;
 use crate::library::Fault;
-use crate::members::{Member, Town, deep, store};
+use crate::members::deep;
 use flate2::read::GzDecoder;
 use oxrdf::Quad;
 use oxrdfio::{RdfFormat, RdfParser};
@@ -15,122 +20,181 @@ use serde_json::{Value, json};
 use sparesults::QueryResultsFormat;
 use spargebra::algebra::GraphPattern;
 use spargebra::{Query, SparqlParser};
-use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::Path;
-use std::time::{Duration, Instant};
-use twinlink_federation::FederationLimits;
+use std::path::{Path, PathBuf};
 
 /// How many times as many requests for data as members contribute to an answer there may be, on average.
 const RATIO: f64 = 1.2;
+/// How many times as fast as the better of the peers it has to be, by the geometric means.
+const FASTER: f64 = 50.0;
 /// The most bytes of a member's quads, unpacked.
 const BYTES: u64 = 1 << 30;
+/// How often each question is asked; the medians count.
+const ROUNDS: usize = 5;
+/// Matches nothing, so that whoever asks it only learns who holds what.
+const NOTHING: &str = "ASK { ?s <urn:x-twinlink:nothing> ?o }";
+
+/// What is measured, and over which data.
+#[derive(Debug, Clone)]
+pub struct FedShop {
+    /// The folder of the data: `members`, `queries` and `answers`.
+    pub folder: PathBuf,
+    /// The folder of the peers' programs: `comunica.mjs` and `members_server.py`.
+    pub programs: PathBuf,
+    /// Whether the members are in this process only.
+    pub in_process: bool,
+    /// Whether the peers are installed and measured, too.
+    pub peers: bool,
+    /// Whether it is measured with more and more members instead.
+    pub growth: bool,
+}
 
 /// Measures over the data in a folder.
-pub(super) fn run(folder: &Path) -> Result<Value, Fault> {
+pub(super) fn run(given: &FedShop) -> Result<Value, Fault> {
+    let folder = &given.folder;
     if !folder.join("members").is_dir() {
         return Ok(json!({ "skipped": format!("no members in {}", folder.display()) }));
     }
-    deep(|| measure(folder)).map_err(Fault::Measure)?
+    deep(|| {
+        let cases = cases(folder)?;
+        if given.growth {
+            growth::measure(folder, &cases)
+        } else if given.in_process {
+            Ok(together::measure(folder, &cases, 1)?.to_json())
+        } else {
+            apart(given, &cases)
+        }
+    })
+    .map_err(Fault::Measure)?
 }
 
-fn measure(folder: &Path) -> Result<Value, Fault> {
-    let ours = Ours::new().map_err(Fault::Measure)?;
-    let member = |quads: Vec<Quad>| {
-        Ok::<_, Fault>(Member {
-            store: store(quads, ours.modify()).map_err(Fault::Measure)?,
-            permit: Some(ours.read().clone()),
+/// Each member in a process of its own, beside the same without a network, and beside the peers.
+fn apart(given: &FedShop, cases: &[Case]) -> Result<Value, Fault> {
+    let figures = processes::measure(&given.folder, cases, ROUNDS)?;
+    let together = together::measure(&given.folder, cases, ROUNDS)?;
+    let ours = figures.measured.geometric_mean();
+    let bare = together.measured.geometric_mean();
+    let mut is_good = figures.measured.is_good();
+    let mut told = figures.to_json(together.summary_bytes);
+    let peers = if given.peers {
+        let compared = baselines::measure(given, cases)?;
+        let ratio = compared.best.map(|best| best / ours);
+        is_good &= ratio.is_some_and(|ratio| ratio >= FASTER);
+        json!({
+            "each": compared.figures,
+            "best_geometric_mean_milliseconds": compared.best,
+            "times_as_fast": ratio,
+            "times_as_fast_bound": FASTER,
         })
+    } else {
+        json!("not compared in this run: --peers")
     };
-    let mut members = vec![member(Vec::new())?];
-    for path in files(&folder.join("members"))? {
-        members.push(member(quads(&path)?)?);
+    if let Some(fields) = told.as_object_mut() {
+        fields.insert(
+            "trust".to_owned(),
+            json!({
+                "compared_with": "the same plans in one process: no sockets, TLS, tokens, policies, receipts or confirmed summaries",
+                "geometric_mean_milliseconds": bare,
+                "ratio": ours / bare,
+            }),
+        );
+        fields.insert("peers".to_owned(), peers);
+        fields.insert("ok".to_owned(), json!(is_good));
     }
-    let limits = FederationLimits {
-        // Nothing changes meanwhile.
-        summary_age: Duration::from_secs(3_600),
-        ..FederationLimits::default()
-    };
-    let town = Town::new(&members, limits, true).map_err(Fault::Measure)?;
-    let mut queries = Vec::new();
-    let (mut right, mut ratios, mut logarithms) = (0, Vec::new(), 0.0);
-    // The summaries are exchanged before; what they cost is told apart.
-    let started = Instant::now();
-    let anything = SparqlParser::new().parse_query("ASK { ?s <urn:x-twinlink:nothing> ?o }");
-    let exchanged = town
-        .ask(&anything.map_err(fault)?)
-        .map_err(Fault::Measure)?;
-    let exchange = json!({
-        "requests": exchanged.summaries,
-        "bytes": exchanged.summary_bytes,
-        "milliseconds": started.elapsed().as_secs_f64() * 1000.0,
-    });
-    let paths = files(&folder.join("queries"))?;
-    for path in &paths {
-        let figures = query(&town, folder, path)?;
-        right += usize::from(figures.is_right);
-        ratios.push(count(figures.requests) / count(figures.floor));
-        logarithms += figures.milliseconds.max(0.001).ln();
-        queries.push(json!({
-            "query": figures.name,
-            "right": figures.is_right,
-            "why": figures.why,
-            "requests": figures.requests,
-            "floor": figures.floor,
-            "other_requests": figures.others,
-            "milliseconds": figures.milliseconds,
-        }));
-    }
-    let ratio = ratios.iter().sum::<f64>() / count(ratios.len().max(1));
-    let is_complete = right == paths.len();
-    Ok(json!({
-        "members": members.len() - 1,
-        "right": right,
-        "exchange": exchange,
-        "queries": queries,
-        "requests_to_floor": ratio,
-        "requests_to_floor_bound": RATIO,
-        "geometric_mean_milliseconds": (logarithms / count(paths.len().max(1))).exp(),
-        "peers": "not compared in this run",
-        "ok": is_complete && ratio <= RATIO,
-    }))
+    Ok(told)
 }
 
+/// A question of the benchmark, and its answer over the merge.
+struct Case {
+    name: String,
+    text: String,
+    query: Query,
+    expected: Answer,
+}
+
+impl Case {
+    /// As multisets, and by value: whoever made the answers wrote numbers in their canonical form.
+    fn compare(&self, answer: &Answer) -> Result<(), String> {
+        same_answer(&self.expected, answer)
+    }
+
+    /// How many rows the answer has.
+    fn rows(&self) -> usize {
+        match &self.expected {
+            Answer::Table(table) => table.rows.len(),
+            Answer::Boolean(_) | Answer::Graph(_) => 0,
+        }
+    }
+}
+
+fn cases(folder: &Path) -> Result<Vec<Case>, Fault> {
+    let paths = files(&folder.join("queries"))?;
+    let cases = paths.iter().map(|path| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let text = fs::read_to_string(path).map_err(fault)?;
+        let answer = folder.join("answers").join(format!("{name}.srj"));
+        let answer = fs::read(answer).map_err(fault)?;
+        Ok(Case {
+            name: name.into_owned(),
+            query: SparqlParser::new().parse_query(&text).map_err(fault)?,
+            text,
+            expected: Answer::parse(QueryResultsFormat::Json, &answer).map_err(Fault::Measure)?,
+        })
+    });
+    cases.collect()
+}
+
+/// What one question took.
 struct Figures {
     name: String,
-    is_right: bool,
+    /// How its answer differs from the right one.
     why: Option<String>,
-    requests: usize,
+    /// For data, in one round.
+    requests: f64,
     /// How many members the rows rest on, without a limit on them: each must be asked at least once.
     floor: usize,
-    /// Probes and questions for summaries.
-    others: usize,
+    /// Probes and questions for summaries, in one round.
+    others: f64,
     milliseconds: f64,
+    first_row: Option<f64>,
 }
 
-fn query(town: &Town, folder: &Path, path: &Path) -> Result<Figures, Fault> {
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let text = fs::read_to_string(path).map_err(fault)?;
-    let query = SparqlParser::new().parse_query(&text).map_err(fault)?;
-    let answer = folder.join("answers").join(format!("{name}.srj"));
-    let answer = fs::read(answer).map_err(fault)?;
-    let expected = Answer::parse(QueryResultsFormat::Json, &answer).map_err(Fault::Measure)?;
-    let started = Instant::now();
-    let told = town.ask(&query).map_err(Fault::Measure)?;
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
-    // As multisets, and by value: whoever made the answers wrote numbers in their canonical form.
-    let all = town.ask(&unlimited(query)).map_err(Fault::Measure)?;
-    let contributors: BTreeSet<_> = all.row_sources.iter().flatten().collect();
-    let same = same_answer(&expected, &told.answer);
-    Ok(Figures {
-        name: name.into_owned(),
-        floor: contributors.len().max(1),
-        is_right: same.is_ok(),
-        why: same.err(),
-        requests: told.requests,
-        others: told.probes + told.summaries,
-        milliseconds,
-    })
+/// What all questions took.
+struct Measured(Vec<Figures>);
+
+impl Measured {
+    fn right(&self) -> usize {
+        self.0.iter().filter(|one| one.why.is_none()).count()
+    }
+
+    fn ratio(&self) -> f64 {
+        let ratios = self.0.iter().map(|one| one.requests / count(one.floor));
+        ratios.sum::<f64>() / count(self.0.len().max(1))
+    }
+
+    fn geometric_mean(&self) -> f64 {
+        geometric_mean(self.0.iter().map(|one| one.milliseconds))
+    }
+
+    fn is_good(&self) -> bool {
+        self.right() == self.0.len() && self.ratio() <= RATIO
+    }
+
+    fn queries(&self) -> Vec<Value> {
+        let query = |one: &Figures| {
+            json!({
+                "query": one.name,
+                "right": one.why.is_none(),
+                "why": one.why,
+                "requests": one.requests,
+                "floor": one.floor,
+                "other_requests": one.others,
+                "first_row_milliseconds": one.first_row,
+                "milliseconds": one.milliseconds,
+            })
+        };
+        self.0.iter().map(query).collect()
+    }
 }
 
 /// The query without a limit on its rows.
@@ -144,12 +208,18 @@ fn unlimited(mut query: Query) -> Query {
 }
 
 /// The files of a folder, by name.
-fn files(folder: &Path) -> Result<Vec<std::path::PathBuf>, Fault> {
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
     let entries = fs::read_dir(folder).map_err(fault)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
     let mut paths = paths.collect::<Result<Vec<_>, _>>().map_err(fault)?;
     paths.sort();
     Ok(paths)
+}
+
+/// What a member is called: the file's name up to its first dot.
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
 }
 
 fn quads(path: &Path) -> Result<Vec<Quad>, Fault> {
@@ -159,6 +229,21 @@ fn quads(path: &Path) -> Result<Vec<Quad>, Fault> {
         .for_reader(reader)
         .collect::<Result<_, _>>()
         .map_err(fault)
+}
+
+fn geometric_mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut logarithms, mut number) = (0.0, 0_usize);
+    for value in values {
+        logarithms += value.max(0.001).ln();
+        number += 1;
+    }
+    (logarithms / count(number.max(1))).exp()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    values.get(middle).copied().unwrap_or(f64::NAN)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]

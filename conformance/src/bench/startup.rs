@@ -1,7 +1,7 @@
 //! How long a connector takes to start, and what it costs while nobody asks.
 
 use crate::library::Fault;
-use crate::program::{Program, Running};
+use crate::program::Program;
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ pub(super) fn run() -> Result<Value, Fault> {
         let running = program.serve(&home)?;
         ready.push(millis(running.ready_after));
         std::thread::sleep(IDLE);
-        memory.push(megabytes(&running)?);
+        memory.push(running.megabytes()?);
         running.stop()?;
     }
     // Dropped, it is killed: the next start finds a twin that was not closed.
@@ -61,19 +61,6 @@ fn version(program: &Program) -> Result<Duration, Fault> {
     } else {
         Err(Fault::Measure(format!("twinlink --version: {status}")))
     }
-}
-
-/// What the process holds in memory, from <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
-fn megabytes(running: &Running) -> Result<f64, Fault> {
-    let path = format!("/proc/{}/status", running.id());
-    let text = std::fs::read_to_string(&path);
-    let text = text.map_err(|error| Fault::Measure(format!("{path}: {error}")))?;
-    let kilobytes = text
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
-        .and_then(|number| number.parse::<f64>().ok());
-    let kilobytes = kilobytes.ok_or_else(|| Fault::Measure(format!("{path}: no VmRSS")))?;
-    Ok(kilobytes / 1024.0)
 }
 
 fn millis(duration: Duration) -> f64 {
