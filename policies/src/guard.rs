@@ -6,21 +6,26 @@ mod transform;
 pub use selector::{End, GraphNameKey, Named, NodePattern, Recorded, Selector};
 pub use transform::{Function, Measure, MeasureKind, Part, Statistic, Step, TimeUnit, Transformed};
 
-/// What a caller may see of a dataset:
+/// What a caller may see of a dataset: the union of what its layers show. A layer shows
 ///
-/// 1. the quads that some permit selects and no prohibition selects;
-/// 2. the quads that a [`Transformed`] selects and no prohibition selects, as its steps leave them;
-/// 3. the observations of each [`Statistic`].
+/// 1. the quads that some permit of it selects and no prohibition of it selects;
+/// 2. the quads that a [`Transformed`] of it selects and no prohibition of it selects, as its steps leave them;
+/// 3. the observations of each [`Statistic`] of it, as far as those of all layers can be told together.
+///
+/// Most guards have one layer. There are more where a prohibition applies to what one permission shows and spares what
+/// another does. What is said below of permits, prohibitions and the rest is about a layer: that of a guard itself is its first.
 ///
 /// A guard names terms, not rows: the twin store compiles it to ids once per snapshot and decides each triple
 /// pattern before it scans.
 // INVARIANT(deny-by-default): a guard without permits, transforms and statistics shows nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub struct Guard {
     permits: Vec<Selector>,
     prohibitions: Vec<Selector>,
     transformed: Vec<Transformed>,
     statistics: Vec<Statistic>,
+    /// The layers after the first; none of them has any itself.
+    others: Vec<Self>,
 }
 
 impl Guard {
@@ -45,6 +50,33 @@ impl Guard {
     pub fn with_statistics(mut self, statistics: Vec<Statistic>) -> Self {
         self.statistics = statistics;
         self
+    }
+
+    /// What any of these shows, each with its own prohibitions.
+    pub fn union(guards: impl IntoIterator<Item = Self>) -> Self {
+        let mut layers = guards.into_iter().flat_map(|mut guard| {
+            let others = std::mem::take(&mut guard.others);
+            std::iter::once(guard).chain(others)
+        });
+        let first = layers.next().unwrap_or_default();
+        Self {
+            others: layers.collect(),
+            ..first
+        }
+    }
+
+    /// The layers: the guard itself, and those after the first.
+    pub fn layers(&self) -> impl Iterator<Item = &Self> + Clone {
+        std::iter::once(self).chain(&self.others)
+    }
+
+    /// Of each layer what it shows as it is.
+    #[must_use]
+    pub fn as_it_is(&self) -> Self {
+        Self::union(
+            self.layers()
+                .map(|layer| Self::new(layer.permits.clone(), layer.prohibitions.clone())),
+        )
     }
 
     /// Shows nothing.
@@ -79,8 +111,12 @@ impl Guard {
 
     /// Whether no quad of any dataset can be visible.
     pub fn is_nothing(&self) -> bool {
-        (self.permits.is_empty() && self.transformed.is_empty() && self.statistics.is_empty())
-            || self.prohibitions.contains(&Selector::default())
+        self.layers().all(|layer| {
+            (layer.permits.is_empty()
+                && layer.transformed.is_empty()
+                && layer.statistics.is_empty())
+                || layer.prohibitions.contains(&Selector::default())
+        })
     }
 
     /// Whether every quad of every dataset is visible, and nothing else.
@@ -89,14 +125,18 @@ impl Guard {
             && self.prohibitions.is_empty()
             && self.transformed.is_empty()
             && self.statistics.is_empty()
+            && self.others.is_empty()
     }
 
-    /// Every selector in it.
+    /// Every selector in any of its layers.
     pub fn selectors(&self) -> impl Iterator<Item = &Selector> {
-        self.permits
-            .iter()
-            .chain(&self.prohibitions)
-            .chain(self.transformed.iter().map(|one| &one.selector))
-            .chain(self.statistics.iter().map(|one| &one.selector))
+        self.layers().flat_map(|layer| {
+            layer
+                .permits
+                .iter()
+                .chain(&layer.prohibitions)
+                .chain(layer.transformed.iter().map(|one| &one.selector))
+                .chain(layer.statistics.iter().map(|one| &one.selector))
+        })
     }
 }

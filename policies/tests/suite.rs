@@ -13,6 +13,9 @@ mod constraints;
 #[path = "suite/decide.rs"]
 mod decide;
 #[cfg(test)]
+#[path = "suite/exceptions.rs"]
+mod exceptions;
+#[cfg(test)]
 #[path = "suite/fragilities.rs"]
 mod fragilities;
 #[cfg(test)]

@@ -252,13 +252,19 @@ fn all(answers: impl IntoIterator<Item = Answer>) -> Answer {
 /// numbers only, is a part.
 pub fn extent(guard: &Guard, selector: &Selector) -> Extent {
     let any = |selectors: &[Selector]| Formula::any(selectors.iter().map(selected));
-    let unless_withheld = |shown| Formula::all([shown, Formula::not(any(guard.prohibitions()))]);
-    let transformed = guard.transformed().iter().map(|one| &one.selector);
-    let statistics = guard.statistics().iter().map(|one| &one.selector);
-    let changed = Formula::any(transformed.chain(statistics).map(selected));
+    let layers = guard.layers().map(|layer| {
+        let unless_withheld =
+            |shown| Formula::all([shown, Formula::not(any(layer.prohibitions()))]);
+        let transformed = layer.transformed().iter().map(|one| &one.selector);
+        let statistics = layer.statistics().iter().map(|one| &one.selector);
+        let changed = Formula::any(transformed.chain(statistics).map(selected));
+        let raw = unless_withheld(any(layer.permits()));
+        let something = unless_withheld(Formula::any([any(layer.permits()), changed]));
+        (raw, something)
+    });
+    let (raw, something): (Vec<_>, Vec<_>) = layers.unzip();
+    let (raw, something) = (Formula::any(raw), Formula::any(something));
     let selected = selected(selector);
-    let raw = unless_withheld(any(guard.permits()));
-    let something = unless_withheld(Formula::any([any(guard.permits()), changed]));
     let is_possible =
         |shown: &Formula, is_so| answer(&[(&selected, true), (shown, is_so)]) != Answer::Yes;
     match (is_possible(&something, true), is_possible(&raw, false)) {
@@ -364,9 +370,11 @@ impl Access {
                     .as_ref()
                     .is_none_or(|class| self.classes.contains(class))
         };
-        let guard = permit.guard();
-        let mut permits = guard.permits().iter().filter(|one| is_known(one));
-        permits.any(selects) && !guard.prohibitions().iter().any(selects)
+        let mut layers = permit.guard().layers();
+        layers.any(|layer| {
+            let mut permits = layer.permits().iter().filter(|one| is_known(one));
+            permits.any(selects) && !layer.prohibitions().iter().any(selects)
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::treatment::{Change, Delay, Figures, Treatment};
 use crate::model::{Conflict, Policy, Rule, RuleKind, Target};
 use oxrdf::NamedNode;
 use oxsdatatypes::{DateTime, DayTimeDuration};
+use std::collections::BTreeMap;
 use twinlink_vocab::odrl;
 
 /// What active rules show to one request, and what they withhold.
@@ -15,8 +16,14 @@ pub(super) struct Shown<'a> {
     ask: &'a Ask,
     granted: Vec<Granted>,
     withheld: Vec<Withheld>,
-    /// What must not be put into numbers, though it may be read.
-    uncounted: Vec<Selector>,
+}
+
+/// What permissions show from which the same is withheld.
+#[derive(Default)]
+struct Guarded {
+    permits: Vec<Selector>,
+    transformed: Vec<Transformed>,
+    statistics: Vec<Statistic>,
 }
 
 /// A part that a permission shows.
@@ -26,6 +33,7 @@ struct Granted {
     part: Shape,
 }
 
+#[derive(Clone)]
 enum Shape {
     Plain(Selector),
     Transformed(Transformed),
@@ -39,6 +47,8 @@ struct Withheld {
     /// Its policy lets permissions win over it.
     yields: bool,
     never_overridden: bool,
+    /// What it is about must not be put into numbers, though it may be read.
+    counts_only: bool,
 }
 
 impl Granted {
@@ -58,6 +68,13 @@ impl Withheld {
         (self.yields && granted.holder == self.holder)
             || (granted.is_glass && !self.never_overridden)
     }
+
+    /// Whether it is to be taken off what this permission shows. Where the two are apart it makes no difference, and is, so
+    /// that fewer layers are needed.
+    fn applies_to(&self, granted: &Granted) -> bool {
+        let is_concerned = !self.counts_only || matches!(granted.part, Shape::Statistic(_));
+        is_concerned && (!self.spares(granted) || granted.selector().is_disjoint(&self.selector))
+    }
 }
 
 /// Whether the rule matters to a request for data because of statistics: who asks to read is told them too.
@@ -76,7 +93,6 @@ impl<'a> Shown<'a> {
             ask,
             granted: Vec::new(),
             withheld: Vec::new(),
-            uncounted: Vec::new(),
         }
     }
 
@@ -103,15 +119,13 @@ impl<'a> Shown<'a> {
                         .iter()
                         .any(|its| action::overlap(its, &aggregate));
                 let selectors = rule.targets.iter().flat_map(|target| &target.selectors);
-                match counts_only {
-                    true => self.uncounted.extend(selectors.cloned()),
-                    false => self.withheld.extend(selectors.map(|selector| Withheld {
-                        holder: number,
-                        selector: selector.clone(),
-                        yields: holder.conflict == Conflict::Permit,
-                        never_overridden: rule.never_overridden,
-                    })),
-                }
+                self.withheld.extend(selectors.map(|selector| Withheld {
+                    holder: number,
+                    selector: selector.clone(),
+                    yields: holder.conflict == Conflict::Permit,
+                    never_overridden: rule.never_overridden,
+                    counts_only,
+                }));
             }
         }
     }
@@ -128,41 +142,33 @@ impl<'a> Shown<'a> {
             })
     }
 
-    /// The guard of all that was added.
+    /// The guard of all that was added: what each permission shows less what is withheld from it.
     ///
-    /// A guard withholds from all alike. So where a prohibition spares what one permission shows, and withholds a part of it
-    /// that others show too, those others show nothing that may be in it: less than they could, never more.
+    /// Permissions from which the same is withheld share a layer.
+    // INVARIANT(exceptions-are-exact): a part is shown if and only if some permission shows it and no prohibition that does
+    // not spare this permission selects it.
     pub(super) fn guard(self) -> Guard {
-        let mut granted = self.granted;
-        let mut prohibitions = Vec::new();
-        for withheld in self.withheld {
-            let is_spared = |granted: &Granted| {
-                withheld.spares(granted) && !granted.selector().is_disjoint(&withheld.selector)
-            };
-            if granted.iter().any(is_spared) {
-                granted.retain(|one| {
-                    withheld.spares(one) || one.selector().is_disjoint(&withheld.selector)
-                });
-            } else {
-                prohibitions.push(withheld.selector);
+        let mut layers: BTreeMap<Vec<usize>, Guarded> = BTreeMap::new();
+        for granted in &self.granted {
+            let withheld = self.withheld.iter().enumerate();
+            let from_it = withheld.filter(|(_, withheld)| withheld.applies_to(granted));
+            let layer = layers.entry(from_it.map(|(place, _)| place).collect());
+            let layer = layer.or_default();
+            match granted.part.clone() {
+                Shape::Plain(selector) => layer.permits.push(selector),
+                Shape::Transformed(one) => layer.transformed.push(one),
+                Shape::Statistic(one) => layer.statistics.push(one),
             }
         }
-        let (mut permits, mut transformed, mut statistics) = (Vec::new(), Vec::new(), Vec::new());
-        for granted in granted {
-            match granted.part {
-                Shape::Plain(selector) => permits.push(selector),
-                Shape::Transformed(one) => transformed.push(one),
-                Shape::Statistic(one) => statistics.push(one),
-            }
-        }
-        statistics.retain(|statistic: &Statistic| {
-            let mut uncounted = self.uncounted.iter();
-            uncounted.all(|selector| selector.is_disjoint(&statistic.selector))
+        let layers = layers.into_iter().map(|(withheld, layer)| {
+            let withheld = withheld.into_iter();
+            let withheld = withheld.filter_map(|place| self.withheld.get(place));
+            let prohibitions = withheld.map(|one| one.selector.clone()).collect();
+            Guard::new(layer.permits, prohibitions)
+                .with_transformed(layer.transformed)
+                .with_statistics(layer.statistics)
         });
-        let guard = Guard::new(permits, prohibitions)
-            .with_transformed(transformed)
-            .with_statistics(statistics);
-        simplify(&guard)
+        simplify(&Guard::union(layers))
     }
 
     fn parts(&self, policy: &Policy, rule: &Rule, target: &Target) -> Vec<Shape> {

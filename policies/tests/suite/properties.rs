@@ -119,7 +119,7 @@ fn model(rules: &[Rule], ask: &Request) -> Vec<Quad> {
 
 // The engine.
 
-fn matches(selector: &Selector, quad: &Quad) -> bool {
+pub(crate) fn matches(selector: &Selector, quad: &Quad) -> bool {
     let graph = match quad.0 {
         0 => GraphNameKey::Default,
         graph => GraphNameKey::Named(ex(&format!("g{graph}"))),
@@ -136,8 +136,10 @@ fn matches(selector: &Selector, quad: &Quad) -> bool {
 }
 
 fn visible(guard: &Guard, quad: &Quad) -> bool {
-    guard.permits().iter().any(|s| matches(s, quad))
-        && !guard.prohibitions().iter().any(|s| matches(s, quad))
+    guard.layers().any(|layer| {
+        layer.permits().iter().any(|s| matches(s, quad))
+            && !layer.prohibitions().iter().any(|s| matches(s, quad))
+    })
 }
 
 pub(crate) fn engine(set: &PolicySet, ask: &Request) -> Vec<Quad> {

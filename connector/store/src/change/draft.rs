@@ -39,7 +39,7 @@ impl<'a> Draft<'a> {
         Self {
             state: Arc::clone(snapshot),
             read,
-            modify: Guard::new(modify.permits().to_vec(), modify.prohibitions().to_vec()),
+            modify: modify.as_it_is(),
             budget,
             steps: Vec::new(),
             touched: false,

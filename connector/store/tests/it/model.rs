@@ -34,8 +34,13 @@ fn guard() -> impl Strategy<Value = Guard> {
         2 => Just(vec![Selector::default()]),
         1 => proptest::collection::vec(selector(), 0..4),
     ];
-    (permits, proptest::collection::vec(selector(), 0..3))
+    let layer = (permits, proptest::collection::vec(selector(), 0..3))
         .prop_map(|(permits, prohibitions)| Guard::new(permits, prohibitions))
+        .boxed();
+    let count = prop_oneof![3 => Just(1..2_usize), 1 => Just(2..4)];
+    count.prop_flat_map(move |count| {
+        proptest::collection::vec(layer.clone(), count).prop_map(Guard::union)
+    })
 }
 
 fn cases() -> u32 {

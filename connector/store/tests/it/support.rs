@@ -217,14 +217,12 @@ pub(crate) fn materialise(quads: &[Quad], guard: &Guard) -> Vec<Quad> {
             })
     };
     let shows = |quad: &&Quad| {
-        guard
-            .permits()
-            .iter()
-            .any(|selector| covers(selector, quad))
-            && !guard
-                .prohibitions()
-                .iter()
-                .any(|selector| covers(selector, quad))
+        guard.layers().any(|layer| {
+            let mut permits = layer.permits().iter();
+            let mut prohibitions = layer.prohibitions().iter();
+            permits.any(|selector| covers(selector, quad))
+                && !prohibitions.any(|selector| covers(selector, quad))
+        })
     };
     quads.iter().filter(shows).cloned().collect()
 }

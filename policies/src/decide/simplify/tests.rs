@@ -61,6 +61,16 @@ fn selects(selector: &Selector, quad: Quad) -> bool {
 
 /// All that a guard makes of a quad. A part whose small groups are left out is one by itself: its groups are its own.
 fn shown(guard: &Guard, quad: Quad) -> (bool, BTreeSet<String>) {
+    let mut all = (false, BTreeSet::new());
+    for layer in guard.layers() {
+        let (is_raw, told) = shown_by(layer, quad);
+        all.0 |= is_raw;
+        all.1.extend(told);
+    }
+    all
+}
+
+fn shown_by(guard: &Guard, quad: Quad) -> (bool, BTreeSet<String>) {
     if guard.prohibitions().iter().any(|one| selects(one, quad)) {
         return (false, BTreeSet::new());
     }
@@ -137,6 +147,25 @@ proptest! {
 
     #[test]
     fn simplify_shows_the_same_changed_and_in_numbers(guard in guards()) {
+        let simple = simplify(&guard);
+        for quad in quads() {
+            prop_assert_eq!(shown(&simple, quad), shown(&guard, quad), "{:?}", quad);
+        }
+        prop_assert_eq!(simplify(&simple), simple);
+    }
+
+    #[test]
+    fn simplify_shows_the_same_of_several_layers(layers in prop::collection::vec(guards(), 2..4)) {
+        // Each statistic has a name of its own: those of two layers could not be told apart.
+        let layers = layers.into_iter().enumerate().map(|(number, layer)| {
+            let named = layer.statistics().iter().cloned().map(|mut one| {
+                one.name = NamedNode::new_unchecked(format!("{}/{number}", one.name.as_str()));
+                one
+            });
+            let named = named.collect();
+            layer.with_statistics(named)
+        });
+        let guard = Guard::union(layers);
         let simple = simplify(&guard);
         for quad in quads() {
             prop_assert_eq!(shown(&simple, quad), shown(&guard, quad), "{:?}", quad);

@@ -32,7 +32,8 @@ impl<'a> Naive<'a> {
             ..quad
         });
         store.extend(of_union).unwrap();
-        let of_parts = guard.transformed().iter().flat_map(|one| &one.steps);
+        let transformed = guard.layers().flat_map(Guard::transformed);
+        let of_parts = transformed.flat_map(|one| &one.steps);
         let of_parts = of_parts.filter_map(|step| match &step.part {
             Part::Nodes(pattern) => Some(pattern),
             _ => None,
@@ -53,6 +54,12 @@ impl<'a> Naive<'a> {
 
     /// What the guard shows to a question that names these terms.
     pub(super) fn materialise(&self, guard: &Guard, names: &[Term]) -> Vec<Quad> {
+        let layers = guard.layers();
+        let shown = layers.flat_map(|layer| self.shown_by(layer, names));
+        shown.collect::<HashSet<_>>().into_iter().collect()
+    }
+
+    fn shown_by(&self, guard: &Guard, names: &[Term]) -> HashSet<Quad> {
         let covered = |selectors: &[Selector], quad: &Quad| {
             selectors
                 .iter()
@@ -86,7 +93,7 @@ impl<'a> Naive<'a> {
         for statistic in guard.statistics() {
             shown.extend(observations(statistic, &selected(&statistic.selector)));
         }
-        shown.into_iter().collect()
+        shown
     }
 
     fn selects(&self, selector: &Selector, quad: &Quad, names: &[Term]) -> bool {
