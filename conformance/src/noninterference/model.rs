@@ -4,9 +4,11 @@
 //! guard is; patterns are left to oxigraph.
 
 mod statistic;
+mod together;
 mod transform;
 
 use super::reference;
+use statistic::Told;
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, Quad, Term};
 use oxsdatatypes::DateTime;
@@ -47,20 +49,26 @@ pub(super) fn materialise(
 impl Model<'_> {
     /// What is shown as it is, what is shown changed, and what is told in numbers; each quad once.
     pub(super) fn shown(&self, guard: &Guard) -> Result<Vec<Quad>, String> {
-        let mut shown = HashSet::new();
+        let (mut shown, mut original, mut changed) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut told = Vec::new();
         for layer in guard.layers() {
             for permit in layer.permits() {
                 shown.extend(self.allowed(permit, layer)?);
             }
             for transformed in layer.transformed() {
                 let rows = self.allowed(&transformed.selector, layer)?;
-                shown.extend(self.changed(rows, &transformed.steps)?);
+                original.extend(rows.iter().cloned());
+                changed.extend(self.changed(rows, &transformed.steps)?);
             }
             for statistic in layer.statistics() {
                 let rows = self.allowed(&statistic.selector, layer)?;
-                shown.extend(statistic::observations(statistic, &rows));
+                told.push(Told::new(statistic, rows));
             }
         }
+        original.extend(shown.iter().cloned());
+        together::hide_differences(&mut told, &[HashSet::new(), shown.clone(), original]);
+        shown.extend(changed);
+        shown.extend(told.iter().flat_map(Told::observations));
         Ok(shown.into_iter().collect())
     }
 

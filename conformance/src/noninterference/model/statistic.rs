@@ -6,53 +6,92 @@ use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{GraphName, Literal, NamedNode, Quad, Term};
 use oxsdatatypes::Decimal;
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use twinlink_core::policy::{MeasureKind, Statistic};
 
 const CUBE: &str = "http://purl.org/linked-data/cube#";
 const TL: &str = "https://w3id.org/twinlink/ns#";
 
-/// The observations about the units of these quads.
-pub(super) fn observations(statistic: &Statistic, quads: &HashSet<Quad>) -> Vec<Quad> {
-    // Values in N-Triples form, with the values and the units.
-    let mut groups: BTreeMap<Vec<String>, (Vec<Term>, Vec<Term>)> = BTreeMap::new();
-    for unit in quads.iter().map(subject).collect::<HashSet<_>>() {
-        let only = |dimension: &NamedNode| {
-            let mut values = values(quads, &unit, dimension).into_iter();
-            values.next().filter(|_| values.next().is_none())
-        };
-        let place = statistic.dimensions.iter().map(only);
-        if let Some(place) = place.collect::<Option<Vec<_>>>() {
-            let names = place.iter().map(ToString::to_string).collect();
-            let group = groups.entry(names).or_insert((place, Vec::new()));
-            group.1.push(unit);
+/// A statistic with the quads that it is about, and its groups.
+pub(super) struct Told<'a> {
+    pub(super) statistic: &'a Statistic,
+    pub(super) quads: HashSet<Quad>,
+    /// The largest first, by their names where they are as large.
+    pub(super) groups: Vec<Group>,
+}
+
+/// The units with the same values of the dimensions.
+pub(super) struct Group {
+    /// The values in N-Triples form.
+    names: Vec<String>,
+    place: Vec<Term>,
+    pub(super) units: Vec<Term>,
+    /// Whether the number of units is told, and whether the measure is.
+    pub(super) is_told: bool,
+    pub(super) is_measured: bool,
+}
+
+impl<'a> Told<'a> {
+    /// All groups that are not told because they, or what is hidden with them, are too small.
+    pub(super) fn new(statistic: &'a Statistic, quads: HashSet<Quad>) -> Self {
+        let mut groups: BTreeMap<Vec<String>, Group> = BTreeMap::new();
+        for unit in quads.iter().map(subject).collect::<HashSet<_>>() {
+            let only = |dimension: &NamedNode| {
+                let mut values = values(&quads, &unit, dimension).into_iter();
+                values.next().filter(|_| values.next().is_none())
+            };
+            let place = statistic.dimensions.iter().map(only);
+            if let Some(place) = place.collect::<Option<Vec<_>>>() {
+                let names: Vec<_> = place.iter().map(ToString::to_string).collect();
+                let group = groups.entry(names.clone()).or_insert(Group {
+                    names,
+                    place,
+                    units: Vec::new(),
+                    is_told: true,
+                    is_measured: true,
+                });
+                group.units.push(unit);
+            }
+        }
+        let mut groups: Vec<_> = groups.into_values().collect();
+        groups.sort_by(|a, b| (b.units.len(), &a.names).cmp(&(a.units.len(), &b.names)));
+        let least = statistic.minimum as usize;
+        for group in &mut groups {
+            group.is_told = group.units.len() >= least;
+        }
+        loop {
+            let hidden = groups.iter().filter(|group| !group.is_told);
+            let (count, units) = (
+                hidden.clone().count(),
+                hidden.map(|group| group.units.len()).sum::<usize>(),
+            );
+            if units == 0 || (units >= least && count > 1) {
+                break;
+            }
+            let told = groups.iter_mut().filter(|group| group.is_told);
+            let smallest = told.min_by(|a, b| (a.units.len(), &a.names).cmp(&(b.units.len(), &b.names)));
+            let Some(smallest) = smallest else { break };
+            smallest.is_told = false;
+        }
+        for group in &mut groups {
+            group.is_measured = group.is_told && measured(statistic, &quads, &group.units).is_some();
+        }
+        Self {
+            statistic,
+            quads,
+            groups,
         }
     }
-    let least = statistic.minimum as usize;
-    let size = |names: &Vec<String>| groups.get(names).map_or(0, |(_, units)| units.len());
-    let names = groups.keys().filter(|names| size(names) >= least);
-    let mut shown: BTreeSet<_> = names.cloned().collect();
-    loop {
-        let hidden = groups.keys().filter(|names| !shown.contains(*names));
-        let (count, units) = (hidden.clone().count(), hidden.map(size).sum::<usize>());
-        let smallest = shown.iter().min_by_key(|names| (size(names), *names));
-        let Some(smallest) = smallest.cloned() else {
-            break;
-        };
-        if units == 0 || (units >= least && count > 1) {
-            break;
-        }
-        shown.remove(&smallest);
+
+    pub(super) fn observations(&self) -> Vec<Quad> {
+        let told = self.groups.iter().filter(|group| group.is_told);
+        let told = told.map(|group| observation(self.statistic, &self.quads, group));
+        told.flatten().collect()
     }
-    groups.retain(|names, _| shown.contains(names));
-    let groups = groups.iter();
-    let told =
-        groups.map(|(names, (place, units))| observation(statistic, quads, names, place, units));
-    told.flatten().collect()
 }
 
 /// The values of a unit's property, each once.
-fn values(quads: &HashSet<Quad>, unit: &Term, property: &NamedNode) -> HashSet<Term> {
+pub(super) fn values(quads: &HashSet<Quad>, unit: &Term, property: &NamedNode) -> HashSet<Term> {
     let states = |quad: &&Quad| subject(quad) == *unit && quad.predicate == *property;
     quads
         .iter()
@@ -64,11 +103,10 @@ fn values(quads: &HashSet<Quad>, unit: &Term, property: &NamedNode) -> HashSet<T
 fn observation(
     statistic: &Statistic,
     quads: &HashSet<Quad>,
-    names: &[String],
-    place: &[Term],
-    units: &[Term],
+    group: &Group,
 ) -> Vec<Quad> {
-    let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+    let units = &group.units;
+    let text: String = group.names.iter().map(|name| format!("{name}\n")).collect();
     let name = format!("{}#{:x}", statistic.name.as_str(), Sha256::digest(text));
     let name = NamedNode::new_unchecked(name);
     let iri = |space: &str, name: &str| NamedNode::new_unchecked(format!("{space}{name}"));
@@ -83,9 +121,10 @@ fn observation(
             .dimensions
             .iter()
             .cloned()
-            .zip(place.iter().cloned()),
+            .zip(group.place.iter().cloned()),
     );
-    if let Some((kind, value)) = measured(statistic, quads, units) {
+    let measured = measured(statistic, quads, units);
+    if let Some((kind, value)) = measured.filter(|_| group.is_measured) {
         let value = Literal::new_typed_literal(value.to_string(), xsd::DECIMAL);
         told.push((iri(TL, kind), value.into()));
         let property = statistic

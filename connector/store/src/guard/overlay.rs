@@ -8,7 +8,7 @@ use super::names::Names;
 use super::pseudonym::PseudonymKey;
 use super::selector::IdSelector;
 use super::statistic;
-use super::{IdGuard, Pattern};
+use super::{IdGuard, Layer, Pattern};
 use crate::StoreError;
 use crate::dictionary::{DEFAULT_GRAPH, Dictionary, Growing, Id};
 use crate::id_set::IdSet;
@@ -41,7 +41,15 @@ pub(super) struct Making<'a> {
     names: &'a Names,
     budget: &'a Budget,
     base: &'a IdGuard,
+    /// Of which the prohibitions hold.
+    pub(super) layer: &'a Layer,
+    /// What is shown changed, with the layer that does; where statistics ask.
+    changed: Vec<(&'a Layer, IdSelector)>,
 }
+
+/// How a quad can be seen beside what statistics tell of it: one bit as it is, one as it is or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Seen(u8);
 
 /// Matches of a pattern in an overlay.
 #[derive(Debug)]
@@ -70,11 +78,13 @@ impl Overlay {
     ) -> Result<Self, StoreError> {
         let key = snapshot.options.key.as_ref();
         // Told by the policy alone, not by whether there is anything to name.
-        let steps = guard.transformed().iter().flat_map(|one| &one.steps);
+        let transformed = guard.layers().flat_map(Guard::transformed);
+        let steps = transformed.clone().flat_map(|one| &one.steps);
         let needs_key = |step: &Step| matches!(step.function, Function::Pseudonymise { .. });
-        if key.is_none() && steps.into_iter().any(needs_key) {
+        if key.is_none() && { steps }.any(needs_key) {
             return Err(StoreError::NoKey);
         }
+        let nothing = Layer::default();
         let mut making = Making {
             snapshot,
             terms: snapshot.dictionary.grow(),
@@ -82,11 +92,14 @@ impl Overlay {
             names,
             budget,
             base,
+            layer: &nothing,
+            changed: Vec::new(),
         };
         making.watch_memory()?;
         let most = snapshot.options.overlay_quads;
         let mut quads = Vec::new();
-        for transformed in guard.transformed() {
+        for (layer, transformed) in each_of(guard, base, Guard::transformed) {
+            making.layer = layer;
             let mut selected = Vec::new();
             let left = most.saturating_sub(quads.len());
             making.select(&transformed.selector, |quad| {
@@ -101,11 +114,16 @@ impl Overlay {
             }
             quads.append(&mut selected);
         }
-        for one in guard.statistics() {
-            statistic::observe(one, &mut making, &mut quads)?;
-            if quads.len() > most {
-                return Err(StoreError::Overlay(most));
+        let statistics: Vec<_> = each_of(guard, base, Guard::statistics).collect();
+        if !statistics.is_empty() {
+            for (layer, transformed) in each_of(guard, base, Guard::transformed) {
+                let changed = IdSelector::new(&transformed.selector, snapshot, names, budget)?;
+                making.changed.extend(changed.map(|one| (layer, one)));
             }
+            statistic::observe(statistics, &mut making, &mut quads)?;
+        }
+        if quads.len() > most {
+            return Err(StoreError::Overlay(most));
         }
         making.watch_memory()?;
         quads.sort_unstable();
@@ -164,8 +182,18 @@ impl Overlay {
     }
 }
 
+/// Something that layers have, each with its layer as compiled.
+fn each_of<'a, T: 'a>(
+    guard: &'a Guard,
+    base: &'a IdGuard,
+    of: impl Fn(&'a Guard) -> &'a [T],
+) -> impl Iterator<Item = (&'a Layer, &'a T)> {
+    let layers = guard.layers().zip(&base.layers);
+    layers.flat_map(move |(layer, compiled)| of(layer).iter().map(move |one| (compiled, one)))
+}
+
 impl Making<'_> {
-    /// Calls `each` with the quads that the selector selects and no prohibition does.
+    /// Calls `each` with the quads that the selector selects and no prohibition of the layer does.
     pub(super) fn select(
         &self,
         selector: &twinlink_policy::Selector,
@@ -176,11 +204,23 @@ impl Making<'_> {
             return Ok(());
         };
         selector.each(self.snapshot, &self.watch, |quad| {
-            if self.base.withholds(quad) {
+            if self.layer.withholds(quad) {
                 return Ok(());
             }
             each(quad)
         })
+    }
+
+    /// How a quad of the snapshot can be seen.
+    pub(super) fn seen(&self, quad: IdQuad) -> Seen {
+        let mut changed = self.changed.iter();
+        if self.base.covers(quad) {
+            Seen::ALL
+        } else if changed.any(|(layer, one)| one.holds(quad) && !layer.withholds(quad)) {
+            Seen::OR_CHANGED
+        } else {
+            Seen::default()
+        }
     }
 
     /// The term of an id, old or made.
@@ -271,6 +311,27 @@ impl Making<'_> {
             return Ok(None);
         }
         Ok(Some([g, s, p, o]))
+    }
+}
+
+impl Seen {
+    pub(super) const NOTHING: Self = Self(0);
+    pub(super) const OR_CHANGED: Self = Self(2);
+    pub(super) const ALL: Self = Self(3);
+    /// As it is.
+    pub(super) const AS_IT_IS: Self = Self(1);
+
+    pub(super) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(super) fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether it is seen in one of these ways.
+    pub(super) fn is(self, way: Self) -> bool {
+        self.0 & way.0 != 0
     }
 }
 

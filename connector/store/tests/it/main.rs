@@ -20,5 +20,6 @@ mod ledger;
 mod model;
 mod oracle;
 mod queries;
+mod statistics;
 mod support;
 mod transforms;

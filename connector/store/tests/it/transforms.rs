@@ -214,18 +214,25 @@ fn statistic() -> impl Strategy<Value = Statistic> {
         })
 }
 
+/// What several statistics tell together, and beside what else is shown, is for `statistics.rs`.
 fn guard() -> impl Strategy<Value = Guard> {
-    (
+    let shown = (
         vec(selector(), 0..4),
         vec(selector(), 0..3),
         vec(transformed(), 0..3),
-        vec(statistic(), 0..2),
-    )
-        .prop_map(|(permits, prohibitions, transformed, statistics)| {
-            Guard::new(permits, prohibitions)
-                .with_transformed(transformed)
-                .with_statistics(statistics)
-        })
+    );
+    let shown = shown.prop_map(|(permits, prohibitions, transformed)| {
+        Guard::new(permits, prohibitions).with_transformed(transformed)
+    });
+    let shown = shown.boxed();
+    let told = (vec(selector(), 0..3), statistic()).prop_map(|(prohibitions, statistic)| {
+        Guard::new(Vec::new(), prohibitions).with_statistics(vec![statistic])
+    });
+    prop_oneof![
+        4 => shown.clone(),
+        2 => vec(shown, 2..4).prop_map(Guard::union),
+        1 => told,
+    ]
 }
 
 fn twin(quads: &[Quad], parts: usize) -> TwinStore {
