@@ -32,7 +32,9 @@ impl Client {
                 bytes: 0,
                 deadline,
             }),
-            _ => Err(Error::nonsense("a backup that does not begin with its head")),
+            _ => Err(Error::nonsense(
+                "a backup that does not begin with its head",
+            )),
         }
     }
 }

@@ -12,7 +12,9 @@ use time::format_description::well_known::Rfc3339;
 use twinlink_core::{Code, Refusal};
 use twinlink_store::backup::{self, Contents, Pinned};
 use twinlink_store::{Ledger, StoreError, TwinStore};
-use twinlink_trust::{CurrentIdentity, Digest256, PublicKey, audit, sign_manifest, verify_manifest};
+use twinlink_trust::{
+    CurrentIdentity, Digest256, PublicKey, audit, sign_manifest, verify_manifest,
+};
 
 /// What is copied, and whose word is put on it.
 #[derive(Debug, Clone)]

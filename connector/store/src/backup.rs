@@ -67,6 +67,9 @@ pub struct PinnedJournal<'a>(&'a Pinned);
 /// Takes bytes of a copy as they are made.
 pub type Take<'a> = &'a mut dyn FnMut(Vec<u8>) -> Result<(), StoreError>;
 
+/// A key and its value, as redb has them.
+type Entry = (Vec<u8>, Vec<u8>);
+
 /// Which file a table is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum File {
@@ -80,7 +83,7 @@ struct Table {
     file: File,
     name: fn() -> String,
     copy: fn(&ReadTransaction, u8, &mut Writer<'_>) -> Result<(), StoreError>,
-    put: fn(&WriteTransaction, &[(Vec<u8>, Vec<u8>)]) -> Result<(), StoreError>,
+    put: fn(&WriteTransaction, &[Entry]) -> Result<(), StoreError>,
 }
 
 /// A line of [`TABLES`]: the functions for the types of a table's keys and values.
@@ -389,7 +392,7 @@ fn copy<K: Key + 'static, V: Value + 'static>(
 fn put<K: Key + 'static, V: Value + 'static>(
     transaction: &WriteTransaction,
     table: TableDefinition<'_, K, V>,
-    entries: &[(Vec<u8>, Vec<u8>)],
+    entries: &[Entry],
 ) -> Result<(), StoreError> {
     let fits = |width: Option<usize>, bytes: &[u8]| width.is_none_or(|width| width == bytes.len());
     let mut table = transaction.open_table(table).map_err(fault)?;

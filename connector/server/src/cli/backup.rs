@@ -57,7 +57,10 @@ pub(super) fn run(
         Ok(store) => {
             let ledger = Arc::new(Ledger::open(&config.store)?);
             let archive = Archive::new(Arc::new(store), ledger, CurrentIdentity::new(identity));
-            let bar = console.bar(fs::metadata(config.store.join("twin.redb"))?.len(), "copying");
+            let bar = console.bar(
+                fs::metadata(config.store.join("twin.redb"))?.len(),
+                "copying",
+            );
             let copying = archive.begin()?;
             copying.copy(|_| Ok(()), &mut |chunk| {
                 let written = partial.write(&chunk, &bar);

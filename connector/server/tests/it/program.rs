@@ -1,5 +1,6 @@
 //! The program as a person runs it: exit codes, messages that say what to do, and no secret in any of them.
 
+mod backup;
 mod crisis;
 mod messages;
 mod serving;

@@ -1,6 +1,6 @@
 //! A copy becomes a store again: beside the place where it is wanted, whole and on disk, before it gets there.
 
-use super::{Contents, File, TABLES, Table, fault, read_each};
+use super::{Contents, Entry, File, TABLES, Table, fault, read_each};
 use crate::{StoreError, ledger, log};
 use redb::Database;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -50,7 +50,7 @@ struct Batch<'a> {
     twin: &'a Database,
     ledger: &'a Database,
     table: Option<&'static Table>,
-    entries: Vec<(Vec<u8>, Vec<u8>)>,
+    entries: Vec<Entry>,
     bytes: usize,
 }
 
