@@ -148,6 +148,7 @@ async fn once(connector: &Connector, credentials: &Credentials) -> Result<String
         dataset: None,
         federated: false,
         require: Default::default(),
+        explain: None,
         purpose: None,
         break_glass: None,
         envelope: None,
@@ -235,6 +236,7 @@ fn record() -> UseRecord {
         request_digest: "ab".repeat(32),
         signed: None,
         refused: None,
+        times: None,
     }
 }
 

@@ -180,6 +180,7 @@ fn record(consumer: &Side) -> UseRecord {
         request_digest: "ab".repeat(32),
         signed: None,
         refused: None,
+        times: None,
     }
 }
 

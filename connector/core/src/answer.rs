@@ -294,15 +294,16 @@ pub(crate) async fn refuse(
     record.refused = Some(refusal.check().to_owned());
     if let Err(error) = connector.use_log.intend(record).await {
         tracing::error!(%error, "a refusal could not be recorded");
+        return refusal;
     }
-    refusal
+    refusal.recorded()
 }
 
 fn budget(connector: &Connector, patience: Option<Duration>, now: Instant) -> Budget {
     let patience = patience.map_or(connector.limits.deadline, |p| {
         p.min(connector.limits.deadline)
     });
-    Budget::new(now + patience, connector.limits.rows)
+    Budget::new(now + patience, connector.limits.rows).with_memory(connector.limits.memory)
 }
 
 /// Verifies what the caller's organisation signed of the request, where it did: a wrong one is refused, none is not.
@@ -351,6 +352,7 @@ pub(crate) fn use_record(
         request_digest: request_digest(text, None, None),
         signed: None,
         refused: None,
+        times: None,
     }
 }
 

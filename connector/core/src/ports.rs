@@ -1,7 +1,8 @@
 //! What the request's way needs of the world: each port has one owner outside this crate.
 
 use crate::{
-    Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Refusal, Sink, SourceStatus,
+    Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Explain, Explanation, Refusal,
+    Sink, SourceStatus,
 };
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Quad};
@@ -145,7 +146,7 @@ pub trait Workbench: Send + Sync {
 pub trait Federation: Send + Sync {
     /// Gathers what the question needs from this twin, as the permit shows it, and from all peers.
     ///
-    /// A peer that does not answer is a status, not an error.
+    /// A peer that does not answer is a status, not an error. With [`Explain::Plan`] nothing is fetched.
     ///
     /// # Errors
     /// What the query did wrong, or a limit reached.
@@ -156,6 +157,7 @@ pub trait Federation: Send + Sync {
         permit: &'a Permit,
         delegation: &'a Delegation,
         budget: &'a Budget,
+        explain: Option<Explain>,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>>;
 
     /// Tells in short what of this twin the permit shows, to a peer that plans a question of its own. `held` is the
@@ -188,6 +190,8 @@ pub struct Harvest {
     pub sources: Vec<SourceStatus>,
     /// Operators that needed a source which is missing.
     pub unsure: Vec<String>,
+    /// How it was gathered, or would be, where that was asked for.
+    pub explanation: Option<Explanation>,
     /// The last step: joins what was gathered. Runs on [`Workers`].
     pub merge: Box<dyn Merge>,
 }
@@ -257,6 +261,8 @@ pub struct UseRecord {
     pub signed: Option<SignedRequest>,
     /// Where the request was refused: the check that failed.
     pub refused: Option<String>,
+    /// How many refusals this one record is of, where it is not one: a flood of them is counted, not written down.
+    pub times: Option<u64>,
 }
 
 /// A request as the organisation signed it that asks: evidence, kept as it came.

@@ -37,6 +37,7 @@ pub struct Refusal {
     party: Option<String>,
     detail: String,
     public: Option<String>,
+    is_recorded: bool,
     sources: Box<[SourceStatus]>,
 }
 
@@ -47,6 +48,7 @@ impl Refusal {
             code,
             check,
             party: None,
+            is_recorded: false,
             detail: detail.to_string(),
             public: None,
             sources: Box::default(),
@@ -60,6 +62,7 @@ impl Refusal {
             code: Code::Invalid,
             check,
             party: None,
+            is_recorded: false,
             public: Some(detail.clone()),
             detail,
             sources: Box::default(),
@@ -90,6 +93,18 @@ impl Refusal {
     /// What became of each source, where that is why there is no answer; empty elsewhere. The caller may read it.
     pub fn sources(&self) -> &[SourceStatus] {
         &self.sources
+    }
+
+    /// Says that it is in the log of use.
+    #[must_use]
+    pub(crate) fn recorded(mut self) -> Self {
+        self.is_recorded = true;
+        self
+    }
+
+    /// Whether it is in the log of use. One of a door is not, before the door puts it there.
+    pub fn is_recorded(&self) -> bool {
+        self.is_recorded
     }
 
     /// The kind of refusal.

@@ -1,9 +1,11 @@
 //! The configuration file: read once, validated once, typed from then on.
 
 mod apps;
+mod peer;
 mod template;
 
 pub use apps::{Apps, ClientFile};
+pub use peer::PeerFile;
 pub(crate) use template::render;
 
 use oxrdf::NamedNode;
@@ -48,6 +50,8 @@ pub struct Config {
     pub limits: Limits,
     /// Requests evaluated at once.
     pub concurrency: usize,
+    /// How often peers are shown our log of use, where it grew, to cosign it.
+    pub cosign: Duration,
     /// Where metrics are told, to whoever can connect; nowhere without it.
     pub metrics: Option<SocketAddr>,
 }
@@ -81,37 +85,6 @@ pub struct Identity {
     pub revocations: Vec<PathBuf>,
     /// Public keys, a JWK each, that are ours too: before a change of key, and for an hour after it.
     pub overlapping_keys: Vec<PathBuf>,
-}
-
-/// A peer as its file has it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeerFile {
-    /// Participant id.
-    pub participant: String,
-    /// Where its connector listens. None for an organisation that only asks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// Where else it listens: other addresses of the same connector, with the same twin, asked when one of them fails or
-    /// takes long.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replicas: Vec<String>,
-    /// The authority of its certificates, PEM.
-    pub authority: String,
-    /// The public keys of its access tokens: JWK, as JSON text.
-    pub token_keys: Vec<String>,
-    /// Roles that it may assert for its people. None given: none.
-    #[serde(default)]
-    pub roles: Vec<String>,
-    /// Purposes that it may assert. None given: none.
-    #[serde(default)]
-    pub purposes: Vec<String>,
-    /// Left operands, such as `tl:legalBasis`, that it may assert values of. None given: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub claims: Vec<String>,
-    /// Whether its connector may ask whether a token of ours, made for it, is still good.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub introspect: bool,
 }
 
 /// What is wrong with a configuration, and where.
@@ -165,6 +138,8 @@ struct RawConfig {
     apps: Apps,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metrics: Option<String>,
+    #[serde(default = "default_cosign_seconds")]
+    cosign_seconds: u32,
     identity: RawIdentity,
     #[serde(default)]
     policy: RawPolicy,
@@ -201,11 +176,15 @@ struct RawIdentity {
 struct RawLimits {
     deadline_seconds: Option<u64>,
     rows: Option<u64>,
+    memory_bytes: Option<usize>,
     query_bytes: Option<usize>,
     nesting: Option<usize>,
     body_bytes: Option<usize>,
     concurrency: Option<usize>,
 }
+
+/// The least memory that evaluations may be limited to: below, ordinary questions fail.
+const LEAST_MEMORY: usize = 1 << 20;
 
 fn default_store() -> PathBuf {
     "twin".into()
@@ -217,6 +196,10 @@ fn default_policies() -> PathBuf {
 
 fn default_peers() -> PathBuf {
     "peers".into()
+}
+
+fn default_cosign_seconds() -> u32 {
+    60
 }
 
 fn default_clients() -> PathBuf {
@@ -254,6 +237,10 @@ impl Config {
             metrics: match &raw.metrics {
                 Some(text) => Some(address(text).map_err(|p| wrong("metrics", p))?),
                 None => None,
+            },
+            cosign: match raw.cosign_seconds {
+                seconds @ 1..=86_400 => Duration::from_secs(seconds.into()),
+                _ => return Err(wrong("cosign_seconds", "is not from 1 to 86400".to_owned())),
             },
             public_url: url(&raw.public_url).map_err(|p| wrong("public_url", p))?,
             store: folder.join(raw.store),
@@ -358,6 +345,12 @@ impl RawLimits {
                 "is out of range, expected 1 to 4096".to_owned(),
             ));
         }
+        if self.memory_bytes.is_some_and(|bytes| bytes < LEAST_MEMORY) {
+            return Err(wrong(
+                "limits.memory_bytes",
+                format!("is less than {LEAST_MEMORY}, which nearly every question needs"),
+            ));
+        }
         let nesting = self.nesting.unwrap_or(default.nesting);
         if nesting > 256 {
             return Err(wrong(
@@ -368,62 +361,11 @@ impl RawLimits {
         Ok(Limits {
             deadline: Duration::from_secs(seconds),
             rows: self.rows.unwrap_or(default.rows),
+            memory: self.memory_bytes.unwrap_or(default.memory),
             query_bytes: self.query_bytes.unwrap_or(default.query_bytes),
             nesting,
             body_bytes: self.body_bytes.unwrap_or(default.body_bytes),
         })
-    }
-}
-
-impl PeerFile {
-    /// Reads and validates a peer's file, or the card that `twinlink init` wrote.
-    ///
-    /// # Errors
-    /// [`ConfigError`], naming the file and the key.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let peer: Self = read_toml(path)?;
-        peer.validate(path)?;
-        Ok(peer)
-    }
-
-    fn validate(&self, path: &Path) -> Result<(), ConfigError> {
-        let wrong = |key: &'static str, problem: String| ConfigError::Value {
-            path: path.to_owned(),
-            key,
-            problem,
-        };
-        identifier(&self.participant).map_err(|p| wrong("participant", p))?;
-        if let Some(address) = &self.url {
-            url(address).map_err(|p| wrong("url", p))?;
-        }
-        for address in &self.replicas {
-            url(address).map_err(|p| wrong("replicas", p))?;
-        }
-        if self.replicas.len() > 8 || self.url.is_none() && !self.replicas.is_empty() {
-            let problem = "holds more than 8 addresses, or stands without `url`".to_owned();
-            return Err(wrong("replicas", problem));
-        }
-        for role in &self.roles {
-            iri(role).map_err(|p| wrong("roles", p))?;
-        }
-        for purpose in &self.purposes {
-            iri(purpose).map_err(|p| wrong("purposes", p))?;
-        }
-        for claim in &self.claims {
-            iri(claim).map_err(|p| wrong("claims", p))?;
-        }
-        if self.token_keys.is_empty() {
-            return Err(wrong(
-                "token_keys",
-                "is empty: without a key none of its tokens can be verified".to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
-    /// The participant id. Valid once the file is loaded.
-    pub fn participant(&self) -> NamedNode {
-        NamedNode::new_unchecked(self.participant.clone())
     }
 }
 

@@ -13,6 +13,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text::encode,
 };
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -25,7 +26,7 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use twinlink_core::{Intent, Recorded, Refusal, UseLog, UseRecord};
 use twinlink_store::TwinStore;
-use twinlink_trust::CurrentIdentity;
+use twinlink_trust::{CurrentIdentity, Expiry};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -43,6 +44,19 @@ struct Uses {
     ended: Family<Ended, Counter>,
     rows: Counter,
     seconds: Histogram,
+    turned_away: Family<TurnedAway, Counter>,
+}
+
+/// The check of a door.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TurnedAway {
+    check: String,
+}
+
+/// When what ends.
+struct Expiries {
+    identity: Arc<CurrentIdentity>,
+    trusted: Arc<twinlink_trust::Registry>,
 }
 
 /// The check that refused.
@@ -87,7 +101,13 @@ impl Metrics {
             rows: Counter::default(),
             // From a millisecond to half a minute, the longest that a request may run.
             seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            turned_away: Family::default(),
         };
+        registry.register(
+            "turned_away",
+            "What the doors turned away before it was a request, and failed handshakes, by the check",
+            uses.turned_away.clone(),
+        );
         registry.register(
             "requests_refused",
             "Requests refused before they were evaluated, by the check that refused them",
@@ -115,6 +135,27 @@ impl Metrics {
             busy: Box::new(busy),
         }));
         Self { registry, uses }
+    }
+
+    /// Tells, too, when what is trusted ends.
+    #[must_use]
+    pub fn watching(
+        mut self,
+        identity: Arc<CurrentIdentity>,
+        trusted: Arc<twinlink_trust::Registry>,
+    ) -> Self {
+        let expiries = Expiries { identity, trusted };
+        self.registry.register_collector(Box::new(expiries));
+        self
+    }
+
+    /// Counts what a door turned away. The check is one of ours, never a text of the client's.
+    pub(crate) fn turned_away(&self, check: &str) {
+        let check = check.to_owned();
+        self.uses
+            .turned_away
+            .get_or_create(&TurnedAway { check })
+            .inc();
     }
 
     /// The log, counting what passes.
@@ -241,6 +282,33 @@ impl Collector for State {
     }
 }
 
+impl Collector for Expiries {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let now = OffsetDateTime::now_utc();
+        let own = Expiry::of_certificate(self.identity.load().facts(), now);
+        let ends = self.trusted.current().expiries(now);
+        let ends: Vec<Expiry> = std::iter::once(own).chain(ends).collect();
+        let help = "Until a certificate, an authority's certificate or a revocation list ends; negative when it has";
+        let mut family =
+            encoder.encode_descriptor("expiry_left_seconds", help, None, MetricType::Gauge)?;
+        for end in &ends {
+            let labels = [
+                ("what", end.what),
+                ("participant", end.participant.as_str()),
+            ];
+            let left = (end.at - now).as_seconds_f64();
+            ConstGauge::new(left).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Expiries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Expiries").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("State").finish_non_exhaustive()
@@ -248,4 +316,4 @@ impl fmt::Debug for State {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

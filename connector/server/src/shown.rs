@@ -29,10 +29,13 @@ pub(crate) struct Asked {
 }
 
 /// Why a response is none, in its extensions: for the layers outside of the handlers.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("{check} failed")]
 pub(crate) struct Refused {
     /// The check that failed.
     pub(crate) check: &'static str,
+    /// Whether the log of use has it already.
+    pub(crate) is_recorded: bool,
 }
 
 /// What the doors know of apps without a certificate.

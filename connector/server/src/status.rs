@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::Status;
 use tonic::metadata::MetadataValue;
@@ -50,6 +51,7 @@ pub fn status(refusal: &Refusal, request: Option<Uuid>) -> Status {
         let value = MetadataValue::from_bytes(&crate::grpc::told(refusal.sources()));
         status.metadata_mut().insert_bin(OUTCOME, value);
     }
+    status.set_source(Arc::new(refused(refusal, request)));
     if refusal.check().starts_with("dpop.") {
         // <https://www.rfc-editor.org/rfc/rfc9449#section-7.1>, as far as a call that is always 200 can say it.
         let challenge = shown::challenge(refusal.check());
@@ -90,10 +92,16 @@ pub fn problem(refusal: &Refusal, request: Option<Uuid>) -> Response {
         // <https://www.rfc-editor.org/rfc/rfc6750#section-3>
         headers.insert(WWW_AUTHENTICATE, shown::challenge(refusal.check()));
     }
-    response.extensions_mut().insert(Refused {
-        check: refusal.check(),
-    });
+    response.extensions_mut().insert(refused(refusal, request));
     response
+}
+
+/// For the layers outside. What has a request's id went the request's way, which records it.
+fn refused(refusal: &Refusal, request: Option<Uuid>) -> Refused {
+    Refused {
+        check: refusal.check(),
+        is_recorded: refusal.is_recorded() || request.is_some(),
+    }
 }
 
 fn face(code: Code) -> Face {

@@ -1,11 +1,12 @@
 //! Wiring: from a configuration to a connector that serves.
 
 mod publish;
+mod upkeep;
 
 use crate::backup::Archive;
 use crate::cli::Failure;
 use crate::config::{Config, PeerFile};
-use crate::evidence::{Evidence, acknowledge};
+use crate::evidence::{self, Evidence};
 use crate::http::HttpSettings;
 use crate::http::oauth::{AuthorizationServer, Clients};
 use crate::metrics::Metrics;
@@ -14,6 +15,7 @@ use crate::peers::Remote;
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
 use crate::shown::{self, AppsDoor};
+use crate::tally::{self, Tally};
 use crate::{grpc, http, secret};
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -24,7 +26,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 use twinlink_core::{Connector, PolicySource};
@@ -32,15 +33,14 @@ use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
-    Apps, Assertable, ClientCertificates, CurrentIdentity, Expiry, Identity, KeyFiles, Nonces,
-    Receipts, Registry, Renewal, TokenAuthenticator, Trusted, TrustedParty, Urgency,
-    check_identity, server_config,
+    Apps, Assertable, ClientCertificates, CurrentIdentity, Identity, KeyFiles, Nonces,
+    Receipts, Registry, TokenAuthenticator, TrustError, Trusted, TrustedParty,
+    check_identity, server_config_watched,
 };
 
-pub(crate) use publish::{policies, policy_format, steward};
+use upkeep::{keep_fresh, warn_of_overdue};
 
-/// How often it is looked whether something came to be overdue.
-const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) use publish::{policies, policy_format, steward};
 
 /// A connector with its parts that can be replaced while it serves.
 #[derive(Debug)]
@@ -55,6 +55,7 @@ pub struct Node {
     receipts: Arc<Receipts>,
     archive: Archive,
     server: AuthorizationServer,
+    tally: Arc<Tally>,
 }
 
 /// The policies in force.
@@ -116,7 +117,7 @@ impl Node {
             Arc::clone(&evidence),
         )?;
         let remote = Arc::new(remote);
-        tokio::spawn(acknowledge(due, Arc::clone(&remote)));
+        evidence::watch(&remote, due, &identity, config.cosign);
         let federation = Federator::new(
             config.participant.clone(),
             Arc::clone(&store) as _,
@@ -141,6 +142,14 @@ impl Node {
         let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {
             threads.busy()
         });
+        let metrics = metrics.watching(Arc::clone(&identity), Arc::clone(&registry));
+        let metrics = Arc::new(metrics);
+        let tally = Arc::new(Tally::new(
+            Arc::clone(&receipts) as _,
+            Arc::clone(&registry),
+            Arc::clone(&metrics),
+        ));
+        tokio::spawn(Tally::keep(Arc::downgrade(&tally)));
         let server = AuthorizationServer {
             identity: Arc::clone(&identity),
             registry: Arc::clone(&registry),
@@ -157,7 +166,7 @@ impl Node {
             permits: Arc::default(),
             twin: store,
             federation: Arc::new(federation),
-            use_log: metrics.counting(Arc::clone(&receipts) as _),
+            use_log: metrics.counting(Arc::clone(&tally) as _),
             clock,
             workers,
             limits: config.limits,
@@ -171,10 +180,11 @@ impl Node {
             registry,
             policies,
             remote,
-            metrics: Arc::new(metrics),
+            metrics,
             receipts,
             archive,
             server,
+            tally,
         })
     }
 
@@ -187,7 +197,12 @@ impl Node {
     pub fn service(&self, settings: HttpSettings) -> Router {
         let archive = Some(self.archive.clone());
         let participants = self.remote.participants();
-        let grpc = grpc::routes_with(Arc::clone(&self.connector), participants, archive);
+        let grpc = grpc::routes_with(
+            Arc::clone(&self.connector),
+            participants,
+            archive,
+            Some(Arc::clone(self.remote.evidence())),
+        );
         let apps = AppsDoor {
             public_url: settings.public_url.as_str().into(),
             nonces: self.server.nonces.clone(),
@@ -196,6 +211,7 @@ impl Node {
         http::routes(Arc::clone(&self.connector), settings, server)
             .merge(grpc.into_axum_router())
             .layer(from_fn_with_state(apps, shown::possession))
+            .layer(from_fn_with_state(Arc::clone(&self.tally), tally::record))
     }
 
     /// Binds the configured address, over TLS with client certificates.
@@ -203,13 +219,14 @@ impl Node {
     /// # Errors
     /// The address is taken; the key material cannot be used.
     pub async fn listen(&self) -> Result<Listener, Failure> {
-        let tls = server_config(
+        let tls = server_config_watched(
             Arc::clone(&self.identity),
             Arc::clone(&self.registry),
             match self.config.apps.dpop {
                 true => ClientCertificates::Optional,
                 false => ClientCertificates::Required,
             },
+            tally::watcher(&self.tally),
         )?;
         let tls = Arc::new(ArcSwap::from_pointee(tls));
         Ok(Listener::bind(self.config.listen, tls).await?)
@@ -218,12 +235,18 @@ impl Node {
     /// The files whose renewal is taken in while it serves.
     fn key_files(&self) -> Result<KeyFiles, Failure> {
         let identity = &self.config.identity;
+        let mut others = crate::config::files(&self.config.peers, &["toml"])?;
+        others.extend(crate::config::files(&self.config.clients, &["toml"])?);
+        others.extend(identity.overlapping_keys.iter().cloned());
+        for peer in self.config.peers()? {
+            others.extend(peer.revocations);
+        }
         Ok(KeyFiles {
             certificate: identity.certificate.clone(),
             key: identity.key.clone(),
             authorities: identity.authority.clone(),
             revocations: identity.revocations.clone(),
-            others: crate::config::files(&self.config.peers, &["toml"])?,
+            others,
         })
     }
 
@@ -288,6 +311,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
             ready.store(false, std::sync::atomic::Ordering::Relaxed);
         })
         .await;
+    node.tally.flush().await;
     // What was recorded last can then be verified alone, without the next start.
     if let Err(refusal) = node.receipts.seal().await {
         tracing::error!(%refusal, "the log of use ends without a checkpoint");
@@ -323,78 +347,6 @@ fn stop_signal(node: Arc<Node>) -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// Takes in renewed certificates, keys, authorities, revocation lists and peers, and says in time what must be renewed.
-async fn keep_fresh(node: Arc<Node>) {
-    let mut renewal: Option<Renewal> = None;
-    let mut warned: Option<tokio::time::Instant> = None;
-    loop {
-        if warned.is_none_or(|at| at.elapsed() >= WARNING) {
-            warn_of_expiry(&node);
-            warned = Some(tokio::time::Instant::now());
-        }
-        let looked = match &mut renewal {
-            Some(renewal) => renewal.poll(|| node.reload()),
-            None => node.key_files().and_then(|files| {
-                let good = files.fingerprint()?;
-                renewal = Some(Renewal::new(files, good));
-                Ok(false)
-            }),
-        };
-        match looked {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::info!("renewed certificates, lists or peers are in force");
-                // A peer's file may be new.
-                renewal = None;
-            }
-            Err(error) => {
-                tracing::error!(%error, "a renewed set is not good: the last one stays in force")
-            }
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-}
-
-fn warn_of_expiry(node: &Node) {
-    let now = OffsetDateTime::now_utc();
-    let own = Expiry::of_certificate(node.identity.load().facts(), now);
-    for expiry in std::iter::once(own).chain(node.registry.current().expiries(now)) {
-        // A list lives for days, not for years: it is late when it is over.
-        let is_late = match expiry.what {
-            "certificate" => expiry.urgency() != Urgency::None,
-            _ => expiry.urgency() == Urgency::Over,
-        };
-        if is_late {
-            let participant = expiry.participant.as_str();
-            tracing::warn!(
-                what = expiry.what,
-                participant,
-                days = expiry.days,
-                "must be renewed"
-            );
-        }
-    }
-}
-
-/// Says in the log what came to be overdue, once.
-async fn warn_of_overdue(connector: Arc<Connector>) {
-    let mut last = None;
-    let mut minutes = tokio::time::interval(MINUTE);
-    loop {
-        minutes.tick().await;
-        let now = connector.clock.now();
-        for one in connector.world.obligations() {
-            let is_new = one
-                .due
-                .is_some_and(|due| due <= now && last.is_none_or(|last| due > last));
-            if is_new {
-                tracing::warn!(id = %one.id, kind = %one.kind, participant = one.participant.as_str(), "an obligation is overdue");
-            }
-        }
-        last = Some(now);
-    }
-}
-
 /// What the configuration trusts, checked.
 pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, Failure> {
     let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
@@ -421,21 +373,28 @@ pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, 
     if !lists.is_empty() {
         own.revocations_pem = Some(lists.concat());
     }
-    let peers = peers.into_iter().map(party).collect();
+    let peers = peers
+        .into_iter()
+        .map(party)
+        .collect::<Result<_, _>>()?;
     Ok(Trusted::new(own, peers)?.tolerating(STALENESS))
 }
 
-fn party(peer: PeerFile) -> TrustedParty {
+fn party(peer: PeerFile) -> Result<TrustedParty, TrustError> {
     let nodes = |iris: Vec<String>| iris.into_iter().map(NamedNode::new_unchecked).collect();
-    TrustedParty {
+    let lists = peer.revocations.iter();
+    let lists = lists
+        .map(|path| twinlink_trust::read_file(path))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(TrustedParty {
         participant: peer.participant(),
         token_keys: peer.token_keys,
         authorities_pem: peer.authority,
-        revocations_pem: None,
+        revocations_pem: (!lists.is_empty()).then(|| lists.concat()),
         roles: Assertable::Only(nodes(peer.roles)),
         purposes: Assertable::Only(nodes(peer.purposes)),
         claims: Assertable::Only(nodes(peer.claims)),
-    }
+    })
 }
 
 /// How queries are evaluated here.
@@ -449,10 +408,6 @@ pub(crate) fn evaluation_options(config: &Config) -> Result<EvaluationOptions, F
 
 /// For how long revocation lists count after their end: who issues them may be down for a day.
 const STALENESS: time::Duration = time::Duration::hours(24);
-
-/// How often the files are looked at, and how often it is said that something must be renewed.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(10);
-const WARNING: std::time::Duration = std::time::Duration::from_secs(12 * 3600);
 
 /// Enough to go down the largest query that is let in. Reserved, not used, until it is needed.
 const STACK: usize = 16 * 1024 * 1024;

@@ -36,13 +36,15 @@ pub use once::{NotOnce, OnceStore};
 pub use pem::{read_file, write_private, write_public};
 pub use receipt::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Agreement, Arrived, Asking, Audit, Checkpoint, Entry,
-    EntryKind, EnvelopeClaims, Exchange, Expected, ReceiptClaims, Receipts, Received,
-    TransactionRecord, Used, Witness, audit, consumed, export_transactions, list_entries,
-    prove_consistency, provided, reconcile, show_entries, tombstone, unsigned, verify_checkpoint,
-    verify_cosignature, verify_envelope, verify_log, verify_receipt, witnessed,
+    EntryKind, EnvelopeClaims, Exchange, Expected, ReceiptClaims, Receipts, Received, Sealed,
+    Shown, TransactionRecord, Used, Witness, Witnessed, audit, consumed, export_transactions,
+    list_entries, prove_consistency, provided, reconcile, show_entries, tombstone, unsigned,
+    verify_checkpoint, verify_cosignature, verify_envelope, verify_log, verify_receipt, witnessed,
 };
 pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
-pub use tls::{ClientCertificates, Protocol, client_config, server_config};
+pub use tls::{
+    ClientCertificates, Protocol, Watcher, client_config, server_config, server_config_watched,
+};
 pub use token::{
     Assertion, AssertionOf, Binding, Introspection, IssuedToken, Nonces, Proof, ProofOf, REVOKE,
     Revoked, TokenExchange, TokenIssuer, TokenRequest, VerifiedToken, claimed_client,

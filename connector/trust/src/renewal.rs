@@ -32,7 +32,7 @@ pub struct Fingerprint([u8; 32]);
 /// Something that ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiry {
-    /// What: `certificate` or `revocation list`.
+    /// What: `certificate`, `authority` or `revocation list`.
     pub what: &'static str,
     /// Whose.
     pub participant: NamedNode,

@@ -12,6 +12,7 @@ use rustls::{
     ServerConfig, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::fmt;
 use std::sync::Arc;
 
 /// The only version: a client's certificate goes encrypted, and there is nothing to downgrade to.
@@ -28,6 +29,10 @@ pub enum ClientCertificates {
     /// Clients are not asked: such as the operator's own listener on loopback.
     None,
 }
+
+/// Told of each client whose certificate names a participant that we know and does not hold. Who it was is not known:
+/// anybody can write a name into a certificate.
+pub type Watcher = Arc<dyn Fn(&NamedNode) + Send + Sync>;
 
 /// What is spoken inside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +55,19 @@ pub fn server_config(
     registry: Arc<Registry>,
     clients: ClientCertificates,
 ) -> Result<ServerConfig, TrustError> {
+    server_config_watched(identity, registry, clients, Arc::new(|_| ()))
+}
+
+/// As [`server_config`], with somebody who is told of certificates that do not hold.
+///
+/// # Errors
+/// As [`server_config`].
+pub fn server_config_watched(
+    identity: Arc<CurrentIdentity>,
+    registry: Arc<Registry>,
+    clients: ClientCertificates,
+    watcher: Watcher,
+) -> Result<ServerConfig, TrustError> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(VERSIONS)
         .map_err(|error| TrustError::cryptography("set up TLS", error))?;
@@ -60,6 +78,7 @@ pub fn server_config(
                 mandatory: clients == ClientCertificates::Required,
                 registry,
                 algorithms: provider().signature_verification_algorithms,
+                watcher,
             })),
     };
     let mut config = builder.with_cert_resolver(identity);
@@ -109,11 +128,11 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(crypto::aws_lc_rs::default_provider())
 }
 
-#[derive(Debug)]
 struct PinnedClients {
     mandatory: bool,
     registry: Arc<Registry>,
     algorithms: WebPkiSupportedAlgorithms,
+    watcher: Watcher,
 }
 
 #[derive(Debug)]
@@ -155,7 +174,10 @@ impl ClientCertVerifier for PinnedClients {
         let party = trusted
             .party(&facts.participant)
             .ok_or(CertificateError::UnknownIssuer)?;
-        party.verify_client(end_entity, now)?;
+        if let Err(error) = party.verify_client(end_entity, now) {
+            (self.watcher)(&facts.participant);
+            return Err(error);
+        }
         Ok(ClientCertVerified::assertion())
     }
 
@@ -179,6 +201,14 @@ impl ClientCertVerifier for PinnedClients {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+impl fmt::Debug for PinnedClients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PinnedClients")
+            .field("mandatory", &self.mandatory)
+            .finish_non_exhaustive()
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Party {
     current: Vec<Verifiers>,
     /// As if every revocation list were current.
     stale: Vec<Verifiers>,
+    /// When the first of the authorities' certificates ends.
+    authorities_end: Option<OffsetDateTime>,
     /// When the first of the revocation lists ends.
     lists_end: Option<OffsetDateTime>,
     /// For how long after that they still count.
@@ -120,11 +122,15 @@ impl Trusted {
         self
     }
 
-    /// When the revocation lists end, soonest first.
+    /// When the authorities' certificates and the revocation lists end, soonest first.
     pub fn expiries(&self, now: OffsetDateTime) -> Vec<Expiry> {
-        let ends = self.parties.iter().filter_map(|(participant, party)| {
-            let end = party.lists_end?;
-            Some(Expiry::new("revocation list", participant, end, now))
+        let ends = self.parties.iter().flat_map(|(participant, party)| {
+            let ends = [
+                ("authority", party.authorities_end),
+                ("revocation list", party.lists_end),
+            ];
+            ends.into_iter()
+                .filter_map(move |(what, end)| Some(Expiry::new(what, participant, end?, now)))
         });
         let mut ends: Vec<Expiry> = ends.collect();
         ends.sort_by_key(|expiry| expiry.at);
@@ -313,6 +319,7 @@ impl Party {
             claims: given.claims.clone(),
             current,
             stale,
+            authorities_end: authorities.iter().filter_map(end_of).min(),
             lists_end,
             staleness: Duration::ZERO,
         })
@@ -343,6 +350,12 @@ impl Verifiers {
             servers: servers.build().map_err(|error| error.to_string())?,
         })
     }
+}
+
+/// When a certificate ends.
+fn end_of(certificate: &CertificateDer<'_>) -> Option<OffsetDateTime> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(certificate.validity().not_after.to_datetime())
 }
 
 /// When the first of these ends; none where there are none.

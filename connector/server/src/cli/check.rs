@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
-use twinlink_trust::{CertificateFacts, Identity};
+use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency};
 use twinlink_vocab::tl;
 
 /// A certificate that ends within this time wants renewal.
@@ -135,11 +135,15 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
         findings.push(finding("peer.card", &peer.participant, card(peer)));
     }
     match wire::trusted(config, peers.clone()) {
-        Ok(_) => findings.push(finding(
-            "trust",
-            own,
-            Ok("certificates and keys hold together".to_owned()),
-        )),
+        Ok(trusted) => {
+            let hold = Ok("certificates and keys hold together".to_owned());
+            findings.push(finding("trust", own, hold));
+            let ends = trusted.expiries(OffsetDateTime::now_utc());
+            findings.extend(
+                ends.iter()
+                    .map(|one| finding("expiry", one.participant.as_str(), expiry(one))),
+            );
+        }
         Err(error) => {
             findings.push(finding("trust", own, Err(error.to_string())));
             return Ok(findings);
@@ -167,6 +171,19 @@ fn certificate(config: &Config) -> Result<String, String> {
     let identity = Identity::load(&config.identity.certificate, &config.identity.key)
         .map_err(|error| error.to_string())?;
     validity(identity.facts())
+}
+
+/// What ends, weeks before it does.
+fn expiry(one: &Expiry) -> Result<String, String> {
+    let Expiry { what, at, days, .. } = one;
+    // A list is issued anew every few days: it is late when it is over.
+    let is_list = *what == "revocation list";
+    match one.urgency() {
+        Urgency::Over => Err(format!("its {what} ended on {at}: put a new one in place")),
+        Urgency::Now if !is_list => Err(format!("its {what} ends in {days} days: renew it now")),
+        Urgency::Soon if !is_list => Ok(format!("its {what} ends in {days} days: renew it soon")),
+        _ => Ok(format!("its {what} is valid for {days} more days")),
+    }
 }
 
 fn validity(facts: &CertificateFacts) -> Result<String, String> {

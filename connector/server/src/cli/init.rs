@@ -146,6 +146,7 @@ impl Blueprint {
                 url: Some(self.public_url.clone()),
                 replicas: Vec::new(),
                 authority: authority.certificate_pem().to_owned(),
+                revocations: Vec::new(),
                 token_keys: vec![key.public().to_jwk()],
                 roles: Vec::new(),
                 purposes: Vec::new(),

@@ -1,5 +1,6 @@
 //! Why a request was turned away: refusals of the request's way, and what only HTTP can get wrong.
 
+use crate::shown::Refused;
 use crate::status;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -109,6 +110,10 @@ impl IntoResponse for Fault {
                     problem.to_string(),
                 )
                     .into_response();
+                response.extensions_mut().insert(Refused {
+                    check,
+                    is_recorded: false,
+                });
                 if let Some(allow) = allow {
                     response
                         .headers_mut()

@@ -34,7 +34,7 @@ fn name(text: &str) -> NamedNode {
     NamedNode::new_unchecked(text)
 }
 
-fn metrics() -> Metrics {
+pub(crate) fn metrics() -> Metrics {
     let now = OffsetDateTime::now_utc();
     let subject = Subject {
         participant: name("https://city.example/"),
@@ -76,6 +76,7 @@ fn record(refused: Option<&str>) -> UseRecord {
         request_digest: String::new(),
         signed: None,
         refused: refused.map(str::to_owned),
+        times: None,
     }
 }
 

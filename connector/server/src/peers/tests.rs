@@ -1,4 +1,6 @@
-//! Two organisations with keys of their own, over real mutual TLS on loopback.
+//! Two organisations with keys and logs of their own, over real mutual TLS on loopback.
+
+mod exchange;
 
 use super::reply::own_status;
 use super::*;
@@ -6,9 +8,14 @@ use crate::grpc::tests::fakes::{World, head, row};
 use crate::serve::Listener;
 use oxrdf::Literal;
 use twinlink_client::Outcome;
-use twinlink_core::{Budget, Connector, Delegation, Evaluated, Head, Piece, Refusal, SourceState};
+use std::sync::atomic::AtomicBool;
+use twinlink_core::{
+    Budget, Connector, Delegation, Evaluated, Head, Journal, Piece, Refusal, SourceState,
+};
+use twinlink_store::{EvaluationOptions, TwinStore, UseJournal};
 use twinlink_trust::{
-    Assertable, Authority, ClientCertificates, Identity, SigningKey, Subject, TokenAuthenticator,
+    Assertable, Authority, ClientCertificates, Identity, Receipts, SigningKey, Subject,
+    TokenAuthenticator,
     Trusted, TrustedParty, server_config,
 };
 use uuid::Uuid;
@@ -19,6 +26,31 @@ struct Organisation {
     authority: String,
     issuing: Authority,
     identity: Arc<CurrentIdentity>,
+    journal: Arc<UnsureJournal>,
+    receipts: Arc<Receipts>,
+}
+
+/// A journal that fails when it is told to.
+struct UnsureJournal {
+    journal: UseJournal,
+    is_failing: AtomicBool,
+}
+
+impl Journal for UnsureJournal {
+    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+        match self.is_failing.load(Ordering::SeqCst) {
+            true => Box::pin(std::future::ready(Err(Refusal::new(
+                Code::Unavailable,
+                "disk",
+                "full",
+            )))),
+            false => self.journal.append(record),
+        }
+    }
+
+    fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
+        self.journal.read(from, most)
+    }
 }
 
 impl Organisation {
@@ -35,11 +67,21 @@ impl Organisation {
             .unwrap();
         let key = SigningKey::from_pem(issued.key_pem.reveal(), "key").unwrap();
         let identity = Identity::from_pem(&issued.certificate_pem, key, "certificate").unwrap();
+        let identity = CurrentIdentity::new(identity);
+        let journal = Arc::new(UnsureJournal {
+            journal: TwinStore::in_memory(EvaluationOptions::default())
+                .unwrap()
+                .journal(),
+            is_failing: AtomicBool::new(false),
+        });
+        let receipts = Receipts::open(Arc::clone(&journal) as _, Arc::clone(&identity)).unwrap();
         Self {
             id,
             authority: authority.certificate_pem().to_owned(),
             issuing: authority,
-            identity: CurrentIdentity::new(identity),
+            identity,
+            journal,
+            receipts: Arc::new(receipts),
         }
     }
 
@@ -81,7 +123,10 @@ impl Organisation {
             claims: Vec::new(),
             participant: self.id.as_str().to_owned(),
             url: Some(url.to_owned()),
+            replicas: Vec::new(),
+            introspect: false,
             authority: self.authority.clone(),
+            revocations: Vec::new(),
             token_keys: vec![self.key()],
             roles: Vec::new(),
             purposes: Vec::new(),
@@ -93,8 +138,20 @@ impl Organisation {
         let registry = self.registry(client);
         let connector = Connector {
             authenticator: Arc::new(TokenAuthenticator::new(Arc::clone(&registry))),
+            use_log: Arc::clone(&self.receipts) as _,
             ..connector
         };
+        self.serve_as(registry, connector).await
+    }
+
+    /// As [`Self::serve`], with ports of the connector's own.
+    async fn serve_as(&self, registry: Arc<Registry>, connector: Connector) -> String {
+        let (evidence, _) = Evidence::new(
+            self.id.clone(),
+            Arc::clone(&self.receipts),
+            Arc::clone(&registry),
+        );
+        evidence.recall(Arc::clone(&self.identity)).await.unwrap();
         let tls = server_config(
             Arc::clone(&self.identity),
             registry,
@@ -106,7 +163,12 @@ impl Organisation {
             .await
             .unwrap();
         let port = listener.address().unwrap().port();
-        let routes = crate::grpc::routes(Arc::new(connector), Arc::new(Vec::new));
+        let routes = crate::grpc::routes_with(
+            Arc::new(connector),
+            Arc::new(Vec::new),
+            None,
+            Some(evidence),
+        );
         tokio::spawn(listener.serve(routes.into_axum_router(), std::future::pending()));
         format!("https://localhost:{port}")
     }
@@ -116,7 +178,8 @@ impl Organisation {
 struct Pair {
     rescue: Organisation,
     police: Organisation,
-    remote: Remote,
+    remote: Arc<Remote>,
+    url: String,
 }
 
 impl Pair {
@@ -133,16 +196,25 @@ impl Pair {
         let police = Organisation::new("police");
         let connector = connector(&police.id);
         let url = police.serve(&rescue, connector).await;
-        let remote = Remote::new(
-            vec![police.entry(&url)],
-            Arc::clone(&rescue.identity),
-            rescue.registry(&police),
-        )
-        .unwrap();
+        Self::over(rescue, police, &url)
+    }
+
+    fn over(rescue: Organisation, police: Organisation, url: &str) -> Self {
+        let registry = rescue.registry(&police);
+        let (evidence, due) = Evidence::new(
+            rescue.id.clone(),
+            Arc::clone(&rescue.receipts),
+            Arc::clone(&registry),
+        );
+        let entries = vec![police.entry(url)];
+        let identity = Arc::clone(&rescue.identity);
+        let remote = Arc::new(Remote::new(entries, identity, registry, evidence).unwrap());
+        crate::evidence::watch(&remote, due, &rescue.identity, Duration::from_secs(1));
         Self {
             rescue,
             police,
             remote,
+            url: url.to_owned(),
         }
     }
 
@@ -275,6 +347,7 @@ fn peer_speaks_for_itself() {
         rows: 1,
         complete,
         unsure: Vec::new(),
+        explanation: None,
         receipt: String::new(),
     };
     let now = Instant::now();

@@ -13,4 +13,5 @@ mod silence;
 mod summaries;
 mod three;
 mod town;
+mod turned_away;
 mod updates;

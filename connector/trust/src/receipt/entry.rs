@@ -35,6 +35,9 @@ pub enum EntryKind {
         token: Option<String>,
         /// The check that refused it.
         refused: Option<String>,
+        /// How many refusals this one record is of, where it is not one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        times: Option<u64>,
         /// The request as the caller's organisation signed it: [`crate::verify_envelope`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         envelope: Option<String>,
@@ -262,6 +265,7 @@ impl Draft {
             used: Used::of(record),
             token: record.token_id.clone(),
             refused: record.refused.clone(),
+            times: record.times,
             envelope: record.signed.as_ref().map(|s| s.envelope.clone()),
         };
         Ok(Self::new(moment(record.time)?, kind))
@@ -296,6 +300,28 @@ impl Draft {
             purpose: asking.purpose.as_ref().map(text),
         };
         Ok((Self::new(moment(asking.time)?, kind), transaction))
+    }
+
+    /// Whether it is about logs alone: of those, peers are not told for their own sake, or two would tell each other for
+    /// ever.
+    pub(super) fn is_of_logs(&self) -> bool {
+        matches!(
+            self.kind,
+            EntryKind::Checkpoint { .. }
+                | EntryKind::Cosigned { .. }
+                | EntryKind::Witnessed { .. }
+                | EntryKind::Contradicted { .. }
+        )
+    }
+
+    /// The signed text, of a checkpoint.
+    pub(super) fn checkpoint(&self) -> Option<(u64, &str)> {
+        match &self.kind {
+            EntryKind::Checkpoint {
+                size, checkpoint, ..
+            } => Some((*size, checkpoint)),
+            _ => None,
+        }
     }
 
     /// Whether it is shown to others, with the proof that it is in the log.

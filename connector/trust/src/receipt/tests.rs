@@ -120,6 +120,7 @@ fn record() -> UseRecord {
         request_digest: "ab".repeat(32),
         signed: None,
         refused: None,
+        times: None,
     }
 }
 

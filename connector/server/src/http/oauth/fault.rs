@@ -91,6 +91,7 @@ impl IntoResponse for Fault {
         }
         response.extensions_mut().insert(Refused {
             check: refusal.check(),
+            is_recorded: refusal.is_recorded(),
         });
         response
     }

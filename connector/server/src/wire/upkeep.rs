@@ -1,0 +1,87 @@
+//! What a connector looks after while it serves: files that are renewed, and what is due.
+
+use super::Node;
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use twinlink_core::Connector;
+use twinlink_trust::{Expiry, Renewal, Urgency};
+
+/// How often it is looked whether something came to be overdue.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How often the files are looked at, and how often it is said that something must be renewed.
+const LOOK: Duration = Duration::from_secs(10);
+const WARNING: Duration = Duration::from_secs(12 * 3600);
+
+/// Takes in renewed certificates, keys, authorities, revocation lists and peers, and says in time what must be renewed.
+pub(super) async fn keep_fresh(node: Arc<Node>) {
+    let mut renewal: Option<Renewal> = None;
+    let mut warned: Option<tokio::time::Instant> = None;
+    loop {
+        if warned.is_none_or(|at| at.elapsed() >= WARNING) {
+            warn_of_expiry(&node);
+            warned = Some(tokio::time::Instant::now());
+        }
+        let looked = match &mut renewal {
+            Some(renewal) => renewal.poll(|| node.reload()),
+            None => node.key_files().and_then(|files| {
+                let good = files.fingerprint()?;
+                renewal = Some(Renewal::new(files, good));
+                Ok(false)
+            }),
+        };
+        match looked {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("renewed certificates, lists or peers are in force");
+                // A peer's file may be new.
+                renewal = None;
+            }
+            Err(error) => {
+                tracing::error!(%error, "a renewed set is not good: the last one stays in force")
+            }
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+fn warn_of_expiry(node: &Node) {
+    let now = OffsetDateTime::now_utc();
+    let own = Expiry::of_certificate(node.identity.load().facts(), now);
+    for expiry in std::iter::once(own).chain(node.registry.current().expiries(now)) {
+        // A list lives for days, not for years: it is late when it is over.
+        let is_late = match expiry.what {
+            "certificate" | "authority" => expiry.urgency() != Urgency::None,
+            _ => expiry.urgency() == Urgency::Over,
+        };
+        if is_late {
+            let participant = expiry.participant.as_str();
+            tracing::warn!(
+                what = expiry.what,
+                participant,
+                days = expiry.days,
+                "must be renewed"
+            );
+        }
+    }
+}
+
+/// Says in the log what came to be overdue, once.
+pub(super) async fn warn_of_overdue(connector: Arc<Connector>) {
+    let mut last = None;
+    let mut minutes = tokio::time::interval(MINUTE);
+    loop {
+        minutes.tick().await;
+        let now = connector.clock.now();
+        for one in connector.world.obligations() {
+            let is_new = one
+                .due
+                .is_some_and(|due| due <= now && last.is_none_or(|last| due > last));
+            if is_new {
+                tracing::warn!(id = %one.id, kind = %one.kind, participant = one.participant.as_str(), "an obligation is overdue");
+            }
+        }
+        last = Some(now);
+    }
+}
