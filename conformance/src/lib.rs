@@ -22,6 +22,7 @@ mod manifest;
 mod members;
 mod merged;
 mod noninterference;
+mod partial;
 mod program;
 mod protocol;
 mod sparql;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Change, Clock, Code, Delegation, Federation as _, Head, Limits, Piece, Refusal, Sink,
-    SourceState, SourceStatus, Twin, Workers, parse_query,
+    Budget, Change, Clock, Code, Delegation, Explain, Federation as _, Harvest, Head, Limits,
+    Piece, Refusal, Sink, SourceState, SourceStatus, Twin, Workers, parse_query,
 };
 use twinlink_federation::{
     FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Summarized, Summary,
@@ -156,24 +156,9 @@ impl Town {
     /// # Errors
     /// A refusal, in words.
     pub(crate) fn ask(&self, query: &Query) -> Result<Told, String> {
-        let delegation = Delegation {
-            claims: std::collections::BTreeMap::new(),
-            request: Uuid::nil(),
-            participant: participant(0),
-            subject: "conformance".to_owned(),
-            roles: Vec::new(),
-            purpose: None,
-            break_glass: None,
-        };
         let budget = budget();
-        let permit = &self.permit;
-        let gathered = self
-            .federator
-            .gather(query, None, permit, &delegation, &budget);
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
         let started = Instant::now();
-        let harvest = runtime.block_on(gathered).map_err(word)?;
+        let harvest = self.gather(query, &budget, None)?;
         let gathering = started.elapsed();
         let mut kept = Kept::default();
         harvest.merge.run(&budget, &mut kept).map_err(word)?;
@@ -192,6 +177,38 @@ impl Town {
             summary_bytes: self.others.bytes.swap(0, Ordering::Relaxed),
             planning: gathering.saturating_sub(self.others.took()),
         })
+    }
+
+    /// What is told of how the first would answer, or did, up to its last step.
+    ///
+    /// # Errors
+    /// A refusal, in words.
+    pub(crate) fn explain(&self, query: &Query, explain: Explain) -> Result<Harvest, String> {
+        self.gather(query, &budget(), Some(explain))
+    }
+
+    fn gather(
+        &self,
+        query: &Query,
+        budget: &Budget,
+        explain: Option<Explain>,
+    ) -> Result<Harvest, String> {
+        let delegation = Delegation {
+            claims: std::collections::BTreeMap::new(),
+            request: Uuid::nil(),
+            participant: participant(0),
+            subject: "conformance".to_owned(),
+            roles: Vec::new(),
+            purpose: None,
+            break_glass: None,
+        };
+        let permit = &self.permit;
+        let gathered = self
+            .federator
+            .gather(query, None, permit, &delegation, budget, explain);
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        runtime.block_on(gathered).map_err(word)
     }
 }
 

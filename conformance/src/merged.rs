@@ -11,7 +11,8 @@ use crate::engine::Ours;
 use crate::library::Fault;
 use crate::members::{Member, Told, ask, deep, store};
 use crate::report::{Report, Verdict};
-use model::{Model, count_only};
+use model::count_only;
+pub(crate) use model::{Model, lines};
 use spargebra::{Query, SparqlParser};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use std::time::SystemTime;
 use twinlink_core::SourceState;
 use twinlink_federation::FederationLimits;
 use twinlink_store::TwinStore;
-use world::{Caller, World};
+pub(crate) use world::{Caller, World};
 
 /// Queries of every operator, shared with the federation's own tests.
 const SHAPES: &str = include_str!("../../connector/federation/tests/it/shapes.txt");

@@ -5,7 +5,7 @@ use crate::library::Library;
 use crate::report::Report;
 use crate::{
     analysis, attacks, crash, description, evaluation, federated, hostile, jose, merged,
-    noninterference, protocol, sparql, tamper,
+    noninterference, partial, protocol, sparql, tamper,
 };
 
 pub use crate::library::Fault;
@@ -76,6 +76,13 @@ pub const SUITES: &[Suite] = &[
         name: "federated-equals-merged",
         about: "Generated twins, policies, callers and queries: federated is the merge of what members show",
         run: |name, setting| merged::run(name, setting.cases.unwrap_or(500), setting.seed),
+    },
+    Suite {
+        name: "partial",
+        about: "Members that fail in every way, under every operator: the answer is right or says what is missing",
+        run: |name, setting| {
+            partial::run(name, setting.cases.unwrap_or(partial::CASES), setting.seed)
+        },
     },
     Suite {
         name: "noninterference",

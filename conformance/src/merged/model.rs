@@ -12,14 +12,14 @@ use spargebra::Query;
 use twinlink_core::policy::{Guard, Selector};
 
 /// The merge of what the members show.
-pub(super) struct Model {
+pub(crate) struct Model {
     merged: Dataset,
     /// How many quads they do not show.
     pub(super) withheld: usize,
 }
 
 impl Model {
-    pub(super) fn new(world: &World, members: &[Member]) -> Self {
+    pub(crate) fn new(world: &World, members: &[Member]) -> Self {
         let mut merged = Dataset::new();
         let mut withheld = 0;
         for (number, (quads, member)) in world.members.iter().zip(members).enumerate() {
@@ -40,7 +40,7 @@ impl Model {
 
     /// What the query is over the merge. The graphs of FROM are merged to a set:
     /// <https://www.w3.org/TR/sparql11-query/#unnamedGraph>.
-    pub(super) fn evaluate(&self, query: &Query) -> Result<Answer, String> {
+    pub(crate) fn evaluate(&self, query: &Query) -> Result<Answer, String> {
         let mut data = self.merged.clone();
         let evaluator = QueryEvaluator::new();
         let mut prepared = evaluator.prepare(query);
@@ -97,7 +97,9 @@ fn shows(guard: &Guard, quad: &Quad, all: &[Quad]) -> bool {
                 .is_none_or(|property| *property == quad.predicate)
             && selector.class.as_ref().is_none_or(is_a)
     };
-    guard.permits().iter().any(covers) && !guard.prohibitions().iter().any(covers)
+    guard
+        .layers()
+        .any(|layer| layer.permits().iter().any(covers) && !layer.prohibitions().iter().any(covers))
 }
 
 /// The quad with the blank nodes of its member: no other has them.
@@ -118,7 +120,7 @@ fn apart(quad: &Quad, member: usize) -> Quad {
 }
 
 /// The rows as text, sorted.
-pub(super) fn lines(table: &Table) -> Vec<String> {
+pub(crate) fn lines(table: &Table) -> Vec<String> {
     let rows = table.rows.iter().map(|row| {
         let values = row.iter().map(|value| match value {
             Some(term) => term.to_string(),

@@ -23,20 +23,20 @@ const PREFIXES: &str = "
 
 /// The quads of each member.
 #[derive(Debug)]
-pub(super) struct World {
-    pub(super) members: Vec<Vec<Quad>>,
+pub(crate) struct World {
+    pub(crate) members: Vec<Vec<Quad>>,
 }
 
 /// Who asks.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(crate) struct Caller {
     participant: NamedNode,
     roles: Vec<NamedNode>,
     purpose: Option<NamedNode>,
 }
 
 impl World {
-    pub(super) fn new(chance: &mut Chance) -> Self {
+    pub(crate) fn new(chance: &mut Chance) -> Self {
         let mut members = vec![Vec::new(); MEMBERS];
         let split = chance.below(6);
         let only = chance.below(MEMBERS);
@@ -118,7 +118,7 @@ fn node(chance: &mut Chance) -> NamedOrBlankNode {
 }
 
 impl Caller {
-    pub(super) fn new(chance: &mut Chance) -> Self {
+    pub(crate) fn new(chance: &mut Chance) -> Self {
         let roles = (0..2).filter(|_| chance.once_in(2));
         let roles = roles.map(|number| name("role", number)).collect();
         let purpose = chance.below(3);
@@ -130,7 +130,7 @@ impl Caller {
     }
 
     /// What policies by chance of a member permit the caller; none where they deny, unless they must not.
-    pub(super) fn permit(
+    pub(crate) fn permit(
         &self,
         chance: &mut Chance,
         member: usize,

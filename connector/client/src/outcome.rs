@@ -1,6 +1,7 @@
 //! The end of an answer, checked.
 
 use crate::Error;
+use crate::Explanation;
 use crate::error::clean;
 use oxrdf::NamedNode;
 use std::time::{Duration, SystemTime};
@@ -61,6 +62,8 @@ pub struct Outcome {
     pub complete: bool,
     /// Operators that lacked a source they need: rows may be wrong, not only missing.
     pub unsure: Vec<String>,
+    /// How the answer is come by, where that was asked for.
+    pub explanation: Option<Explanation>,
     /// Signed receipt: the signed checkpoint of the log of use, `~`, and the record with its path to it.
     pub receipt: String,
 }
@@ -114,6 +117,7 @@ impl TryFrom<v1::Outcome> for Outcome {
             rows: outcome.rows,
             complete: outcome.complete,
             unsure: outcome.unsure.iter().map(|text| clean(text)).collect(),
+            explanation: outcome.explanation.map(Explanation::try_from).transpose()?,
             receipt: outcome.receipt,
         })
     }

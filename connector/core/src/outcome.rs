@@ -1,5 +1,6 @@
 //! How an answer came about: a plain word on every source.
 
+use crate::Explanation;
 use oxrdf::NamedNode;
 use std::fmt;
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub struct Outcome {
     /// Whether rows may be wrong, not only missing, because an operator that needs all sources (OPTIONAL, MINUS,
     /// NOT EXISTS, aggregates, ORDER BY with LIMIT) lacked one. Says which operators.
     pub unsure: Vec<String>,
+    /// How the answer was come by, where that was asked for.
+    pub explanation: Option<Box<Explanation>>,
     /// The signed receipt: the signed checkpoint of the log of use, `~`, and the record with its path to it.
     pub receipt: String,
 }

@@ -1,6 +1,6 @@
 //! What is asked, before anything of it is believed.
 
-use crate::Requirement;
+use crate::{Explain, Requirement};
 use oxrdf::{GraphName, NamedNode, Quad};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,8 @@ pub struct Request {
     pub federated: bool,
     /// What the caller requires of the sources.
     pub require: Requirement,
+    /// Whether to tell how the answer is come by, in place of its rows.
+    pub explain: Option<Explain>,
     /// The purpose the caller states; it must be the one the token carries.
     pub purpose: Option<NamedNode>,
     /// The declared incident for which the caller breaks the glass, if nothing else permits what is asked.

@@ -66,7 +66,7 @@ impl Requirement {
     /// # Errors
     /// [`Code::Unavailable`], with the word on every source.
     // INVARIANT(required-or-refused): no row leaves after a source that the caller requires was found missing.
-    pub(crate) fn check(&self, sources: &[SourceStatus], unsure: &[String]) -> Result<(), Refusal> {
+    pub fn check(&self, sources: &[SourceStatus], unsure: &[String]) -> Result<(), Refusal> {
         let Some(why) = self.lacks(sources, unsure) else {
             return Ok(());
         };

@@ -1,6 +1,7 @@
 //! Asking one member: this twin on a worker, a peer through the port. Bounded in time and rows, whatever it does.
 
 use crate::collector::Collector;
+use crate::explain::{Teller, bytes};
 use crate::gate::{Attempt, Bulkhead, Gate, Gates};
 use crate::ledger::Ledger;
 use crate::peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
@@ -8,7 +9,7 @@ use crate::text::query_text;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use oxrdf::{NamedNode, Variable};
+use oxrdf::{NamedNode, Term, Variable};
 use spargebra::Query;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -16,8 +17,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, DatasetChoice, Delegation, Head, Refusal, SourceState, SourceStatus, Twin,
-    Workers,
+    Budget, Clock, Code, DatasetChoice, Delegation, Head, Refusal, SourceState, SourceStatus, Step,
+    StepKind, Twin, Workers,
 };
 
 /// What all members are asked with, for one question.
@@ -37,6 +38,7 @@ pub(crate) struct Members<'a> {
     /// By member: its requests of this question, so many at once.
     pub(crate) turns: Vec<Arc<Bulkhead>>,
     pub(crate) gates: &'a Gates,
+    pub(crate) teller: &'a Teller,
 }
 
 /// How long a member may take.
@@ -48,6 +50,15 @@ pub(crate) enum Patience {
     Share,
     /// All that is left: nothing comes after.
     All,
+}
+
+/// Which values may go along with a sub-request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sending {
+    /// Whether those learnt from other members may, beside those of the question.
+    pub(crate) learnt: bool,
+    /// How many at most.
+    pub(crate) most: usize,
 }
 
 /// What form of answer a question has.
@@ -113,6 +124,20 @@ impl Members<'_> {
         patience: Patience,
         rows: usize,
     ) -> Result<Option<Given>, Refusal> {
+        self.ask_expecting(None, member, query, form, patience, rows)
+            .await
+    }
+
+    /// As [`Members::ask`], where about so many rows are expected.
+    pub(crate) async fn ask_expecting(
+        &self,
+        estimate: Option<u64>,
+        member: usize,
+        query: &Query,
+        form: &Form,
+        patience: Patience,
+        rows: usize,
+    ) -> Result<Option<Given>, Refusal> {
         let Some(turns) = self.turns.get(member) else {
             return Ok(None);
         };
@@ -153,11 +178,54 @@ impl Members<'_> {
                 Err(Failed::Member(Unanswered::TimedOut))
             }
         };
-        self.ledger.end(member, self.clock.instant());
-        match answer {
-            Ok(answer) => Ok(self.take(member, answer, form, rows)),
-            Err(Failed::Member(why)) => Ok(self.excuse(member, why, form, rows)),
-            Err(Failed::Question(refusal)) => Err(refusal),
+        let ended = self.clock.instant();
+        self.ledger.end(member, ended);
+        let (given, word) = match answer {
+            Ok(answer) => {
+                let given = self.take(member, answer, form, rows, patience);
+                (given, "answered".to_owned())
+            }
+            Err(Failed::Member(why)) => {
+                let word = why.to_string();
+                (self.excuse(member, why, form, rows, patience), word)
+            }
+            Err(Failed::Question(refusal)) => return Err(refusal),
+        };
+        self.teller.step(|| {
+            let kind = match patience {
+                Patience::Most(_) => StepKind::Probe,
+                Patience::Share => StepKind::Fetch,
+                Patience::All => StepKind::Whole,
+            };
+            let came = given.as_ref().filter(|_| kind != StepKind::Probe);
+            let rows = |given: &Given| given.rows.solutions.len() + given.rows.triples.len();
+            let bytes = given.as_ref().map_or(0, bytes);
+            Step {
+                at: self.names.get(member).cloned().into_iter().collect(),
+                estimate,
+                rows: came.map(|given| rows(given) as u64),
+                requests: u64::from(member > 0),
+                bytes: if member > 0 { bytes } else { 0 },
+                elapsed: ended.saturating_duration_since(now),
+                word,
+                ..Step::new(kind, query_text(query).unwrap_or_default())
+            }
+        });
+        Ok(given)
+    }
+
+    /// Which values may be sent to a member. To our own twin all.
+    pub(crate) fn sending(&self, member: usize) -> Sending {
+        let most = self.limits.bindings;
+        match self.names.get(member) {
+            Some(peer) if member > 0 => {
+                let traits = self.peers.traits(peer);
+                Sending {
+                    learnt: self.limits.share_bindings && traits.takes_bindings,
+                    most: most.min(traits.values),
+                }
+            }
+            _ => Sending { learnt: true, most },
         }
     }
 
@@ -177,6 +245,7 @@ impl Members<'_> {
         mut answer: SubAnswer,
         form: &Form,
         most: usize,
+        patience: Patience,
     ) -> Option<Given> {
         if !form.fits(&answer.head, &answer.rows) {
             let reason = "gave an answer of another form than it was asked for";
@@ -186,6 +255,7 @@ impl Members<'_> {
         }
         self.ledger.says(member, &answer.status);
         let rows = &mut answer.rows;
+        self.without_labels(member, rows, patience);
         if rows.solutions.len() > most || rows.triples.len() > most {
             rows.solutions.truncate(most);
             rows.triples.truncate(most);
@@ -197,12 +267,42 @@ impl Members<'_> {
         })
     }
 
+    /// Leaves out rows with blank nodes that may be others in another answer, where other answers will stand beside.
+    // INVARIANT(labels-of-one-answer): a blank node that has its label in one answer only meets no other answer.
+    fn without_labels(&self, member: usize, rows: &mut Rows, patience: Patience) {
+        let peer = self.names.get(member).filter(|_| member > 0);
+        let keeps = peer.is_none_or(|peer| self.peers.traits(peer).keeps_labels);
+        if keeps || patience == Patience::All {
+            return;
+        }
+        let before = rows.solutions.len() + rows.triples.len();
+        let is_blank = |term: &Term| matches!(term, Term::BlankNode(_));
+        rows.solutions
+            .retain(|row| !row.values.iter().flatten().any(is_blank));
+        rows.triples
+            .retain(|triple| !triple.subject.is_blank_node() && !is_blank(&triple.object));
+        let left_out = before - rows.solutions.len() - rows.triples.len();
+        if left_out > 0 {
+            let reason = format!(
+                "gave {left_out} rows with blank nodes, which cannot be told apart from those of its other answers"
+            );
+            self.ledger.trouble(member, SourceState::Partial, &reason);
+        }
+    }
+
     fn cut(&self, member: usize, most: usize) {
         let reason = format!("has more than the {most} rows that are fetched at most");
         self.ledger.trouble(member, SourceState::Partial, &reason);
     }
 
-    fn excuse(&self, member: usize, why: Unanswered, form: &Form, most: usize) -> Option<Given> {
+    fn excuse(
+        &self,
+        member: usize,
+        why: Unanswered,
+        form: &Form,
+        most: usize,
+        patience: Patience,
+    ) -> Option<Given> {
         let (state, reason) = match why {
             Unanswered::Denied { reason } => (SourceState::Denied, format!("denied it: {reason}")),
             Unanswered::Unreachable { reason } => (
@@ -230,6 +330,7 @@ impl Members<'_> {
                 }
                 rows.solutions.truncate(most);
                 rows.triples.truncate(most);
+                self.without_labels(member, &mut rows, patience);
                 return Some(Given { head, rows });
             }
         };

@@ -10,6 +10,11 @@ pub trait Peers: Send + Sync {
     /// The participant ids of all peers, in a stable order.
     fn list(&self) -> Vec<NamedNode>;
 
+    /// What is known of a peer before it is asked.
+    fn traits(&self, _peer: &NamedNode) -> PeerTraits {
+        PeerTraits::default()
+    }
+
     /// Asks one peer. The answer is about the peer's own twin: it does not ask its peers in turn.
     ///
     /// Need not watch the deadline: whoever calls drops the future when it has passed.
@@ -21,6 +26,28 @@ pub trait Peers: Send + Sync {
         peer: &'a NamedNode,
         question: &'a SubQuery,
     ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>>;
+}
+
+/// What holds for one peer. By default it is a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerTraits {
+    /// Whether values learnt from others may be sent to it.
+    pub takes_bindings: bool,
+    /// The most values that it takes with one request.
+    pub values: usize,
+    /// Whether a blank node has the same label in all its answers. Where it has not, a row with one is of no use beside
+    /// rows of other answers, and left out.
+    pub keeps_labels: bool,
+}
+
+impl Default for PeerTraits {
+    fn default() -> Self {
+        Self {
+            takes_bindings: true,
+            values: usize::MAX,
+            keeps_labels: true,
+        }
+    }
 }
 
 /// A question to one peer, part of a larger one.

@@ -3,7 +3,9 @@
 use super::decide::Granted;
 use super::{Connector, panicked, timed_out, within};
 use crate::ports::{Intent, Recorded};
-use crate::{Budget, Code, Head, Outcome, Piece, Refusal, ResultDigest, Sink, SourceStatus};
+use crate::{
+    Budget, Code, Explanation, Head, Outcome, Piece, Refusal, ResultDigest, Sink, SourceStatus,
+};
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Either, select};
 use futures::{SinkExt, StreamExt};
@@ -13,8 +15,16 @@ use std::time::Instant;
 /// How many pieces wait for a slow reader before the evaluation waits too.
 const IN_FLIGHT: usize = 8;
 
-/// What an evaluation says at its end: its sources, and the operators that lacked one.
-type End = Result<(Vec<SourceStatus>, Vec<String>), Refusal>;
+/// What an evaluation says at its end.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) sources: Vec<SourceStatus>,
+    /// Operators that lacked a source.
+    pub(super) unsure: Vec<String>,
+    pub(super) explanation: Option<Explanation>,
+}
+
+type End = Result<Ended, Refusal>;
 
 /// A running evaluation.
 #[derive(Debug)]
@@ -176,17 +186,22 @@ impl Body {
             .await
             .unwrap_or_else(|_| Err(panicked()));
         let (complete, failed) = match &end {
-            Ok((sources, _)) => (sources.iter().all(|s| s.state.is_settled()), None),
+            Ok(ended) => (ended.sources.iter().all(|s| s.state.is_settled()), None),
             Err(refusal) => (false, Some(refusal.check())),
         };
         let rows = self.digest.rows();
         let receipt = self.complete(complete, failed).await?;
-        let (sources, unsure) = end?;
+        let Ended {
+            sources,
+            unsure,
+            explanation,
+        } = end?;
         Ok(Outcome {
             sources,
             rows,
             complete,
             unsure,
+            explanation: explanation.map(Box::new),
             receipt,
         })
     }

@@ -1,10 +1,15 @@
 //! The evaluation of a plan, here or over the peers too, up to the head of its answer.
 
-use super::body::{Body, Feed, feed};
+use super::body::{Body, Ended, Feed, feed};
 use super::decide::Granted;
 use super::{Connector, Plan, Reply};
+use crate::explain::Discard;
 use crate::ports::{Evaluated, Intent};
-use crate::{Budget, Delegation, Refusal, SourceState, SourceStatus};
+use crate::{
+    Budget, Choice, Delegation, Explain, Explanation, Refusal, SourceState, SourceStatus, Step,
+    StepKind,
+};
+use spargebra::Query;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
@@ -49,19 +54,35 @@ fn gather_here(
         .require
         .check(std::slice::from_ref(&ourselves), &[])?;
     feed(connector, budget, move |budget, sink| {
-        let evaluated = twin.evaluate(
-            &plan.query,
-            plan.request.dataset.as_ref(),
-            &permit,
-            budget,
-            sink,
-        )?;
+        let explain = plan.request.explain;
+        let mut discard = Discard;
+        let sink = match explain {
+            None => sink,
+            Some(_) => {
+                sink.put(Discard::head())?;
+                &mut discard
+            }
+        };
+        let explanation = explain.map(|explain| this_twin_alone(&ourselves, explain, &plan.query));
+        if explain == Some(Explain::Plan) {
+            return Ok(Ended {
+                sources: vec![ourselves],
+                unsure: Vec::new(),
+                explanation,
+            });
+        }
+        let dataset = plan.request.dataset.as_ref();
+        let evaluated = twin.evaluate(&plan.query, dataset, &permit, budget, sink)?;
         let elapsed = clock.instant().saturating_duration_since(started);
         let mut status = settle(ourselves, &evaluated, elapsed);
         status.as_of = age.told(status.as_of);
         let sources = vec![status];
         plan.request.require.check(&sources, &[])?;
-        Ok((sources, Vec::new()))
+        Ok(Ended {
+            sources,
+            unsure: Vec::new(),
+            explanation: explanation.map(|told| finished(told, &evaluated, elapsed)),
+        })
     })
 }
 
@@ -88,6 +109,7 @@ async fn gather_federated(
             permit,
             &delegation,
             budget,
+            plan.request.explain,
         )
         .await?;
     let age = Age::of(connector, permit);
@@ -96,16 +118,72 @@ async fn gather_federated(
         ourselves.as_of = age.told(ourselves.as_of);
     }
     let require = plan.request.require.clone();
-    require.check(&sources, &harvest.unsure)?;
+    let explain = plan.request.explain;
+    if explain != Some(Explain::Plan) {
+        require.check(&sources, &harvest.unsure)?;
+    }
+    let clock = Arc::clone(&connector.clock);
     feed(connector, budget, move |budget, sink| {
-        let evaluated = harvest.merge.run(budget, sink)?;
+        let started = clock.instant();
+        let mut explanation = harvest.explanation;
+        let evaluated = match explain {
+            None => harvest.merge.run(budget, sink)?,
+            Some(explain) => {
+                sink.put(Discard::head())?;
+                if explain == Explain::Plan {
+                    return Ok(Ended {
+                        sources,
+                        unsure: harvest.unsure,
+                        explanation,
+                    });
+                }
+                let evaluated = harvest.merge.run(budget, &mut Discard)?;
+                let elapsed = clock.instant().saturating_duration_since(started);
+                explanation = explanation.map(|mut told| {
+                    told.push(Step::new(StepKind::Evaluate, "over what was fetched"));
+                    finished(told, &evaluated, elapsed)
+                });
+                evaluated
+            }
+        };
         if let Some(ourselves) = sources.first_mut() {
             could_not(ourselves, evaluated.not_evaluable);
         }
         // What could not be evaluated shows at the end only: the answer ends without its outcome then.
         require.check(&sources, &harvest.unsure)?;
-        Ok((sources, harvest.unsure))
+        Ok(Ended {
+            sources,
+            unsure: harvest.unsure,
+            explanation,
+        })
     })
+}
+
+/// The explanation of an answer over this twin alone.
+fn this_twin_alone(ourselves: &SourceStatus, explain: Explain, query: &Query) -> Explanation {
+    Explanation {
+        is_run: explain == Explain::Analyze,
+        choices: vec![Choice {
+            participant: ourselves.participant.clone(),
+            is_asked: true,
+            why: "the question is about this twin alone".to_owned(),
+        }],
+        steps: vec![Step::new(StepKind::Evaluate, query.to_string())],
+        is_cut: false,
+    }
+}
+
+/// What became of the last step.
+fn finished(mut told: Explanation, evaluated: &Evaluated, elapsed: Duration) -> Explanation {
+    if let Some(step) = told
+        .steps
+        .last_mut()
+        .filter(|step| step.kind == StepKind::Evaluate)
+    {
+        step.rows = Some(evaluated.rows);
+        step.elapsed = elapsed;
+    }
+    told
 }
 
 /// How exactly a caller may know when the twin last changed. The twin's age is that of all of it, so to one who sees a

@@ -3,15 +3,14 @@
 use super::decide::{self, Wish, authenticate, same_purpose};
 use super::gather::{Age, ourselves};
 use super::{Connector, budget, check_signed, record, refuse, within};
-use crate::digest::hex;
+use crate::digest::summary_digest;
 use crate::ports::{Overview, Recorded};
 use crate::{Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest};
-use sha2::{Digest, Sha256};
 
 /// The text of a request for a summary, as its digest is recorded on both sides.
 pub const SUMMARY: &str = "summary";
 
-/// Tells in short what the caller may see of this twin. None where there is no summary; then there is only asking.
+/// Tells in short what the caller may see of this twin. None where there is no summary: then there is only asking.
 ///
 /// It is a use like every other, and goes the same way. Where policies count uses, ask for duties or have the glass
 /// broken, there is no summary: it would be one more use, owed for, of a question that was not even asked yet.
@@ -22,7 +21,7 @@ pub async fn summarize(
     connector: &Connector,
     credentials: &Credentials,
     request: SummaryRequest,
-) -> Result<Option<(Overview, Outcome)>, Refusal> {
+) -> Result<(Option<Overview>, Outcome), Refusal> {
     let started = connector.clock.instant();
     let budget = budget(connector, request.patience, started);
     let _abandoned = budget.cancel_on_drop();
@@ -33,9 +32,7 @@ pub async fn summarize(
         check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
-        if decision.is_counted {
-            return Ok(None);
-        }
+        let is_counted = decision.is_counted;
         let mut granted = decision.granted;
         let intent = connector.use_log.intend(record.clone()).await?;
         let delegation = Delegation {
@@ -49,37 +46,46 @@ pub async fn summarize(
         };
         let permit = granted.permit();
         let held = request.held.as_deref();
-        let overview = connector
-            .federation
-            .summarize(&permit, &delegation, held, &budget)
-            .await;
-        let checked = granted.check(connector);
+        let overview = match is_counted {
+            true => None,
+            false => {
+                connector
+                    .federation
+                    .summarize(&permit, &delegation, held, &budget)
+                    .await
+            }
+        };
+        // Nothing is shown where the use would have to be counted first.
+        let checked = match is_counted {
+            true => Ok(()),
+            false => granted.check(connector),
+        };
         let bytes = overview.as_ref().and_then(|one| one.bytes.as_ref());
         let complete = checked.is_ok() && overview.is_some();
         let done = Recorded {
             rows: 0,
-            result_digest: bytes.map_or(String::new(), |bytes| hex(&Sha256::digest(bytes))),
+            result_digest: bytes.map_or(String::new(), |bytes| summary_digest(bytes)),
             complete,
             failed: checked.as_ref().err().map(|r| r.check().to_owned()),
             time: connector.clock.now(),
         };
         let receipt = connector.use_log.complete(intent, done).await?;
         checked?;
-        Ok(overview.map(|overview| {
-            let status = SourceStatus {
-                as_of: Age::of(connector, &permit).told(overview.as_of),
-                elapsed: connector.clock.instant().saturating_duration_since(started),
-                ..ourselves(connector, &permit)
-            };
-            let outcome = Outcome {
-                sources: vec![status],
-                rows: 0,
-                complete,
-                unsure: Vec::new(),
-                receipt,
-            };
-            (overview, outcome)
-        }))
+        let as_of = overview.as_ref().and_then(|overview| overview.as_of);
+        let status = SourceStatus {
+            as_of: Age::of(connector, &permit).told(as_of),
+            elapsed: connector.clock.instant().saturating_duration_since(started),
+            ..ourselves(connector, &permit)
+        };
+        let outcome = Outcome {
+            sources: vec![status],
+            rows: 0,
+            complete,
+            unsure: Vec::new(),
+            explanation: None,
+            receipt,
+        };
+        Ok((overview, outcome))
     };
     match within(connector, &budget, way).await {
         Ok(overview) => Ok(overview),

@@ -16,8 +16,9 @@ use time::macros::datetime;
 use twinlink_core::policy::{Permit, Policy, PolicySet};
 use twinlink_core::{
     Applied, Authenticator, Budget, Caller, Change, Clock, Code, Connector, Credentials,
-    DatasetChoice, Delegation, Evaluated, Federation, Harvest, Head, Intent, Limits, Piece,
-    PolicySource, Recorded, Refusal, Request, Sink, Solution, Twin, UseLog, UseRecord, Workers,
+    DatasetChoice, Delegation, Evaluated, Explain, Federation, Harvest, Head, Intent, Limits,
+    Piece, PolicySource, Recorded, Refusal, Request, Sink, Solution, Twin, UseLog, UseRecord,
+    Workers,
 };
 
 pub(crate) const READ: &str = "
@@ -108,6 +109,7 @@ impl World {
             dataset: None,
             federated: false,
             require: Default::default(),
+            explain: None,
             purpose: None,
             break_glass: None,
             envelope: None,
@@ -281,6 +283,7 @@ impl Federation for NoFederation {
         _: &'a Permit,
         _: &'a Delegation,
         _: &'a Budget,
+        _: Option<Explain>,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         ready(Err(Refusal::new(
             Code::Internal,

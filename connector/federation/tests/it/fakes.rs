@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::{Ask, Permit, Policy, PolicySet};
 use twinlink_core::{
-    Applied, Budget, Change, Clock, Code, DatasetChoice, Delegation, Evaluated, Federation,
-    Harvest, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Twin, Workbench, Workers,
+    Applied, Budget, Change, Clock, Code, DatasetChoice, Delegation, Evaluated, Explain,
+    Explanation, Federation, Harvest, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Twin,
+    Workbench, Workers,
 };
 use twinlink_federation::{
     FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Unanswered,
@@ -68,6 +69,7 @@ pub(crate) struct Answer {
     pub(crate) rows: Rows,
     pub(crate) sources: Vec<SourceStatus>,
     pub(crate) unsure: Vec<String>,
+    pub(crate) explanation: Option<Explanation>,
 }
 
 impl World {
@@ -143,6 +145,7 @@ impl World {
         let Harvest {
             sources,
             unsure,
+            explanation,
             merge,
         } = futures::executor::block_on(federator.gather(
             &query,
@@ -150,6 +153,7 @@ impl World {
             &permit,
             &delegation,
             &budget,
+            None,
         ))?;
         assert!(
             budget.left(clock.instant()) > Duration::ZERO,
@@ -162,7 +166,29 @@ impl World {
             rows: sink.rows,
             sources,
             unsure,
+            explanation,
         })
+    }
+
+    /// How the answer is come by, with its sources.
+    pub(crate) fn explain_of(
+        federator: &Federator,
+        clock: &Arc<PatientClock>,
+        query: &str,
+        explain: Explain,
+    ) -> Answer {
+        let query = SparqlParser::new().parse_query(query).unwrap();
+        let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
+        let (permit, delegation) = (permit(), delegation());
+        let gathered = federator.gather(&query, None, &permit, &delegation, &budget, Some(explain));
+        let harvest = futures::executor::block_on(gathered).unwrap();
+        Answer {
+            head: Head::Graph,
+            rows: Rows::default(),
+            sources: harvest.sources,
+            unsure: harvest.unsure,
+            explanation: harvest.explanation,
+        }
     }
 
     /// As [`World::ask_of`], up to the last step.
@@ -174,7 +200,7 @@ impl World {
         let query = SparqlParser::new().parse_query(query).unwrap();
         let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
         let (permit, delegation) = (permit(), delegation());
-        let gathered = federator.gather(&query, None, &permit, &delegation, &budget);
+        let gathered = federator.gather(&query, None, &permit, &delegation, &budget, None);
         gathered.await.unwrap()
     }
 

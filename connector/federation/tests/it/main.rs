@@ -7,6 +7,7 @@
 )]
 
 mod equal;
+mod explain;
 mod failures;
 mod fakes;
 mod gates;

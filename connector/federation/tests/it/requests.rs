@@ -14,7 +14,7 @@ fn node(name: &str) -> NamedNode {
 }
 
 /// The city has schools, the police cordons, the fire brigade hydrants; all have names and places.
-fn city() -> World {
+pub(crate) fn city() -> World {
     let kinds = [("school", 40), ("cordon", 2), ("hydrant", 10)];
     let members = kinds.map(|(kind, count)| {
         (0..count)

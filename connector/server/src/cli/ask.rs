@@ -1,5 +1,6 @@
 //! `twinlink query` and `twinlink token`: asking as a person of this organisation.
 
+mod explanation;
 mod result;
 
 use super::{Console, Failure};
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
-use twinlink_client::{Error, QueryOptions, Requirement};
+use twinlink_client::{Error, Explain, QueryOptions, Requirement};
 use twinlink_trust::{SigningKey, write_private};
 use twinlink_vocab::tl;
 
@@ -35,6 +36,16 @@ pub(super) struct QueryArguments {
     /// must be among them; `exact`: only if no row can be wrong for a source that is missing. May be given more than once.
     #[arg(long, value_name = "all|exact|N|PARTICIPANT")]
     require: Vec<String>,
+    /// Tell how the question would be answered in place of answering it: which sources are asked and why, for what, in
+    /// which order. Sources are asked what they can contribute; nothing is fetched.
+    #[arg(long, conflicts_with = "analyze")]
+    explain: bool,
+    /// Answer the question and tell how that was done in place of its rows: the same with rows, requests, bytes and time.
+    #[arg(long)]
+    analyze: bool,
+    /// Print what --explain or --analyze tell as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     person: PersonArguments,
     /// Ask this participant's connector instead of our own.
@@ -127,17 +138,28 @@ pub(super) fn query(
         let options = QueryOptions {
             federated: given.federated,
             require: require.clone(),
+            explain: given.explanation(),
             purpose: person.purpose.clone(),
             break_glass: break_glass.clone(),
             ..QueryOptions::new(text, deadline)
         };
         let answer = client.query(options).await?;
+        if given.explanation().is_some() {
+            return explanation::take(answer).await;
+        }
         result::print(answer, given.format, console).await
     });
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(failure) => return insufficient(failure, console),
     };
+    if let Some(told) = &outcome.explanation {
+        if given.json {
+            console.say(explanation::to_json(told));
+        } else {
+            explanation::print(told, console);
+        }
+    }
     result::explain(&outcome, console);
     if let Some(path) = &given.outcome {
         fs::write(path, format!("{}\n", result::to_json(&outcome)))
@@ -204,6 +226,14 @@ impl TokenArguments {
 }
 
 impl QueryArguments {
+    fn explanation(&self) -> Option<Explain> {
+        match (self.explain, self.analyze) {
+            (_, true) => Some(Explain::Analyze),
+            (true, false) => Some(Explain::Plan),
+            (false, false) => None,
+        }
+    }
+
     fn require(&self) -> Result<Requirement, Failure> {
         let mut words = twinlink_core::Requirement::default();
         for word in &self.require {

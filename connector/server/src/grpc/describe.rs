@@ -78,6 +78,7 @@ impl Lists<'_> {
             dataset: None,
             federated: false,
             require: Default::default(),
+            explain: None,
             purpose: self.purpose.clone(),
             break_glass: None,
             envelope: None,

@@ -1,7 +1,7 @@
 //! The head and the end of an answer, on the wire.
 
 use std::time::SystemTime;
-use twinlink_core::{Head, Outcome, SourceState, SourceStatus};
+use twinlink_core::{Explanation, Head, Outcome, SourceState, SourceStatus};
 use twinlink_proto::Message as _;
 use twinlink_proto::v1::{self, query_response::Part};
 
@@ -28,7 +28,41 @@ pub(super) fn outcome(outcome: Outcome) -> v1::Outcome {
         rows: outcome.rows,
         complete: outcome.complete,
         unsure: outcome.unsure,
+        explanation: outcome.explanation.map(|told| explanation(*told)),
         receipt: outcome.receipt,
+    }
+}
+
+fn explanation(told: Explanation) -> v1::Explanation {
+    let texts = |nodes: Vec<oxrdf::NamedNode>| -> Vec<String> {
+        let nodes = nodes.into_iter();
+        nodes.map(oxrdf::NamedNode::into_string).collect()
+    };
+    let choices = told.choices.into_iter();
+    let steps = told.steps.into_iter();
+    v1::Explanation {
+        is_run: told.is_run,
+        choices: choices
+            .map(|choice| v1::SourceChoice {
+                participant: choice.participant.into_string(),
+                is_asked: choice.is_asked,
+                why: choice.why,
+            })
+            .collect(),
+        steps: steps
+            .map(|step| v1::ExplanationStep {
+                kind: step.kind.as_str().to_owned(),
+                at: texts(step.at),
+                what: step.what,
+                estimate: step.estimate,
+                rows: step.rows,
+                requests: step.requests,
+                bytes: step.bytes,
+                elapsed: step.elapsed.try_into().ok(),
+                word: step.word,
+            })
+            .collect(),
+        is_cut: told.is_cut,
     }
 }
 

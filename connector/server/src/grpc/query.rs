@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 use twinlink_client::Encoder;
 use twinlink_core::{
-    Code, Connector, DatasetChoice, Head, Piece, Refusal, Reply, Request as Question, Requirement,
-    Solution, answer,
+    Code, Connector, DatasetChoice, Explain, Head, Piece, Refusal, Reply, Request as Question,
+    Requirement, Solution, answer,
 };
 use twinlink_proto::v1::{self, query_response::Part};
 use uuid::Uuid;
@@ -53,6 +53,17 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
         Some(text) => Uuid::try_parse(&text)
             .map_err(|_| Refusal::about_input("grpc.request_id", "request_id is not a UUID"))?,
     };
+    let explain = match v1::Explain::try_from(message.explain) {
+        Ok(v1::Explain::Unspecified) => None,
+        Ok(v1::Explain::Plan) => Some(Explain::Plan),
+        Ok(v1::Explain::Analyze) => Some(Explain::Analyze),
+        Err(_) => {
+            return Err(Refusal::about_input(
+                "grpc.explain",
+                "there is no such explanation",
+            ));
+        }
+    };
     Ok(Question {
         id,
         query: message.query,
@@ -66,6 +77,7 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
             .unwrap_or_default(),
         purpose: iri("grpc.purpose", "purpose", &message.purpose)?,
         break_glass: iri("grpc.break_glass", "break_glass", &message.break_glass)?,
+        explain,
         envelope: some(message.envelope),
         patience: None,
     })

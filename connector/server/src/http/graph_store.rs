@@ -238,6 +238,7 @@ async fn ask(door: &Door, head: &Parts, stated: Options, query: String) -> Resul
         dataset: None,
         federated: false,
         require: Default::default(),
+        explain: None,
         purpose: stated.purpose,
         break_glass: stated.break_glass,
         envelope: None,

@@ -72,6 +72,35 @@ pub(crate) fn told(sources: &[SourceStatus]) -> serde_json::Value {
         .collect()
 }
 
+/// How an answer is come by, with its sources and the operators that lacked one.
+pub(super) fn told_explanation(outcome: &Outcome) -> serde_json::Value {
+    let explanation = outcome.explanation.as_deref();
+    let choices = explanation.iter().flat_map(|told| &told.choices);
+    let steps = explanation.iter().flat_map(|told| &told.steps);
+    serde_json::json!({
+        "is_run": explanation.is_some_and(|told| told.is_run),
+        "choices": choices.map(|choice| serde_json::json!({
+            "participant": choice.participant.as_str(),
+            "is_asked": choice.is_asked,
+            "why": choice.why,
+        })).collect::<Vec<_>>(),
+        "steps": steps.map(|step| serde_json::json!({
+            "kind": step.kind.as_str(),
+            "at": step.at.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
+            "what": step.what,
+            "estimate": step.estimate,
+            "rows": step.rows,
+            "requests": step.requests,
+            "bytes": step.bytes,
+            "millis": u64::try_from(step.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "word": step.word,
+        })).collect::<Vec<_>>(),
+        "is_cut": explanation.is_some_and(|told| told.is_cut),
+        "sources": told(&outcome.sources),
+        "unsure": outcome.unsure,
+    })
+}
+
 fn insert(fields: &mut HeaderMap, name: HeaderName, text: String) {
     // Escaped ASCII always is a valid value; a receipt that is not must not bring the answer down after its record.
     if let Ok(value) = HeaderValue::from_maybe_shared(bytes::Bytes::from(text)) {
@@ -197,6 +226,7 @@ mod tests {
             sources,
             rows: 3,
             unsure: vec!["OPTIONAL on line 2, \"quoted\" ünd\nbroken".to_owned()],
+            explanation: None,
             receipt: "a.b.c".to_owned(),
         }
     }

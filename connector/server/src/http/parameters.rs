@@ -4,7 +4,7 @@ use super::fault::Fault;
 use oxrdf::NamedNode;
 use percent_encoding::percent_decode_str;
 use std::time::Duration;
-use twinlink_core::{DatasetChoice, Requirement};
+use twinlink_core::{DatasetChoice, Explain, Requirement};
 
 /// Names and values, decoded once, in the order they came.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct Options {
     pub(super) federated: bool,
     /// `require=all`, `require=exact`, `require=NUMBER` or `require=PARTICIPANT`, as often as one likes.
     pub(super) require: Requirement,
+    /// `explain=plan`, `explain=analyze`: how the answer is come by, as JSON in place of rows.
+    pub(super) explain: Option<Explain>,
     /// `purpose=IRI`: repeats the token's.
     pub(super) purpose: Option<NamedNode>,
     /// `break-glass=IRI`: the declared incident for which the caller breaks the glass.
@@ -127,9 +129,21 @@ impl Parameters {
                 Fault::invalid("http.parameters", format_args!("`require` {problem}"))
             })?;
         }
+        let explain = match self.one("explain")? {
+            None => None,
+            Some("plan") => Some(Explain::Plan),
+            Some("analyze") => Some(Explain::Analyze),
+            Some(other) => {
+                return Err(Fault::invalid(
+                    "http.parameters",
+                    format_args!("`explain` is `{other}`, expected `plan` or `analyze`"),
+                ));
+            }
+        };
         Ok(Options {
             federated,
             require,
+            explain,
             purpose: self.iri("purpose")?,
             break_glass: self.iri("break-glass")?,
             patience: patience.transpose()?,
@@ -186,6 +200,7 @@ mod tests {
             "federated=true&federated=true",
             "require=some",
             "require=0",
+            "explain=please",
             "timeout=-1",
             "timeout=soon",
             "purpose=rescue",

@@ -2,16 +2,18 @@
 
 use super::fault::Fault;
 use super::negotiate::{Accept, GRAPHS, RESULTS, not_acceptable};
+use super::outcome::{self, told_explanation};
 use super::parameters::Parameters;
 use super::stream::{Carries, Delivery, deliver};
 use super::{Door, body, credentials, description, options};
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use std::sync::Arc;
-use twinlink_core::{Applied, Change, admit_change, answer, change};
+use twinlink_core::{Applied, Change, Reply, admit_change, answer, change};
 use uuid::Uuid;
 
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
@@ -125,6 +127,7 @@ async fn run_query(
         dataset: parameters.dataset("default-graph-uri", "named-graph-uri")?,
         federated: stated.federated,
         require: stated.require,
+        explain: stated.explain,
         purpose: stated.purpose,
         break_glass: stated.break_glass,
         envelope: None,
@@ -134,6 +137,9 @@ async fn run_query(
     let reply = answer(&door.connector, &credentials, request)
         .await
         .map_err(Fault::of(id))?;
+    if stated.explain.is_some() {
+        return explain(reply).await;
+    }
     let delivery = Delivery {
         accept,
         until: door.latest(),
@@ -141,6 +147,17 @@ async fn run_query(
         empty_is_missing: false,
     };
     deliver(reply, delivery).await
+}
+
+/// How the answer is come by, and its outcome.
+async fn explain(reply: Reply) -> Result<Response, Fault> {
+    let id = reply.request();
+    let outcome = reply.finish().await.map_err(Fault::of(id))?;
+    let mut response = Json(told_explanation(&outcome)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(outcome::REQUEST, outcome::request(id));
+    headers.extend(outcome::fields(&outcome));
+    Ok(response)
 }
 
 async fn run_update(
@@ -151,7 +168,11 @@ async fn run_update(
 ) -> Result<Response, Fault> {
     none_of(parameters, &["default-graph-uri", "named-graph-uri"])?;
     let stated = parameters.options()?;
-    if stated.federated || stated.break_glass.is_some() || !stated.require.is_nothing() {
+    if stated.federated
+        || stated.break_glass.is_some()
+        || !stated.require.is_nothing()
+        || stated.explain.is_some()
+    {
         return Err(Fault::invalid(
             "http.parameters",
             "an update changes this twin only, and breaks no glass: it is not federated, and requires no source",

@@ -400,6 +400,7 @@ impl Federation for World {
         _: &'a Permit,
         _: &'a Delegation,
         _: &'a Budget,
+        _: Option<twinlink_core::Explain>,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         let source = |name: &str, state| SourceStatus {
             participant: NamedNode::new(name).unwrap(),
@@ -423,6 +424,7 @@ impl Federation for World {
             Ok(Harvest {
                 sources,
                 unsure: Vec::new(),
+                explanation: None,
                 merge,
             })
         })

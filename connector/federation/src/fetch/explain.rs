@@ -1,0 +1,110 @@
+//! What would be fetched, by what is known before.
+
+use super::group::{Group, groups};
+use super::known::Known;
+use super::{Fetcher, Whole};
+use crate::explain::patterns;
+use crate::needs::{Join, Part};
+use twinlink_core::{Step, StepKind};
+
+impl Fetcher<'_> {
+    /// The steps that would fetch a query whose joins stay within members.
+    pub(crate) fn plan_whole(&self, whole: &Whole) -> Vec<Step> {
+        let members = whole.members().into_iter();
+        members
+            .map(|member| Step {
+                at: self.names(&[member]),
+                requests: u64::from(member > 0),
+                word: "all joins stay within members: one request for all that it can contribute"
+                    .to_owned(),
+                ..Step::new(StepKind::Fetch, self.asked_of(whole, member))
+            })
+            .collect()
+    }
+
+    /// The steps that would fetch what a query needs, in their likely order. Which come bound by others shows only when
+    /// those are there.
+    pub(crate) fn plan_all(&self, needs: &Join) -> Vec<Step> {
+        let mut steps = Vec::new();
+        self.plan(needs, "", &mut steps);
+        steps
+    }
+
+    fn plan(&self, join: &Join, within: &str, steps: &mut Vec<Step>) {
+        if self.is_empty(join) {
+            let atoms: Vec<_> = join.triples.clone();
+            if !atoms.is_empty() {
+                steps.push(Step {
+                    word: format!("{within}nobody can match all of it: nothing is fetched"),
+                    ..Step::new(StepKind::Fetch, patterns(&atoms))
+                });
+            }
+            return;
+        }
+        for atom in &join.others {
+            let group = Group::alone(self, atom);
+            steps.push(self.plan_group(&group, format!("{within}whole, whatever is known")));
+        }
+        let mut groups = groups(self, join);
+        groups.sort_by_key(|group| group.estimate(self).unwrap_or(u64::MAX));
+        let least = groups.first().and_then(|group| group.estimate(self));
+        let mut known = Known::default();
+        for (variable, values) in &join.values {
+            known.asked(variable, values, &self.members.limits);
+        }
+        for (place, group) in groups.iter().enumerate() {
+            let estimate = group.estimate(self);
+            let is_large = matches!((estimate, least), (Some(this), Some(least)) if this > least.saturating_add(1).saturating_mul(2));
+            let word = if group.is_bound(&known) {
+                "bound by values of the question"
+            } else if place == 0 || !is_large {
+                "first, tried with a limit: what comes whole may bind the others"
+            } else {
+                "after smaller ones, bound by their values where these are few"
+            };
+            steps.push(self.plan_group(group, format!("{within}{word}")));
+        }
+        for part in &join.parts {
+            match part {
+                Part::Union(joins) => {
+                    for join in joins {
+                        self.plan(join, "in a UNION: ", steps);
+                    }
+                }
+                Part::Select(join, _) => self.plan(join, "in a sub-select: ", steps),
+                Part::Dependent(join, _) => {
+                    self.plan(join, "for each solution so far: ", steps);
+                }
+            }
+        }
+    }
+
+    /// How many rows of a group a member has at most, as its summary says; asked only for explanations.
+    pub(super) fn estimate_at(&self, group: &Group, member: usize) -> Option<u64> {
+        if !self.members.teller.listens() {
+            return None;
+        }
+        let summary = self.summaries.get(member)?.as_ref()?;
+        let dataset = self.members.dataset.as_ref();
+        let atoms = group.atoms.iter();
+        atoms.map(|atom| summary.estimate(atom, dataset)).min()
+    }
+
+    fn plan_group(&self, group: &Group, word: String) -> Step {
+        let peers = group.members.iter().filter(|member| **member > 0).count();
+        Step {
+            at: self.names(&group.members),
+            estimate: group.estimate(self),
+            requests: peers as u64,
+            word,
+            ..Step::new(StepKind::Fetch, patterns(&group.atoms))
+        }
+    }
+
+    fn names(&self, members: &[usize]) -> Vec<oxrdf::NamedNode> {
+        let names = members.iter();
+        names
+            .filter_map(|member| self.members.names.get(*member).cloned())
+            .collect()
+    }
+}
