@@ -44,6 +44,7 @@ const OUTSIDE: &[&str] = &["twinlink-conformance", "twinlink-examples"];
 
 /// Heavy or dangerous dependencies, and who may have them. What decides must build without what connects.
 const OWNERS: &[(&str, &[&str])] = &[
+    ("alloc-metrics", &["twinlink-store"]),
     ("axum", &["twinlink"]),
     ("clap", &["twinlink"]),
     ("geo", &["twinlink-store"]),

@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// The most memory of one evaluation, where nothing else is said.
+const MEMORY: usize = 512 << 20;
+
 /// Limits of every request, from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -11,6 +14,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// The most rows or triples of one answer.
     pub rows: u64,
+    /// The most memory that one evaluation may hold at a time, in bytes.
+    pub memory: usize,
     /// The longest query or update text, in bytes.
     pub query_bytes: usize,
     /// The deepest nesting of brackets in a query or update text.
@@ -24,6 +29,7 @@ impl Default for Limits {
         Self {
             deadline: Duration::from_secs(30),
             rows: 1_000_000,
+            memory: MEMORY,
             query_bytes: 256 * 1024,
             nesting: 64,
             body_bytes: 256 * 1024 * 1024,
@@ -36,6 +42,7 @@ impl Default for Limits {
 pub struct Budget {
     deadline: Instant,
     rows: u64,
+    memory: usize,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -45,8 +52,16 @@ impl Budget {
         Self {
             deadline,
             rows,
+            memory: MEMORY,
             cancelled: Arc::default(),
         }
+    }
+
+    /// The same, with another limit of memory for each evaluation, in bytes. Without this, it is 512 MiB.
+    #[must_use]
+    pub fn with_memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
     }
 
     /// When the request must be answered.
@@ -62,6 +77,11 @@ impl Budget {
     /// The most rows of the answer.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// The most memory that an evaluation may hold at a time, in bytes.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Stops all work on the request: its caller went away, or its time is over.

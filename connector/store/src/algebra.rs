@@ -2,8 +2,8 @@
 //!
 //! The evaluator asks the view for quads and terms, and the view watches time and memory. Where it would not ask for
 //! long, this makes it: joins whose rows come from nowhere near a quad bind a value to a variable of no name, which the
-//! view is then asked to make a term of; and the arguments of REPLACE are capped, because its result can be as long as
-//! the product of two of them.
+//! view is then asked to make a term of; the arguments of REPLACE are capped, because its result can be as long as the
+//! product of two of them; and CONCAT of many is made of CONCATs of two, with a cap on each.
 
 mod connected;
 
@@ -15,8 +15,12 @@ use spargebra::algebra::{
 
 /// Always true; its value is made into a term for the effect.
 pub(crate) const ALIVE: NamedNodeRef<'static> = NamedNodeRef::new_unchecked("urn:x-twinlink:alive");
-/// Its argument, unless that is too long.
+/// Its argument, unless that is too long for what REPLACE looks through.
 pub(crate) const SHORT: NamedNodeRef<'static> = NamedNodeRef::new_unchecked("urn:x-twinlink:short");
+/// Its argument, unless that is too long for what REPLACE puts in.
+pub(crate) const BRIEF: NamedNodeRef<'static> = NamedNodeRef::new_unchecked("urn:x-twinlink:brief");
+/// Its argument, unless that is longer than any text may be.
+pub(crate) const LONG: NamedNodeRef<'static> = NamedNodeRef::new_unchecked("urn:x-twinlink:long");
 
 /// A pattern with places to stop.
 #[derive(Debug)]
@@ -178,8 +182,16 @@ impl Bounded {
             Expression::Coalesce(list) => list.iter_mut().for_each(|part| self.expression(part)),
             Expression::FunctionCall(function, list) => {
                 list.iter_mut().for_each(|part| self.expression(part));
-                if *function == Function::Replace {
-                    list.iter_mut().for_each(shorten);
+                match function {
+                    Function::Replace => {
+                        for (place, argument) in list.iter_mut().enumerate() {
+                            cap(argument, if place == 2 { BRIEF } else { SHORT });
+                        }
+                    }
+                    Function::Concat if list.len() > 2 => {
+                        *list = join(std::mem::take(list));
+                    }
+                    _ => {}
                 }
             }
         }
@@ -191,11 +203,23 @@ fn reads_as_it_goes(left: &GraphPattern, right: &GraphPattern) -> bool {
     connected(left, right) && (reads_quads(left) || reads_quads(right))
 }
 
-fn shorten(argument: &mut Expression) {
-    if !matches!(argument, Expression::Literal(_)) {
-        let long = std::mem::replace(argument, NamedNode::from(SHORT).into());
-        *argument = Expression::FunctionCall(Function::Custom(SHORT.into_owned()), vec![long]);
-    }
+/// Calls a function that lets short texts through.
+fn cap(argument: &mut Expression, function: NamedNodeRef<'static>) {
+    let long = std::mem::replace(argument, NamedNode::from(function).into());
+    *argument = Expression::FunctionCall(Function::Custom(function.into_owned()), vec![long]);
+}
+
+/// CONCAT of many as CONCAT of two, each the same of half as many and capped: none then is longer than two texts may be.
+/// The language of the result is the same, because it is that of all or none.
+fn join(mut list: Vec<Expression>) -> Vec<Expression> {
+    let right = list.split_off(list.len() / 2);
+    let halves = [list, right].into_iter().map(|half| {
+        let half = if half.len() > 2 { join(half) } else { half };
+        let mut half = Expression::FunctionCall(Function::Concat, half);
+        cap(&mut half, LONG);
+        half
+    });
+    halves.collect()
 }
 
 fn nothing() -> GraphPattern {

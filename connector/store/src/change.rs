@@ -146,9 +146,7 @@ impl TwinStore {
                     let view = choice.seen_in(draft.view(&names)?).unwinding();
                     let health = view.health();
                     health.look()?;
-                    let evaluator = self
-                        .options
-                        .evaluator(health.clone(), &Unevaluable::default());
+                    let evaluator = self.options.evaluator(&health, &Unevaluable::default());
                     let base = update.base_iri.clone();
                     let mut prepared = evaluator.prepare_delete_insert(
                         delete.clone(),

@@ -73,8 +73,8 @@ pub enum StoreError {
     /// The query made more or longer terms than it may.
     #[error("the query makes more than {0} bytes of new terms")]
     Terms(usize),
-    /// The query, or others beside it, took more memory than one may.
-    #[error("memory grew by more than {0} bytes while the query ran")]
+    /// The query held more memory than it may.
+    #[error("the query holds more than {0} bytes in memory: ask for less at a time")]
     Memory(usize),
     /// A pattern that says what a policy is about cannot be evaluated.
     #[error("a pattern of the policy cannot be evaluated: {0}")]

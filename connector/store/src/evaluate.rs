@@ -1,10 +1,10 @@
 //! Queries over a guarded view, in pieces into a sink.
 
-use crate::algebra::{ALIVE, Bounded, SHORT};
+use crate::algebra::{ALIVE, BRIEF, Bounded, LONG, SHORT};
 use crate::dataset::Choice;
 use crate::guard::{GuardOptions, Names, PseudonymKey};
 use crate::spatial::{self, Unevaluable};
-use crate::{Health, Snapshot, StoreError, TwinStore};
+use crate::{Health, Snapshot, StoreError, TwinStore, memory};
 use oxrdf::{Literal, NamedNode, Quad, Term};
 use spareval::{
     DefaultServiceHandler, QueryEvaluationError, QueryEvaluator, QueryResults, ServiceHandler,
@@ -24,8 +24,11 @@ const FIRST_BATCH: usize = 32;
 /// Rows in every other piece.
 const BATCH: usize = 512;
 
-/// The most bytes of an argument of REPLACE.
+/// The most bytes of the text and the pattern of REPLACE, and of what it puts in: the result is as long as their product.
 const REPLACED_BYTES: usize = 16 << 10;
+const REPLACEMENT_BYTES: usize = 1 << 10;
+/// The most bytes of a text that others are joined to.
+const JOINED_BYTES: usize = 8 << 20;
 
 /// How queries are evaluated beyond what every store does.
 #[derive(Clone, Default)]
@@ -102,20 +105,26 @@ impl EvaluationOptions {
     }
 
     /// An evaluator for one request.
-    pub(crate) fn evaluator(&self, health: Health, unevaluable: &Unevaluable) -> QueryEvaluator {
+    pub(crate) fn evaluator(&self, health: &Health, unevaluable: &Unevaluable) -> QueryEvaluator {
         let truth = Term::from(Literal::from(true));
-        let evaluator = self
-            .evaluator
-            .clone()
-            .with_custom_function(ALIVE.into_owned(), move |_| Some(truth.clone()))
-            .with_custom_function(SHORT.into_owned(), move |arguments| match arguments {
-                [Term::Literal(literal)] if literal.value().len() > REPLACED_BYTES => {
-                    health.fail(StoreError::Terms(REPLACED_BYTES));
+        let most = |bytes: usize| {
+            let health = health.clone();
+            move |arguments: &[Term]| match arguments {
+                [Term::Literal(literal)] if literal.value().len() > bytes => {
+                    health.fail(StoreError::Terms(bytes));
                     None
                 }
                 [argument] => Some(argument.clone()),
                 _ => None,
-            });
+            }
+        };
+        let evaluator = self
+            .evaluator
+            .clone()
+            .with_custom_function(ALIVE.into_owned(), move |_| Some(truth.clone()))
+            .with_custom_function(SHORT.into_owned(), most(REPLACED_BYTES))
+            .with_custom_function(BRIEF.into_owned(), most(REPLACEMENT_BYTES))
+            .with_custom_function(LONG.into_owned(), most(JOINED_BYTES));
         spatial::register(evaluator, unevaluable)
     }
 }
@@ -235,7 +244,7 @@ fn evaluate(
     let health = view.health();
     health.look()?;
     let unevaluable = Unevaluable::default();
-    let evaluator = options.evaluator(health.clone(), &unevaluable);
+    let evaluator = options.evaluator(&health, &unevaluable);
     let rows = stoppable(&health, || {
         let mut prepared = evaluator.prepare(&query);
         *prepared.dataset_mut() = choice.specification();
@@ -316,10 +325,9 @@ fn put_all<T>(
             health.look()?;
             rows += batch.len() as u64;
             size = BATCH;
-            sink.put(piece(std::mem::replace(
-                &mut batch,
-                Vec::with_capacity(size),
-            )))?;
+            let full = piece(std::mem::replace(&mut batch, Vec::with_capacity(size)));
+            health.hand_over(memory::of_piece(&full));
+            sink.put(full)?;
         }
     }
     health.check()?;

@@ -15,6 +15,7 @@ mod id_set;
 mod index;
 mod ledger;
 mod log;
+mod memory;
 mod once;
 mod run;
 mod snapshot;

@@ -17,6 +17,8 @@ use time::OffsetDateTime;
 use twinlink_core::Budget;
 use twinlink_policy::Guard;
 
+/// The least memory that what a policy shows may take while it is made, whoever asks first.
+const POLICY_BYTES: usize = 1 << 30;
 /// How many compiled guards a snapshot keeps: a caller's guard is compiled once per snapshot, not once per query.
 const GUARDS: usize = 64;
 /// The most bytes of transformed quads that a snapshot keeps. One guard may take more while it is the only one kept.
@@ -232,6 +234,10 @@ impl Snapshot {
         names: &Names,
         budget: &Budget,
     ) -> Result<Arc<IdGuard>, StoreError> {
+        // What a policy needs stays with the snapshot, for all that ask under it.
+        let budget = &budget
+            .clone()
+            .with_memory(budget.memory().max(POLICY_BYTES));
         let is_directed = guard.selectors().any(|selector| selector.named.is_some());
         let names = Some(names).filter(|_| is_directed).cloned();
         let key = (guard.clone(), names.unwrap_or_default());

@@ -1,28 +1,26 @@
 //! Keeps an evaluation within its time and memory, and remembers what went wrong.
 
-use crate::StoreError;
+use crate::{StoreError, memory};
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use twinlink_core::Budget;
 
-/// The most memory that the process may grow by while one evaluation runs.
-const MEMORY_BYTES: usize = 1 << 30;
 /// The most steps between two looks at the clock.
 const STEPS: u32 = 1024;
 /// Looks are about so far apart, however long a step takes.
 const PACE: Duration = Duration::from_millis(1);
-/// How often memory is looked at.
-const WEIGH: Duration = Duration::from_millis(10);
 
 /// Keeps an evaluation within its time and memory.
 ///
-/// One thread evaluates: the atomics are only there because the evaluator wants its functions to be shareable.
+/// One thread makes it and evaluates: the atomics are only there because the evaluator wants its functions to be shareable.
 #[derive(Debug)]
 pub(crate) struct Watch {
     budget: Budget,
     countdown: AtomicU32,
+    /// What the thread held when the evaluation began, less what it has handed over since.
+    base: AtomicIsize,
     slow: Mutex<Slow>,
 }
 
@@ -31,9 +29,6 @@ struct Slow {
     /// Steps between looks, for now.
     interval: u32,
     looked: Instant,
-    weighed: Instant,
-    /// What the process had in memory at the start.
-    bytes: Option<usize>,
     failed: Option<StoreError>,
 }
 
@@ -64,6 +59,10 @@ impl Health {
     pub(crate) fn fail(&self, error: StoreError) {
         self.0.fail(error);
     }
+
+    pub(crate) fn hand_over(&self, bytes: usize) {
+        self.0.hand_over(bytes);
+    }
 }
 
 impl Watch {
@@ -72,11 +71,10 @@ impl Watch {
         Self {
             budget: budget.clone(),
             countdown: AtomicU32::new(STEPS),
+            base: AtomicIsize::new(memory::held()),
             slow: Mutex::new(Slow {
                 interval: STEPS,
                 looked: now,
-                weighed: now,
-                bytes: None,
                 failed: None,
             }),
         }
@@ -115,7 +113,7 @@ impl Watch {
         let now = Instant::now();
         let mut slow = self.slow();
         if slow.failed.is_none() {
-            slow.failed = self.fault(&mut slow, now);
+            slow.failed = self.fault(now);
         }
         if let Some(error) = &slow.failed {
             self.countdown.store(0, Ordering::Relaxed);
@@ -134,41 +132,27 @@ impl Watch {
         Ok(())
     }
 
-    fn fault(&self, slow: &mut Slow, now: Instant) -> Option<StoreError> {
+    // INVARIANT(memory-within-its-limit): at every place where the deadline is looked at, so is what the evaluation holds.
+    fn fault(&self, now: Instant) -> Option<StoreError> {
         if self.budget.is_cancelled() {
             return Some(StoreError::Cancelled);
         }
         if now >= self.budget.deadline() {
             return Some(StoreError::Deadline);
         }
-        if slow.bytes.is_some() && now.saturating_duration_since(slow.weighed) < WEIGH {
-            return None;
-        }
-        slow.weighed = now;
-        let bytes = resident()?;
-        let before = *slow.bytes.get_or_insert(bytes);
-        (bytes.saturating_sub(before) > MEMORY_BYTES).then_some(StoreError::Memory(MEMORY_BYTES))
+        let limit = self.budget.memory();
+        let held = memory::held().saturating_sub(self.base.load(Ordering::Relaxed));
+        let is_over = usize::try_from(held).is_ok_and(|held| held > limit);
+        is_over.then_some(StoreError::Memory(limit))
+    }
+
+    /// Bytes that the evaluation made are somebody else's from now on, who frees them on another thread.
+    pub(crate) fn hand_over(&self, bytes: usize) {
+        let bytes = isize::try_from(bytes).unwrap_or(isize::MAX);
+        self.base.fetch_add(bytes, Ordering::Relaxed);
     }
 
     fn slow(&self) -> std::sync::MutexGuard<'_, Slow> {
         self.slow.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Bytes of this process in memory; none where the system does not say.
-///
-/// Of the whole process: an evaluation can be stopped for what another one takes, but none can take the machine.
-fn resident() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let kilobytes = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(
-        kilobytes
-            .trim()
-            .strip_suffix(" kB")?
-            .parse::<usize>()
-            .ok()?
-            * 1024,
-    )
 }

@@ -53,6 +53,7 @@ pseudonym_key = "identity/pseudonym.key"
 # [limits]
 # deadline_seconds = 30   # the longest a request may run
 # rows = 1000000          # the most rows of one answer
+# memory_bytes = 536870912  # the most memory that one evaluation may hold at a time
 # query_bytes = 262144    # the longest query text
 # nesting = 64            # the deepest nesting of brackets in a query
 # body_bytes = 268435456  # the largest body of RDF

@@ -148,7 +148,7 @@ fn nodes(snapshot: &Snapshot, pattern: &NodePattern, budget: &Budget) -> Result<
             .filter_map(|graph| term::node(snapshot.term(graph)?))
             .collect::<Vec<NamedOrBlankNode>>(),
     );
-    let evaluator = options.evaluator(health.clone(), &Unevaluable::default());
+    let evaluator = options.evaluator(&health, &Unevaluable::default());
     let fault = |error: QueryEvaluationError| match health.check() {
         Err(error) => error,
         Ok(()) => StoreError::Pattern(error.to_string()),

@@ -183,6 +183,74 @@ fn terms_that_double_end_in_a_refusal() {
 }
 
 #[test]
+fn memory_within_its_limit() {
+    let limit = 4 << 20;
+    let product = "?a ?b ?c . ?d ?e ?f . ?g ?h ?i";
+    let parts = vec!["STR(?b)"; 1_000].join(", ");
+    for query in [
+        format!("SELECT * {{ {product} }} ORDER BY ?i ?a"),
+        format!("SELECT DISTINCT * {{ {product} }} OFFSET 100000000"),
+        format!("SELECT (COUNT(DISTINCT *) AS ?n) {{ {product} }}"),
+        format!("SELECT ?u (COUNT(*) AS ?n) {{ {product} BIND(UUID() AS ?u) }} GROUP BY ?u"),
+        format!("SELECT (GROUP_CONCAT(CONCAT({parts})) AS ?all) {{ ?a ?b ?c . ?d ?e ?f }}"),
+        "SELECT (COUNT(DISTINCT ?u) AS ?n) { ?a ?b ?c . ?d ?e ?f BIND(UUID() AS ?u) }".to_owned(),
+    ] {
+        let budget = Budget::new(Instant::now() + Duration::from_secs(120), u64::MAX);
+        let (refusal, _) = refused(&query, &budget.with_memory(limit));
+        assert_eq!(refusal.check(), "limits.memory", "{query}");
+        assert_eq!(refusal.code(), Code::Exhausted, "{query}");
+        // The limit is told, and nothing of the twin.
+        assert!(refusal.public().contains(&limit.to_string()), "{refusal}");
+    }
+}
+
+#[test]
+fn rows_that_have_left_are_not_counted() {
+    /// Takes what comes, and keeps nothing.
+    struct Gone;
+    impl Sink for Gone {
+        fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
+            std::thread::spawn(move || drop(piece)).join().unwrap();
+            Ok(())
+        }
+    }
+    let store = store();
+    insert(&store, (0..600).map(quad).collect());
+    let budget = Budget::new(Instant::now() + Duration::from_secs(120), u64::MAX);
+    let answer = |query: &str, limit| {
+        let budget = budget.clone().with_memory(limit);
+        let everything = Guard::everything();
+        store.query(&parse(query), None, &everything, &budget, &mut Gone)
+    };
+    // Some 30 MiB in all.
+    let evaluated = answer("SELECT * { ?a ?b ?c . ?d ?e ?f }", 8 << 20).unwrap();
+    assert!(evaluated.rows > 50_000, "{evaluated:?}");
+    let query = "CONSTRUCT { ?a ?b ?f } { ?a ?b ?c . ?d ?e ?f } LIMIT 60000";
+    assert!(answer(query, 32 << 20).is_ok());
+}
+
+#[test]
+fn texts_of_many_parts_are_capped_and_equal() {
+    let store = store();
+    let value = |expression: &str| {
+        let query = format!("SELECT ({expression} AS ?x) {{}}");
+        crate::support::rows(&store, &Guard::everything(), &query)[0].clone()
+    };
+    for (expression, expected) in [
+        ("CONCAT('a', 'b', 'c')", "\"abc\""),
+        (
+            "CONCAT('a'@en, 'b'@en, 'c'@en, 'd'@en, 'e'@en)",
+            "\"abcde\"@en",
+        ),
+        ("CONCAT('a'@en, 'b'@en, 'c', 'd'@en)", "\"abcd\""),
+        ("CONCAT('a'@en, 'b'@fr, 'c'@en)", "\"abc\""),
+        ("COALESCE(CONCAT('a', 1 / 0, 'c'), 'none')", "\"none\""),
+    ] {
+        assert_eq!(value(expression), expected, "{expression}");
+    }
+}
+
+#[test]
 fn a_sink_that_refuses_ends_the_evaluation() {
     struct Full;
     impl Sink for Full {
