@@ -12,6 +12,7 @@
 mod algebra;
 mod collector;
 mod describe;
+mod explain;
 mod federator;
 mod fetch;
 mod gate;
@@ -31,7 +32,7 @@ mod unsure;
 
 pub use federator::Federator;
 pub use hedge::hedged;
-pub use peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
+pub use peers::{FederationLimits, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
 pub use summaries::{Summaries, Summarized, SummaryQuestion, SummaryReply};
 pub use summary::{Summary, SummaryError, SummaryLimits};
 pub use text::query_text;
