@@ -18,12 +18,17 @@ const STATED: [NamedNodeRef<'static>; 4] = [
     cr::CONSTRAINT_REPORT,
 ];
 
-/// The report that a case expects: what can be reached from it.
+/// The report that a case expects.
 #[derive(Debug)]
 pub(super) struct Expected {
+    /// What can be reached from it.
     graph: Graph,
+    /// All that the case's file describes. It has one report, so this is of that report, also where a name leads nowhere.
+    file: Graph,
     /// Premises it names and does not describe.
     missing: usize,
+    /// Premises that are described, and which it does not name.
+    unnamed: usize,
 }
 
 impl Expected {
@@ -47,9 +52,13 @@ impl Expected {
             TermRef::NamedNode(name) => reached.triples_for_subject(name).next().is_none(),
             _ => false,
         });
+        let missing = missing.count();
+        let reports = |graph: &Graph| states(graph).values().map(Vec::len).sum::<usize>();
         Self {
-            missing: missing.count(),
+            missing,
+            unnamed: reports(graph) - reports(&reached),
             graph: reached,
+            file: graph.clone(),
         }
     }
 
@@ -57,15 +66,21 @@ impl Expected {
     pub(super) fn compare(&self, actual: &Graph) -> [Result<(), String>; 3] {
         let activation = self.activation(actual);
         let satisfaction = activation.clone().and_then(|()| self.satisfaction(actual));
-        let isomorphic = self.isomorphic(actual);
-        [activation, satisfaction, isomorphic].map(|outcome| {
-            outcome.map_err(|reason| match self.missing {
-                0 => reason,
-                missing => format!(
-                    "{reason} (the expected report names {missing} premises that it does not describe)"
-                ),
-            })
-        })
+        let isomorphic = self
+            .isomorphic(actual)
+            .map_err(|reason| self.explained(reason));
+        [activation, satisfaction, isomorphic]
+    }
+
+    /// Why no report can be the expected graph, where that is so.
+    fn explained(&self, reason: String) -> String {
+        match (self.missing, self.unnamed) {
+            (0, _) => reason,
+            (missing, unnamed) => format!(
+                "no report that describes its premises can be isomorphic: the expected one names {missing} that nothing describes, \
+                 and beside it {unnamed} are described that nothing names"
+            ),
+        }
     }
 
     /// Whether the one rule report is about the same rule and request, and in the same state.
@@ -86,9 +101,10 @@ impl Expected {
         Ok(())
     }
 
-    /// Whether there are as many reports on premises and constraints, each in the same state.
+    /// Whether there are as many reports on premises and constraints, each in the same state: by what they are about, not by
+    /// what names them.
     fn satisfaction(&self, actual: &Graph) -> Result<(), String> {
-        let (expected, actual) = (states(&self.graph), states(actual));
+        let (expected, actual) = (states(&self.file), states(actual));
         let count = |states: &States| states.values().map(Vec::len).sum::<usize>();
         if count(&expected) != count(&actual) {
             let (expected, actual) = (count(&expected), count(&actual));
@@ -218,6 +234,28 @@ mod tests {
         assert_eq!(compare(&other), [true, false, false]);
         let other = report("Inactive", "Satisfied", "b");
         assert_eq!(compare(&other), [false, false, false]);
+    }
+
+    #[test]
+    fn a_name_that_leads_nowhere_is_no_premise_and_has_no_isomorph() {
+        let mut file = report("Active", "Satisfied", "a");
+        let link = graph("ex:ar cr:premiseReport ex:ap .");
+        link.iter().for_each(|triple| {
+            file.remove(triple);
+        });
+        file.extend(&graph("ex:ar cr:premiseReport ex:nowhere ."));
+        let root = NamedNode::new_unchecked("http://example.org/a");
+        let expected = Expected::read(&file, &root);
+        let actual = report("Active", "Satisfied", "b");
+        let [activation, satisfaction, isomorphic] = expected.compare(&actual);
+        assert!(activation.is_ok() && satisfaction.is_ok());
+        assert!(
+            isomorphic
+                .unwrap_err()
+                .contains("names 1 that nothing describes, and beside it 1")
+        );
+        let [_, satisfaction, _] = expected.compare(&report("Active", "Unsatisfied", "b"));
+        assert!(satisfaction.is_err());
     }
 
     #[test]
