@@ -188,6 +188,7 @@ fn open_policy(random: &mut Random) -> Policy {
     Policy {
         uid: iri("open"),
         kind: Kind::Set,
+        permissions_win: random.chance(30),
         rules,
     }
 }
@@ -205,6 +206,7 @@ fn policy(random: &mut Random, number: usize) -> Policy {
     Policy {
         uid: iri(format_args!("policy{number}")),
         kind,
+        permissions_win: random.chance(35),
         rules: (0..count).map(|_| rule(random, kind)).collect(),
     }
 }
@@ -241,6 +243,8 @@ fn rule(random: &mut Random, kind: Kind) -> Rule {
     let is_to_read = permits && random.chance(40);
     let actions = if is_to_read {
         vec![Action::Read]
+    } else if !permits && random.chance(10) {
+        vec![Action::Aggregate]
     } else {
         actions
     };

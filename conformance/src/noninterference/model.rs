@@ -8,10 +8,10 @@ mod together;
 mod transform;
 
 use super::reference;
-use statistic::Told;
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, Quad, Term};
 use oxsdatatypes::DateTime;
+use statistic::Told;
 use std::collections::HashSet;
 use twinlink_core::policy::{End, Guard, NodePattern, Recorded, Selector};
 
@@ -49,7 +49,8 @@ pub(super) fn materialise(
 impl Model<'_> {
     /// What is shown as it is, what is shown changed, and what is told in numbers; each quad once.
     pub(super) fn shown(&self, guard: &Guard) -> Result<Vec<Quad>, String> {
-        let (mut shown, mut original, mut changed) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let (mut shown, mut original, mut changed) =
+            (HashSet::new(), HashSet::new(), HashSet::new());
         let mut told = Vec::new();
         for layer in guard.layers() {
             for permit in layer.permits() {

@@ -59,6 +59,7 @@ faults! {
     UnknownLiftsProhibitions = "a prohibition with an unknown condition does not apply",
     // In the guard.
     ProhibitionsIgnored = "prohibitions ignored",
+    ExceptionsForgotten = "a prohibition that spares one permission applied to it too",
     FirstPermitOnly = "first permit only",
     FirstProhibitionOnly = "first prohibition only",
     PropertyForgotten = "a conjunction's property forgotten",
@@ -103,6 +104,7 @@ faults! {
     ComplementForgotten = "no second group suppressed",
     StatisticsIgnoreProhibitions = "statistics count what is prohibited",
     FewMeasured = "a measure that few units have told",
+    DifferencesTold = "statistics told one by one",
     // In sets of subjects.
     PatternsOverTheVisible = "patterns over the visible part only",
     PatternErrorsSelect = "a pattern's error selects",
@@ -219,7 +221,8 @@ impl Subject for Mutant {
                 | Fault::StatisticsIgnoreProhibitions
                 | Fault::BrokenValuesShown
                 | Fault::ComplementForgotten
-                | Fault::FewMeasured,
+                | Fault::FewMeasured
+                | Fault::DifferencesTold,
             ) => over(copied()?, query, question),
             // All ways around the engine must be right where nothing is made wrong in them.
             None if question.body.len().is_multiple_of(3) => over(copied()?, query, question),
@@ -304,8 +307,8 @@ impl Mutant {
                     names,
                     key: KEY,
                 };
-                for one in guard.transformed() {
-                    let rows = model.allowed(&one.selector, guard)?;
+                for (layer, one) in copy::each(guard, Guard::transformed) {
+                    let rows = model.allowed(&one.selector, layer)?;
                     bag.graphs
                         .extend(rows.into_iter().map(|quad| quad.graph_name));
                 }
@@ -327,7 +330,8 @@ fn pattern(query: &Query) -> &GraphPattern {
 /// Whether graphs, properties and classes say all.
 fn is_simple(guard: &Guard) -> bool {
     let mut selectors = guard.selectors();
-    guard.transformed().is_empty()
+    guard.layers().count() == 1
+        && guard.transformed().is_empty()
         && guard.statistics().is_empty()
         && selectors.all(|one| one.nodes.is_none() && one.named.is_none() && one.recorded.is_none())
 }

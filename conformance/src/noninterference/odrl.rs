@@ -5,7 +5,7 @@
 
 use super::scene::{
     Action, Caller, Comparison, Condition, Constraint, Kind, Membership, Moment, Nodes, Place,
-    Rule, Scene, Target, When,
+    Policy, Rule, Scene, Target, When,
 };
 use super::turtle::date_time;
 use oxrdf::NamedNode;
@@ -46,61 +46,67 @@ const BROADER: &[(&str, &str)] = &[
 /// True, false, or not known.
 type Truth = Option<bool>;
 
-/// What of the dataset the action may be about: permitted by some rule and prohibited by none.
+/// What of the dataset the action may be about: what each permission is about, less the prohibitions that apply to it.
 pub(super) fn guard(scene: &Scene, action: Action) -> Guard {
-    let active = |permits: bool| {
-        in_force(scene)
-            .filter(move |rule| rule.permits == permits && is_active(rule, action, &scene.caller))
-    };
-    let (mut permits, mut transformed) = (Vec::new(), Vec::new());
-    for rule in active(true) {
-        let mut steps = rule.transforms.clone();
-        for step in &mut steps {
-            if let Function::Pseudonymise { recipient, purpose } = &mut step.function {
-                recipient.clone_from(&scene.caller.participant);
-                purpose.clone_from(&scene.caller.purpose);
-            }
+    let layers = in_force(scene).filter_map(|(policy, rule)| {
+        // What is told in numbers is not shown. Who may read is told the numbers too.
+        let (is_told, active_for) = match rule.figures {
+            Some(_) => (true, Action::Aggregate),
+            None => (false, action),
+        };
+        let is_asked = !is_told || action == Action::Read;
+        if !rule.permits || !is_asked || !is_active(rule, active_for, &scene.caller) {
+            return None;
         }
-        // What is told in numbers is not shown.
-        let shown = rule.figures.is_none();
-        for selector in selectors(rule, scene.caller.now)
-            .into_iter()
-            .filter(|_| shown)
-        {
-            if steps.is_empty() {
-                permits.push(selector);
-            } else {
-                let steps = steps.clone();
-                transformed.push(Transformed { selector, steps });
-            }
-        }
-    }
-    let prohibitions = active(false).flat_map(|rule| selectors(rule, scene.caller.now));
-    let mut statistics = Vec::new();
-    if action == Action::Read {
-        for rule in in_force(scene) {
-            let told = rule.figures.as_ref();
-            let told = told.filter(|_| is_active(rule, Action::Aggregate, &scene.caller));
-            let selectors = selectors(rule, scene.caller.now).into_iter();
-            statistics.extend(selectors.zip(told).map(|(selector, figures)| Statistic {
-                name: figures.name.clone(),
-                selector,
-                dimensions: figures.dimensions.clone(),
-                measure: figures.measure.clone(),
-                minimum: figures.minimum,
-            }));
+        let prohibitions = in_force(scene).filter(|(other, one)| {
+            // `odrl:conflict`, of which each policy speaks for itself: ODRL 2.10.
+            let is_overridden = policy.permissions_win && other.uid == policy.uid;
+            let is_active = |action| is_active(one, action, &scene.caller);
+            !one.permits
+                && !is_overridden
+                && (is_active(action) || is_told && is_active(active_for))
+        });
+        let prohibitions = prohibitions.flat_map(|(_, one)| selectors(one, scene.caller.now));
+        Some(layer(rule, prohibitions.collect(), &scene.caller))
+    });
+    Guard::union(layers)
+}
+
+/// What one permission shows or tells.
+fn layer(rule: &Rule, prohibitions: Vec<Selector>, caller: &Caller) -> Guard {
+    let selectors = selectors(rule, caller.now);
+    let mut steps = rule.transforms.clone();
+    for step in &mut steps {
+        if let Function::Pseudonymise { recipient, purpose } = &mut step.function {
+            recipient.clone_from(&caller.participant);
+            purpose.clone_from(&caller.purpose);
         }
     }
-    Guard::new(permits, prohibitions.collect())
-        .with_transformed(transformed)
-        .with_statistics(statistics)
+    if let Some(figures) = &rule.figures {
+        let statistics = selectors.into_iter().map(|selector| Statistic {
+            name: figures.name.clone(),
+            selector,
+            dimensions: figures.dimensions.clone(),
+            measure: figures.measure.clone(),
+            minimum: figures.minimum,
+        });
+        return Guard::new(Vec::new(), prohibitions).with_statistics(statistics.collect());
+    }
+    if steps.is_empty() {
+        return Guard::new(selectors, prohibitions);
+    }
+    let transformed = selectors.into_iter().map(|selector| Transformed {
+        selector,
+        steps: steps.clone(),
+    });
+    Guard::new(Vec::new(), prohibitions).with_transformed(transformed.collect())
 }
 
 /// An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
-fn in_force(scene: &Scene) -> impl Iterator<Item = &Rule> {
+fn in_force(scene: &Scene) -> impl Iterator<Item = (&Policy, &Rule)> {
     let policies = scene.policies.iter();
     let policies = policies.filter(|policy| policy.kind != Kind::Offer);
-    policies.flat_map(|policy| &policy.rules)
+    policies.flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)))
 }
 
 /// What all targets of a rule select.

@@ -38,11 +38,13 @@ pub(super) struct Caller {
     pub(super) now: Moment,
 }
 
-/// An ODRL policy in which prohibitions win.
+/// An ODRL policy.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
     pub(super) uid: NamedNode,
     pub(super) kind: Kind,
+    /// Over its own prohibitions; else these win.
+    pub(super) permissions_win: bool,
     pub(super) rules: Vec<Rule>,
 }
 

@@ -70,28 +70,33 @@ fn parts(to: &str, guard: &Guard) -> Vec<String> {
         }
         text
     };
-    guard
-        .permits()
-        .iter()
-        .for_each(|one| line("permitted", conditions(one)));
-    guard
-        .prohibitions()
-        .iter()
-        .for_each(|one| line("prohibited", conditions(one)));
-    for Transformed { selector, steps } in guard.transformed() {
-        line("transformed", conditions(selector));
-        for Step { part, function } in steps {
-            let part = match part {
-                Part::Nodes(pattern) => pattern.text().to_owned(),
-                part => format!("{part:?}"),
-            };
-            line("  by", format!("{function:?} of {part}"));
+    for (number, layer) in guard.layers().enumerate() {
+        if number > 0 {
+            line("and", "in another layer".to_owned());
         }
+        layer
+            .permits()
+            .iter()
+            .for_each(|one| line("permitted", conditions(one)));
+        layer
+            .prohibitions()
+            .iter()
+            .for_each(|one| line("prohibited", conditions(one)));
+        for Transformed { selector, steps } in layer.transformed() {
+            line("transformed", conditions(selector));
+            for Step { part, function } in steps {
+                let part = match part {
+                    Part::Nodes(pattern) => pattern.text().to_owned(),
+                    part => format!("{part:?}"),
+                };
+                line("  by", format!("{function:?} of {part}"));
+            }
+        }
+        layer
+            .statistics()
+            .iter()
+            .for_each(|one| line("in numbers", format!("{one:?}")));
     }
-    guard
-        .statistics()
-        .iter()
-        .for_each(|one| line("in numbers", format!("{one:?}")));
     lines
 }
 
@@ -197,18 +202,21 @@ fn size(guard: &Guard) -> usize {
 
 fn without(guard: &Guard, number: usize) -> Option<Guard> {
     let mut left = number;
-    let (permits, prohibitions) = (
-        drop_one(guard.permits(), &mut left),
-        drop_one(guard.prohibitions(), &mut left),
-    );
-    let mut transformed = drop_one(guard.transformed(), &mut left);
-    let statistics = drop_one(guard.statistics(), &mut left);
-    for one in &mut transformed {
-        one.steps = drop_one(&one.steps, &mut left);
-    }
-    let smaller = Guard::new(permits, prohibitions)
-        .with_transformed(transformed)
-        .with_statistics(statistics);
+    let layers = guard.layers().map(|layer| {
+        let (permits, prohibitions) = (
+            drop_one(layer.permits(), &mut left),
+            drop_one(layer.prohibitions(), &mut left),
+        );
+        let mut transformed = drop_one(layer.transformed(), &mut left);
+        let statistics = drop_one(layer.statistics(), &mut left);
+        for one in &mut transformed {
+            one.steps = drop_one(&one.steps, &mut left);
+        }
+        Guard::new(permits, prohibitions)
+            .with_transformed(transformed)
+            .with_statistics(statistics)
+    });
+    let smaller = Guard::union(layers.collect::<Vec<_>>());
     (smaller != *guard).then_some(smaller)
 }
 

@@ -41,8 +41,13 @@ fn policy(policy: &Policy) -> String {
         Kind::Offer => "Offer",
     };
     let mut text = format!(
-        "{} a odrl:{kind} ; odrl:profile <https://w3id.org/twinlink/profile/1> ; odrl:conflict odrl:prohibit",
-        policy.uid
+        "{} a odrl:{kind} ; odrl:profile <https://w3id.org/twinlink/profile/1> ; odrl:conflict odrl:{}",
+        policy.uid,
+        if policy.permissions_win {
+            "perm"
+        } else {
+            "prohibit"
+        },
     );
     if policy.kind == Kind::Agreement {
         text += " ; odrl:assigner <http://e/owner>";

@@ -35,7 +35,22 @@ pub(super) fn guards(random: &mut Random) -> Guards {
             .with_transformed(transforms(random, 2))
             .with_statistics(statistics(random, 1)),
     };
+    // Now and then another layer, with prohibitions of its own.
+    let read = match random.below(8) {
+        0 => Guard::union([read, layer(random)]),
+        _ => read,
+    };
     Guards { read, modify }
+}
+
+/// A layer beside another one: its statistics have names of their own.
+fn layer(random: &mut Random) -> Guard {
+    let layer = plain(random);
+    match random.below(3) {
+        0 => layer,
+        1 => layer.with_transformed(transforms(random, 1)),
+        _ => layer.with_statistics(vec![statistic(random, 9)]),
+    }
 }
 
 /// Shows some properties as they are, so that others are left to be shown changed.

@@ -69,12 +69,14 @@ impl<'a> Told<'a> {
                 break;
             }
             let told = groups.iter_mut().filter(|group| group.is_told);
-            let smallest = told.min_by(|a, b| (a.units.len(), &a.names).cmp(&(b.units.len(), &b.names)));
+            let smallest =
+                told.min_by(|a, b| (a.units.len(), &a.names).cmp(&(b.units.len(), &b.names)));
             let Some(smallest) = smallest else { break };
             smallest.is_told = false;
         }
         for group in &mut groups {
-            group.is_measured = group.is_told && measured(statistic, &quads, &group.units).is_some();
+            group.is_measured =
+                group.is_told && measured(statistic, &quads, &group.units).is_some();
         }
         Self {
             statistic,
@@ -100,11 +102,7 @@ pub(super) fn values(quads: &HashSet<Quad>, unit: &Term, property: &NamedNode) -
         .collect()
 }
 
-fn observation(
-    statistic: &Statistic,
-    quads: &HashSet<Quad>,
-    group: &Group,
-) -> Vec<Quad> {
+fn observation(statistic: &Statistic, quads: &HashSet<Quad>, group: &Group) -> Vec<Quad> {
     let units = &group.units;
     let text: String = group.names.iter().map(|name| format!("{name}\n")).collect();
     let name = format!("{}#{:x}", statistic.name.as_str(), Sha256::digest(text));

@@ -20,7 +20,8 @@ pub(super) fn hide_differences(told: &mut [Told<'_>], known: &[HashSet<Quad>]) {
         for (place, one) in told.iter().enumerate() {
             let least = least(told, one);
             let measure = one.statistic.measure.as_ref();
-            let is_about = property.is_none() || measure.map(|one| &one.property) == property.as_ref();
+            let is_about =
+                property.is_none() || measure.map(|one| &one.property) == property.as_ref();
             for (number, group) in one.groups.iter().enumerate().filter(|_| is_about) {
                 if !group.is_told || (property.is_some() && !group.is_measured) {
                     continue;
@@ -76,7 +77,12 @@ fn is_safe(
         let Some(one) = told.get(*place) else {
             continue;
         };
-        for unit in one.groups.get(*number).iter().flat_map(|group| &group.units) {
+        for unit in one
+            .groups
+            .get(*number)
+            .iter()
+            .flat_map(|group| &group.units)
+        {
             let added: BTreeSet<String> = match property {
                 None => BTreeSet::new(),
                 Some(property) => {
@@ -89,7 +95,9 @@ fn is_safe(
                 continue;
             }
             let of_unit = units.entry(unit.to_string()).or_default();
-            let row = of_unit.entry(added).or_insert_with(|| vec![0; numbers.len()]);
+            let row = of_unit
+                .entry(added)
+                .or_insert_with(|| vec![0; numbers.len()]);
             row.iter_mut().skip(column).take(1).for_each(|one| *one = 1);
         }
     }
@@ -116,7 +124,9 @@ fn is_known(
     let dimensions = &told.statistic.dimensions;
     let has_place = match dimensions.is_empty() {
         true => seen.iter().any(|quad| subject(quad) == *unit),
-        false => dimensions.iter().all(|one| !values(&seen, unit, one).is_empty()),
+        false => dimensions
+            .iter()
+            .all(|one| !values(&seen, unit, one).is_empty()),
     };
     let has_values = property.is_none_or(|property| {
         values(&seen, unit, property) == values(&told.quads, unit, property)

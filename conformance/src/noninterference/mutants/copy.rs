@@ -59,15 +59,18 @@ pub(super) fn copy(
         }
         Some(Fault::PseudonymsWithoutAKey) => over(data, [0; 32]),
         Some(Fault::TransformsIgnoreProhibitions) => {
-            let changed = guard.transformed().to_vec();
+            let changed = guard.layers().flat_map(Guard::transformed);
+            let changed = changed.cloned().collect();
             Ok(also(
                 right,
                 shown(&Guard::default().with_transformed(changed))?,
             ))
         }
         Some(Fault::StatisticsIgnoreProhibitions) => {
-            let statistics = guard.statistics().to_vec();
-            let rest = guard.clone().with_statistics(Vec::new());
+            let statistics = guard.layers().flat_map(Guard::statistics);
+            let statistics = statistics.cloned().collect();
+            let layers = guard.layers().cloned();
+            let rest = Guard::union(layers.map(|one| one.with_statistics(Vec::new())));
             let told = Guard::default().with_statistics(statistics);
             Ok(also(shown(&rest)?, shown(&told)?))
         }
@@ -77,7 +80,7 @@ pub(super) fn copy(
                 .map(|(_, was)| was)
                 .collect();
             let mut broken = Vec::new();
-            for one in guard.transformed() {
+            for (layer, one) in each(guard, Guard::transformed) {
                 let model = Model {
                     data,
                     whole: data,
@@ -85,7 +88,7 @@ pub(super) fn copy(
                     key: KEY,
                 };
                 let is_dropped = |quad: &Quad| !changes.contains(quad);
-                let rows = model.allowed(&one.selector, guard)?;
+                let rows = model.allowed(&one.selector, layer)?;
                 let hides = |function: &Function| {
                     matches!(function, Function::Suppress | Function::SuppressBelow(_))
                 };
@@ -98,8 +101,8 @@ pub(super) fn copy(
         Some(Fault::ComplementForgotten) => {
             let count = "https://w3id.org/twinlink/ns#count";
             let mut more = Vec::new();
-            for one in guard.statistics() {
-                let told = shown(&alone(guard, one, 1))?;
+            for (layer, one) in each(guard, Guard::statistics) {
+                let told = shown(&alone(layer, one, 1))?;
                 let is_enough = |quad: &&Quad| match &quad.object {
                     Term::Literal(units) => {
                         units.value().parse().is_ok_and(|n: u32| n >= one.minimum)
@@ -121,14 +124,30 @@ pub(super) fn copy(
         Some(Fault::FewMeasured) => {
             let seen: HashSet<_> = right.iter().map(|quad| quad.subject.clone()).collect();
             let mut more = Vec::new();
-            for one in guard.statistics() {
-                let told = shown(&alone(guard, one, 1))?;
+            for (layer, one) in each(guard, Guard::statistics) {
+                let told = shown(&alone(layer, one, 1))?;
                 more.extend(told.into_iter().filter(|quad| seen.contains(&quad.subject)));
+            }
+            Ok(also(right, more))
+        }
+        Some(Fault::DifferencesTold) => {
+            let mut more = Vec::new();
+            for (layer, one) in each(guard, Guard::statistics) {
+                more.extend(shown(&alone(layer, one, one.minimum))?);
             }
             Ok(also(right, more))
         }
         _ => Ok(right),
     }
+}
+
+/// Something that layers have, each with its layer.
+pub(super) fn each<'a, T: 'a>(
+    guard: &'a Guard,
+    of: fn(&'a Guard) -> &'a [T],
+) -> impl Iterator<Item = (&'a Guard, &'a T)> {
+    let layers = guard.layers();
+    layers.flat_map(move |layer| of(layer).iter().map(move |one| (layer, one)))
 }
 
 /// One statistic and nothing else, with another minimum.
@@ -154,11 +173,11 @@ pub(super) fn changes(
         key: KEY,
     };
     let mut pairs = Vec::new();
-    for one in guard.transformed() {
+    for (layer, one) in each(guard, Guard::transformed) {
         let mut steps = one.steps.clone();
         // How many share a value is not told by one quad; what is dropped for it is not among the right ones.
         steps.retain(|step| !matches!(step.function, Function::SuppressBelow(_)));
-        for was in model.allowed(&one.selector, guard)? {
+        for was in model.allowed(&one.selector, layer)? {
             let now = model.changed(HashSet::from([was.clone()]), &steps)?;
             let shown = now.into_iter().filter(|quad| right.contains(quad));
             pairs.extend(shown.map(|quad| (quad, was.clone())));

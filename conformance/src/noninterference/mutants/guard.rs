@@ -10,6 +10,19 @@ use twinlink_core::policy::{
 
 /// The guard that an engine with this fault takes another for.
 pub(super) fn guard(fault: Option<Fault>, guard: &Guard) -> Guard {
+    let all = guard.layers().flat_map(Guard::prohibitions);
+    let all: Vec<_> = all.cloned().collect();
+    Guard::union(guard.layers().map(|layer| {
+        match fault {
+            Some(Fault::ExceptionsForgotten) => Guard::new(layer.permits().to_vec(), all.clone())
+                .with_transformed(layer.transformed().to_vec())
+                .with_statistics(layer.statistics().to_vec()),
+            _ => of_layer(fault, layer),
+        }
+    }))
+}
+
+fn of_layer(fault: Option<Fault>, guard: &Guard) -> Guard {
     let mut permits = guard.permits().to_vec();
     let mut prohibitions = guard.prohibitions().to_vec();
     let mut transformed = guard.transformed().to_vec();
@@ -50,7 +63,7 @@ pub(super) fn guard(fault: Option<Fault>, guard: &Guard) -> Guard {
         Some(Fault::ProhibitionsIgnored) => prohibitions.clear(),
         Some(Fault::FirstPermitOnly) => permits.truncate(1),
         Some(Fault::FirstProhibitionOnly) => prohibitions.truncate(1),
-        Some(Fault::OriginalsShown) => return unchanged(guard),
+        Some(Fault::OriginalsShown) => return layer_unchanged(guard),
         Some(Fault::SmallGroupShown) => {
             for Statistic { minimum, .. } in &mut statistics {
                 *minimum -= 1;
@@ -97,6 +110,10 @@ fn steps(fault: Option<Fault>, steps: &mut Vec<Step>) {
 
 /// Shows as it is what is shown changed, and so changes nothing.
 pub(super) fn unchanged(guard: &Guard) -> Guard {
+    Guard::union(guard.layers().map(layer_unchanged))
+}
+
+fn layer_unchanged(guard: &Guard) -> Guard {
     let mut permits = guard.permits().to_vec();
     permits.extend(guard.transformed().iter().map(|one| one.selector.clone()));
     Guard::new(permits, guard.prohibitions().to_vec())
