@@ -16,6 +16,10 @@ pub(crate) const DEFAULT_GRAPH: Id = 0;
 /// A last segment up to this many terms is copied to extend it; a larger one is left alone until it is merged.
 const SMALL: usize = 4096;
 
+/// Where the ids of terms begin that are made beside those of a snapshot and may outlast it: so far above all others that
+/// later snapshots have room below.
+const APART: Id = 1 << 30;
+
 /// All terms of one snapshot.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Dictionary {
@@ -84,6 +88,32 @@ impl Dictionary {
             base: self.clone(),
             text: String::new(),
         }
+    }
+
+    /// Makes it grow beside those that come after it: see [`Dictionary::carried`].
+    pub(crate) fn grow_apart(&self) -> Growing {
+        let mut growing = self.grow();
+        growing.new.first = growing.new.first.max(APART);
+        growing
+    }
+
+    /// Of this dictionary, which grew apart, the terms that were made, with all those of a later one; none where one of
+    /// the later terms, from the id `first_new` on, is one that was made, or there is no room.
+    pub(crate) fn carried(&self, first_new: Id, later: &Self) -> Option<Self> {
+        if later.next() > APART {
+            return None;
+        }
+        let mut segments = later.segments.clone();
+        if let Some(made) = self.segments.last().filter(|made| made.first >= APART) {
+            for id in first_new..later.next() {
+                let text = later.text(id)?;
+                if made.place(text, hash(text)).is_some() {
+                    return None;
+                }
+            }
+            segments.push(Arc::clone(made));
+        }
+        Some(Self { segments })
     }
 
     /// Bytes in memory, roughly.

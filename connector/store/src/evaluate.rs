@@ -76,7 +76,7 @@ impl EvaluationOptions {
     pub fn with_pseudonym_key(mut self, secret: &[u8; 32]) -> Self {
         self.guard = Arc::new(GuardOptions {
             key: Some(PseudonymKey::new(secret)),
-            overlay_quads: self.guard.overlay_quads,
+            ..(*self.guard).clone()
         });
         self
     }
@@ -85,8 +85,18 @@ impl EvaluationOptions {
     #[must_use]
     pub fn with_most_transformed(mut self, quads: usize) -> Self {
         self.guard = Arc::new(GuardOptions {
-            key: self.guard.key.clone(),
             overlay_quads: quads,
+            ..(*self.guard).clone()
+        });
+        self
+    }
+
+    /// Finds what policies show anew after every change, whatever the change was: to compare with what is kept over it.
+    #[must_use]
+    pub fn without_upkeep(mut self) -> Self {
+        self.guard = Arc::new(GuardOptions {
+            keeps: false,
+            ..(*self.guard).clone()
         });
         self
     }

@@ -4,15 +4,19 @@ mod function;
 mod names;
 mod overlay;
 mod pseudonym;
+mod reads;
 mod selector;
 mod sets;
 mod statistic;
+mod upkeep;
 
 pub(crate) use function::envelope;
 pub(crate) use names::Names;
+pub(crate) use overlay::Overlay;
 pub(crate) use overlay::OverlayRows;
 pub(crate) use pseudonym::{PseudonymKey, hex};
 pub(crate) use sets::Sets;
+pub(crate) use upkeep::Change;
 
 use crate::StoreError;
 use crate::dictionary::{DEFAULT_GRAPH, Dictionary, Id};
@@ -20,7 +24,6 @@ use crate::id_set::IdSet;
 use crate::index::Rows;
 use crate::run::{IdQuad, Range};
 use crate::snapshot::Snapshot;
-use overlay::Overlay;
 use rustc_hash::FxHashMap;
 use selector::IdSelector;
 use std::sync::{Arc, OnceLock};
@@ -56,12 +59,14 @@ struct Selectors {
 }
 
 /// What a store has for all its guards.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct GuardOptions {
     /// Makes pseudonyms. A guard that needs one is refused without.
     pub(crate) key: Option<PseudonymKey>,
     /// The most quads that one guard may show beside those of the snapshot.
     pub(crate) overlay_quads: usize,
+    /// Whether what a change cannot have altered is kept over it.
+    pub(crate) keeps: bool,
 }
 
 /// A pattern: none stands for a variable. A graph of none is any named graph.
@@ -129,12 +134,13 @@ impl Default for GuardOptions {
         Self {
             key: None,
             overlay_quads: 5_000_000,
+            keeps: true,
         }
     }
 }
 
 impl IdGuard {
-    /// The guard for a question that names these terms.
+    /// The guard for a question that names these terms; with the overlay of the snapshot before, where that was kept.
     ///
     /// # Errors
     /// [`StoreError::Pattern`] and others where a part of it cannot be evaluated: nothing is shown then.
@@ -142,6 +148,7 @@ impl IdGuard {
         guard: &Guard,
         snapshot: &Snapshot,
         names: &Names,
+        kept: Option<Overlay>,
         budget: &Budget,
     ) -> Result<Self, StoreError> {
         let compile = |selectors: &[Selector]| {
@@ -165,7 +172,10 @@ impl IdGuard {
         };
         let mut layers = guard.layers();
         if layers.any(|layer| !layer.transformed().is_empty() || !layer.statistics().is_empty()) {
-            compiled.overlay = Some(Overlay::new(guard, &compiled, snapshot, names, budget)?);
+            compiled.overlay = Some(match kept {
+                Some(kept) => kept,
+                None => Overlay::new(guard, &compiled, snapshot, names, budget)?,
+            });
         }
         Ok(compiled)
     }
@@ -187,6 +197,11 @@ impl IdGuard {
             Some(overlay) => &overlay.dictionary,
             None => &snapshot.dictionary,
         }
+    }
+
+    /// What it shows beside quads of the snapshot.
+    pub(crate) fn overlay(&self) -> Option<&Overlay> {
+        self.overlay.as_ref()
     }
 
     /// Bytes in memory beside the snapshot's, roughly.

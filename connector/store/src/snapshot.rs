@@ -3,7 +3,7 @@
 use crate::StoreError;
 use crate::dictionary::{DEFAULT_GRAPH, Dictionary, Growing, Id};
 use crate::evaluate::EvaluationOptions;
-use crate::guard::{GuardOptions, IdGuard, Names, Sets};
+use crate::guard::{Change, GuardOptions, IdGuard, Names, Overlay, Sets};
 use crate::index::Index;
 use crate::once::Once;
 use crate::run::IdQuad;
@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub(crate) sets: Sets,
     pub(crate) options: Arc<GuardOptions>,
     guards: Mutex<Guards>,
+    /// Of guards that nobody has asked for yet here: what a change before left of them.
+    overlays: Mutex<FxHashMap<(Guard, Names), Overlay>>,
 }
 
 /// Compiled guards, by what they are compiled from. Whoever needs one first compiles it for all.
@@ -224,7 +226,50 @@ impl Snapshot {
             options: Arc::clone(&self.options),
             sets: Sets::default(),
             guards: Mutex::default(),
+            overlays: Mutex::default(),
         }
+    }
+
+    /// Takes over from the snapshot before what this change cannot have altered.
+    pub(crate) fn keep(&mut self, before: &Self, added: &[IdQuad], removed: &[IdQuad]) {
+        if !self.options.keeps {
+            return;
+        }
+        let Some(change) = Change::new(before, self, added, removed) else {
+            return;
+        };
+        let sets = Sets::kept(&before.sets, &change);
+        drop(change);
+        self.sets = sets;
+        // Anew, because what guards show rests on the sets.
+        let Some(change) = Change::new(before, self, added, removed) else {
+            return;
+        };
+        let mut left = GUARD_BYTES;
+        let mut overlays = FxHashMap::default();
+        let mut carry = |key: &(Guard, Names), overlay: &Overlay| {
+            let bytes = overlay.bytes();
+            if bytes <= left
+                && let Some(carried) = change.carry(&key.0, overlay)
+            {
+                left -= bytes;
+                overlays.insert(key.clone(), carried);
+            }
+        };
+        for (key, guard) in before.guards().iter() {
+            let guard = guard.get();
+            if let Some(overlay) = guard.as_ref().and_then(|guard| guard.overlay()) {
+                carry(key, overlay);
+            }
+        }
+        for (key, overlay) in before.overlays().iter() {
+            carry(key, overlay);
+        }
+        self.overlays = Mutex::new(overlays);
+    }
+
+    fn overlays(&self) -> std::sync::MutexGuard<'_, FxHashMap<(Guard, Names), Overlay>> {
+        self.overlays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The guard as ids of this snapshot, for a question that names these terms.
@@ -252,7 +297,8 @@ impl Snapshot {
             return Ok(known);
         }
         let compiled = once.get_or_make(budget, || {
-            IdGuard::new(guard, self, &key.1, budget).map(Arc::new)
+            let kept = self.overlays().remove(&key);
+            IdGuard::new(guard, self, &key.1, kept, budget).map(Arc::new)
         })?;
         if compiled.bytes() > 0 {
             shrink(&mut self.guards(), &compiled);

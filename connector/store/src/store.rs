@@ -232,11 +232,10 @@ impl Turn<'_> {
         let now = OffsetDateTime::now_utc();
         let time = self.snapshot.time().map_or(now, |before| before.max(now));
         let parts = part::write(&delta.dictionary, &delta.added, &delta.removed)?;
-        let next =
-            Arc::new(
-                self.snapshot
-                    .next(sequence, Some(time), delta.dictionary, delta.index),
-            );
+        let (dictionary, index) = (delta.dictionary, delta.index);
+        let mut next = self.snapshot.next(sequence, Some(time), dictionary, index);
+        next.keep(&self.snapshot, &delta.added, &delta.removed);
+        let next = Arc::new(next);
         let published = Arc::clone(&self.store.published);
         let visible = Arc::clone(&next);
         let (store, parent) = (self.store, self.batch);

@@ -27,9 +27,11 @@ use twinlink_policy::{Function, Guard, Part, Step};
 pub(crate) struct Overlay {
     /// The snapshot's, and the terms that were made.
     pub(super) dictionary: Dictionary,
-    level: Level,
+    level: Arc<Level>,
     /// The predicates of its quads: a pattern with another one need not be sought.
-    predicates: FxHashSet<Id>,
+    predicates: Arc<FxHashSet<Id>>,
+    /// What it would have beside that, were it not shown as it is, ascending.
+    left_out: Arc<[IdQuad]>,
     made_bytes: usize,
 }
 
@@ -87,7 +89,7 @@ impl Overlay {
         let nothing = Layer::default();
         let mut making = Making {
             snapshot,
-            terms: snapshot.dictionary.grow(),
+            terms: snapshot.dictionary.grow_apart(),
             watch: Watch::new(budget),
             names,
             budget,
@@ -128,22 +130,46 @@ impl Overlay {
         making.watch_memory()?;
         quads.sort_unstable();
         quads.dedup();
-        quads.retain(|quad| !(base.covers(*quad) && snapshot.index.contains(*quad)));
+        let is_shown = |quad: &IdQuad| base.covers(*quad) && snapshot.index.contains(*quad);
+        let (left_out, quads): (Vec<_>, Vec<_>) = quads.into_iter().partition(is_shown);
         making.watch_memory()?;
-        let predicates = quads.iter().map(|[_, _, p, _]| *p).collect();
+        let predicates: FxHashSet<_> = quads.iter().map(|[_, _, p, _]| *p).collect();
         let level = Level::new(&quads, []);
         making.watch_memory()?;
         Ok(Self {
             made_bytes: making.terms.made_bytes(),
             dictionary: making.terms.finish_apart(),
-            level,
-            predicates,
+            level: Arc::new(level),
+            predicates: Arc::new(predicates),
+            left_out: left_out.into(),
         })
     }
 
+    /// The same beside a later snapshot, whose dictionary has new terms from an id on; none where it cannot be.
+    pub(super) fn carried(&self, first_new: Id, later: &Dictionary) -> Option<Self> {
+        Some(Self {
+            dictionary: self.dictionary.carried(first_new, later)?,
+            level: Arc::clone(&self.level),
+            predicates: Arc::clone(&self.predicates),
+            left_out: Arc::clone(&self.left_out),
+            made_bytes: self.made_bytes,
+        })
+    }
+
+    /// Whether both are one, not only alike.
+    #[cfg(test)]
+    pub(super) fn is_same_place(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.level, &other.level)
+    }
+
+    /// Whether the quad is not in it only because it is shown as it is.
+    pub(super) fn left_out(&self, quad: IdQuad) -> bool {
+        self.left_out.binary_search(&quad).is_ok()
+    }
+
     /// Bytes in memory beside the snapshot's, roughly.
-    pub(super) fn bytes(&self) -> usize {
-        self.made_bytes + self.level.bytes()
+    pub(crate) fn bytes(&self) -> usize {
+        self.made_bytes + self.level.bytes() + size_of_val(&*self.left_out)
     }
 
     pub(super) fn contains(&self, quad: IdQuad) -> bool {

@@ -1,6 +1,7 @@
 //! The sets of nodes that selectors speak of: found once per snapshot, shared by all guards, whoever asks first.
 
 use super::IdGuard;
+use super::upkeep::Change;
 use crate::StoreError;
 use crate::dictionary::{DEFAULT_GRAPH, Id};
 use crate::evaluate::{self, EvaluationOptions};
@@ -17,7 +18,7 @@ use oxsdatatypes::DateTime;
 use rustc_hash::{FxHashMap, FxHashSet};
 use spareval::{QueryDatasetSpecification, QueryEvaluationError, QueryResults};
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::Budget;
 use twinlink_policy::NodePattern;
 
@@ -30,6 +31,35 @@ pub(crate) struct Sets {
     classes: Cache<Id, IdSet>,
     patterns: Cache<NodePattern, IdSet>,
     times: Cache<Id, Times>,
+}
+
+impl Sets {
+    /// Those of the snapshot before that a change cannot have altered.
+    pub(crate) fn kept(before: &Self, change: &Change<'_>) -> Self {
+        let touches = |pattern: &NodePattern| change.touches_pattern(pattern);
+        Self {
+            classes: before.classes.without(|class| change.touches_class(*class)),
+            patterns: before.patterns.without(touches),
+            times: before
+                .times
+                .without(|property| change.touches_property(*property)),
+        }
+    }
+
+    /// The instances of a class, if they were found already.
+    pub(super) fn instances_of(&self, class: Id) -> Option<Arc<IdSet>> {
+        self.classes.get(&class)
+    }
+
+    /// The nodes of a pattern, if they were found already.
+    pub(super) fn nodes_of(&self, pattern: &NodePattern) -> Option<Arc<IdSet>> {
+        self.patterns.get(pattern)
+    }
+
+    /// Whether the times of a property were found already.
+    pub(super) fn has_times_of(&self, property: Id) -> bool {
+        self.times.get(&property).is_some()
+    }
 }
 
 /// For each subject that has a value of some property: the latest, none if one of the values is no time with a zone.
@@ -45,6 +75,25 @@ impl<K, T> Default for Cache<K, T> {
 }
 
 impl<K: Hash + Eq + Clone, T> Cache<K, T> {
+    fn get(&self, key: &K) -> Option<Arc<T>> {
+        self.known().get(key)?.get()
+    }
+
+    /// What is found already, without some.
+    fn without(&self, mut is_touched: impl FnMut(&K) -> bool) -> Self {
+        let known = self.known();
+        let kept = known
+            .iter()
+            .filter(|(key, once)| once.get().is_some() && !is_touched(key))
+            .map(|(key, once)| (key.clone(), Arc::clone(once)));
+        Self(Mutex::new(kept.collect()))
+    }
+
+    fn known(&self) -> MutexGuard<'_, FxHashMap<K, Arc<Once<Arc<T>>>>> {
+        // A poisoned cache is still a right cache: entries are whole before they go in.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn get_or_make(
         &self,
         key: &K,
@@ -52,8 +101,7 @@ impl<K: Hash + Eq + Clone, T> Cache<K, T> {
         make: impl FnOnce() -> Result<T, StoreError>,
     ) -> Result<Arc<T>, StoreError> {
         let once = {
-            // A poisoned cache is still a right cache: entries are whole before they go in.
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut known = self.known();
             if known.len() >= SETS && !known.contains_key(key) {
                 known.clear();
             }

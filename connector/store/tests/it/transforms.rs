@@ -1,6 +1,7 @@
 //! The model of all parts of a guard: an answer over the guarded view equals oxigraph's over a copy that was made quad by
 //! quad, by the meaning of selectors, transforms and statistics and nothing else.
 
+mod kept;
 mod naive;
 
 use crate::oracle::oracle_rows;
