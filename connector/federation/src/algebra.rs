@@ -112,6 +112,27 @@ pub(crate) fn unblank_triple(triple: &TriplePattern) -> TriplePattern {
     }
 }
 
+/// The pattern with variables for blank nodes, where it is of triple patterns, conditions and values.
+pub(crate) fn unblanked(pattern: &GraphPattern) -> GraphPattern {
+    let mut pattern = pattern.clone();
+    match &mut pattern {
+        GraphPattern::Bgp { patterns } => {
+            for triple in patterns {
+                *triple = unblank_triple(triple);
+            }
+        }
+        GraphPattern::Join { left, right } => {
+            **left = unblanked(left);
+            **right = unblanked(right);
+        }
+        GraphPattern::Filter { inner, .. }
+        | GraphPattern::Extend { inner, .. }
+        | GraphPattern::Graph { inner, .. } => **inner = unblanked(inner),
+        _ => {}
+    }
+    pattern
+}
+
 pub(crate) fn term_variable(term: &TermPattern) -> Option<Variable> {
     match unblank(term) {
         TermPattern::Variable(variable) => Some(variable),

@@ -53,8 +53,13 @@ pub(crate) struct Atom {
 
 /// What the pattern of the query needs.
 pub(crate) fn needs(query: &Query) -> Join {
+    needs_of(pattern(query))
+}
+
+/// What a pattern needs.
+pub(crate) fn needs_of(pattern: &GraphPattern) -> Join {
     let mut planner = Planner { fresh: 0 };
-    let mut join = planner.join(pattern(query), &Context::Default, &[]);
+    let mut join = planner.join(pattern, &Context::Default, &[]);
     join.pass_filters();
     join
 }
