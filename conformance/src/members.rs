@@ -350,7 +350,8 @@ impl Shown {
         }
         let quads = snapshot.quads(permit.guard(), question.budget).ok()?;
         let limits = SummaryLimits::default();
-        let summary = Summary::of(version, quads, &limits)?;
+        let everyone = (0..=self.others.members.len()).map(participant);
+        let summary = Summary::of(version, quads, &limits)?.with_recipients(everyone.collect());
         // What travels is bytes, as on the wire.
         let bytes = summary.encode();
         if number.is_some() {

@@ -30,10 +30,14 @@ pub(crate) async fn describe(
     fetcher: &Fetcher<'_>,
     workbench: &Arc<dyn Workbench>,
 ) -> Result<(), Refusal> {
-    let members = fetcher.members;
     let holders = fetcher.contributors(&everything());
     // Names that the query itself gives are no news to anybody.
-    let may_share = members.limits.share_bindings || needs.atoms().is_empty();
+    let sources = fetcher.snapshot().members();
+    let may_tell = |recipient: &usize| {
+        let mut sources = sources.iter();
+        sources.all(|source| fetcher.may_tell(usize::from(*source), *recipient))
+    };
+    let may_share = needs.atoms().is_empty() || holders.iter().all(may_tell);
     let found = match found(query, fetcher, workbench).await? {
         Some(found) if may_share => found,
         // Too many to name, or not to be named.

@@ -2,6 +2,7 @@
 
 use crate::algebra::{columns, with_pattern};
 use crate::describe::describe;
+use crate::explain::Teller;
 use crate::fetch::{Fetcher, Whole};
 use crate::gate::{Bulkhead, Gates};
 use crate::ledger::Ledger;
@@ -22,8 +23,8 @@ use spargebra::Query;
 use std::sync::Arc;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, DatasetChoice, Delegation, Federation, Harvest, Head, Merge, Overview, Refusal,
-    SourceState, Twin, Workbench, Workers,
+    Budget, Choice, Clock, DatasetChoice, Delegation, Explain, Federation, Harvest, Head, Merge,
+    Overview, Refusal, SourceState, Step, StepKind, Twin, Workbench, Workers,
 };
 
 /// Answers questions over this twin and its peers together.
@@ -81,6 +82,7 @@ impl Federation for Federator {
         permit: &'a Permit,
         delegation: &'a Delegation,
         budget: &'a Budget,
+        explain: Option<Explain>,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         let mut names = vec![self.participant.clone()];
         for peer in self.peers.list() {
@@ -90,6 +92,7 @@ impl Federation for Federator {
         }
         async move {
             let ledger = Ledger::new(names.iter().cloned());
+            let teller = Teller::new(explain);
             let members = Members {
                 ourselves: &self.participant,
                 twin: &self.twin,
@@ -102,6 +105,7 @@ impl Federation for Federator {
                     .map(|_| Bulkhead::new(self.limits.concurrency, usize::MAX))
                     .collect(),
                 gates: &self.gates,
+                teller: &teller,
                 names,
                 dataset: choice(query, dataset),
                 permit,
@@ -117,6 +121,7 @@ impl Federation for Federator {
                 } else {
                     needs_all(query)
                 },
+                explanation: teller.told(),
                 merge,
             })
         }
@@ -162,8 +167,8 @@ impl Federator {
         // What describes a node may be any triple.
         let anything = describes.then(everything);
         let probe = Probe::new(needs.atoms().into_iter().chain(&anything));
-        let is_summarised = !describes;
-        let learnt = self.learn(members, &probe, is_summarised).await?;
+        let learnt = self.learn(members, &probe).await?;
+        let known = known(members, &learnt);
         let (matches, summaries): (Vec<_>, Vec<_>) = learnt.into_iter().unzip();
         let holders: Vec<_> = matches
             .iter()
@@ -172,26 +177,54 @@ impl Federator {
             .map(|(member, _)| member)
             .collect();
         let base_iri = query.base_iri().map(|base| base.as_str().to_owned());
-        let summaries = if is_summarised && summaries.iter().any(Option::is_some) {
+        let summaries = if summaries.iter().any(Option::is_some) {
             summaries
         } else {
             Vec::new()
         };
         let fetcher = Fetcher::new(members, &probe, matches, summaries, base_iri);
-        let whole = fetcher.whole(&needs);
+        // What describes a node may be anywhere.
+        let whole = (!describes).then(|| fetcher.whole(&needs)).flatten();
         let holders = whole.as_ref().map_or(holders, Whole::members);
         if let [member] = *holders
             && self.can_answer_alone(query, member)
         {
-            return ask_alone(query, members, member).await;
+            if !members.teller.is_plan() {
+                let answer = ask_alone(query, members, member).await?;
+                members.teller.choose(|| choices(members, known));
+                return Ok(answer);
+            }
+            members.teller.step(|| Step {
+                at: members.names.get(member).cloned().into_iter().collect(),
+                requests: u64::from(member > 0),
+                word: "nobody else can match anything of it".to_owned(),
+                ..Step::new(StepKind::Whole, query.to_string())
+            });
+        } else {
+            if let Some(pushed) = fetcher.pushed(query).await? {
+                members.teller.choose(|| choices(members, known));
+                return Ok(self.over(fetcher.into_scratch(), &pushed, members));
+            }
+            let whole = whole.filter(|whole| fetcher.can_ask(whole));
+            if members.teller.is_plan() {
+                let steps = match &whole {
+                    Some(whole) => fetcher.plan_whole(whole),
+                    None => fetcher.plan_all(&needs),
+                };
+                for step in steps {
+                    members.teller.step(|| step);
+                }
+            } else {
+                match &whole {
+                    Some(whole) => fetcher.fetch_whole(whole).await?,
+                    None => fetcher.fetch_all(&needs).await?,
+                }
+                if describes {
+                    describe(query, &needs, &fetcher, &self.workbench).await?;
+                }
+            }
         }
-        match whole {
-            Some(whole) if fetcher.can_ask(&whole) => fetcher.fetch_whole(&whole).await?,
-            _ => fetcher.fetch_all(&needs).await?,
-        }
-        if describes {
-            describe(query, &needs, &fetcher, &self.workbench).await?;
-        }
+        members.teller.choose(|| choices(members, known));
         Ok(self.over(fetcher.into_scratch(), query, members))
     }
 
@@ -232,21 +265,21 @@ type Learnt = (Vec<bool>, Option<Arc<Summary>>);
 
 impl Federator {
     /// Learns from every member what it can match: by its summary, or by asking.
-    async fn learn(
-        &self,
-        members: &Members<'_>,
-        probe: &Probe,
-        is_summarised: bool,
-    ) -> Result<Vec<Learnt>, Refusal> {
+    async fn learn(&self, members: &Members<'_>, probe: &Probe) -> Result<Vec<Learnt>, Refusal> {
         if probe.len() == 0 {
             return Ok(Vec::new());
         }
-        let summaries = self.summaries.as_deref().filter(|_| is_summarised);
+        let summaries = self.summaries.as_deref();
         try_join_all((0..members.names.len()).map(|member| async move {
             if !members.is_cut_off(member)
                 && let Some(summaries) = summaries
                 && let Some(summary) = self.cache.summary(members, summaries, member).await
             {
+                members.teller.step(|| Step {
+                    at: members.names.get(member).cloned().into_iter().collect(),
+                    requests: u64::from(member > 0),
+                    ..Step::new(StepKind::Summary, "what it can contribute")
+                });
                 return Ok((
                     probe.matches(&summary, members.dataset.as_ref()),
                     Some(summary),
@@ -256,6 +289,53 @@ impl Federator {
         }))
         .await
     }
+}
+
+/// For each member how many patterns it can match and of how many; whether its summary says so.
+fn known(members: &Members<'_>, learnt: &[Learnt]) -> Vec<(usize, usize, bool)> {
+    if !members.teller.listens() {
+        return Vec::new();
+    }
+    let known = learnt.iter().map(|(matches, summary)| {
+        let can = matches.iter().filter(|can| **can).count();
+        (can, matches.len(), summary.is_some())
+    });
+    known.collect()
+}
+
+/// Why each member is asked, or is not.
+fn choices(members: &Members<'_>, known: Vec<(usize, usize, bool)>) -> Vec<Choice> {
+    let mut known = known.into_iter();
+    let statuses = members.ledger.statuses().into_iter();
+    statuses
+        .map(|status| {
+            let is_asked = members.teller.is_asked(&status.participant);
+            let by = |summary| if summary { "its summary" } else { "asking it" };
+            let why = match (known.next(), status.reason) {
+                (_, Some(reason)) => reason,
+                (Some((0, 0, _)) | None, None) => "the question asks for no data".to_owned(),
+                (Some((0, all, summary)), None) => {
+                    format!("can match none of {all} patterns, by {}", by(summary))
+                }
+                (Some((can, all, summary)), None) => {
+                    let besides = if is_asked {
+                        ""
+                    } else {
+                        ", but not what else they join with"
+                    };
+                    format!(
+                        "can match {can} of {all} patterns, by {}{besides}",
+                        by(summary)
+                    )
+                }
+            };
+            Choice {
+                participant: status.participant,
+                is_asked,
+                why,
+            }
+        })
+        .collect()
 }
 
 /// Asks a member what it can match.

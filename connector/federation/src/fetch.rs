@@ -4,9 +4,12 @@
 //! every member that can match it; patterns that one member alone can match are matched there together; conditions
 //! on all solutions go along; and a variable that has few candidates after one round restricts the next.
 
+mod bindings;
+mod explain;
 mod group;
 mod hold;
 mod known;
+mod push;
 mod rename;
 mod whole;
 
@@ -19,8 +22,9 @@ use crate::summary::Summary;
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use group::{Group, groups};
-use known::{Candidates, Known};
+use known::{Candidates, KEPT, Known};
 use rustc_hash::FxHashSet;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::{Refusal, SourceState};
 pub(crate) use whole::Whole;
@@ -171,7 +175,7 @@ impl<'a> Fetcher<'a> {
             groups = rest;
             for (group, candidates) in round.into_iter().zip(fetched) {
                 match candidates {
-                    Some(candidates) => known.learn(candidates, limits),
+                    Some((candidates, sources)) => known.learn(candidates, &sources, limits),
                     None => groups.push(group),
                 }
             }
@@ -204,20 +208,32 @@ impl<'a> Fetcher<'a> {
         join: &Join,
         known: &Known,
         most: Option<usize>,
-    ) -> Result<Option<Candidates>, Refusal> {
+    ) -> Result<Option<(Candidates, BTreeSet<usize>)>, Refusal> {
         let holders = group
             .members
             .iter()
             .filter(|member| self.may_hold(**member, &group.atoms, &join.filters, known));
-        let asked = holders.map(|member| async move {
-            let may_share = *member == 0 || self.members.limits.share_bindings;
-            let (query, form) = group.query(self, &join.filters, known, may_share, most);
+        let mut sources = BTreeSet::new();
+        let mut requests = Vec::new();
+        for member in holders {
+            let bindings = self.bindings(group, *member, known, most.is_some());
+            sources.insert(*member);
+            sources.extend(bindings.sources);
+            if bindings.batches.is_empty() {
+                requests.push((*member, None));
+            }
+            let batches = bindings.batches.into_iter();
+            requests.extend(batches.map(|values| (*member, Some(values))));
+        }
+        let asked = requests.into_iter().map(|(member, values)| async move {
+            let (query, form) = group.query(self, &join.filters, values, most);
             let rows = self.members.limits.rows_per_fetch;
+            let estimate = self.estimate_at(group, member);
             let given = self
                 .members
-                .ask(*member, &query, &form, Patience::Share, rows)
+                .ask_expecting(estimate, member, &query, &form, Patience::Share, rows)
                 .await?;
-            Ok::<_, Refusal>((*member, given))
+            Ok::<_, Refusal>((member, given))
         });
         let given = try_join_all(asked).await?;
         let is_cut = given.iter().any(|(_, given)| {
@@ -227,7 +243,8 @@ impl<'a> Fetcher<'a> {
         if is_cut {
             return Ok(None);
         }
-        let mut candidates = Candidates::new(&group.variables, self.members.limits.bindings);
+        let most = self.members.limits.bindings.saturating_mul(KEPT);
+        let mut candidates = Candidates::new(&group.variables, most);
         for (member, given) in given {
             let Some(given) = given else { continue };
             let Some(quads) = group.quads(&given, member) else {
@@ -239,7 +256,7 @@ impl<'a> Fetcher<'a> {
             candidates.see(&group.atoms, &quads);
             self.keep(member, quads);
         }
-        Ok(Some(candidates))
+        Ok(Some((candidates, sources)))
     }
 
     /// The quads so far.

@@ -18,6 +18,7 @@ use oxrdf::{NamedNode, Variable};
 pub(crate) use part::{Part, Places};
 pub(crate) use profile::{Mark, Star};
 pub(crate) use range::{Between, number};
+use std::sync::Arc;
 use twinlink_core::DatasetChoice;
 pub use wire::SummaryError;
 
@@ -28,7 +29,8 @@ pub(crate) const PIECES: [usize; 2] = [4, 7];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     version: String,
-    default: Part,
+    recipients: Vec<NamedNode>,
+    default: Arc<Part>,
     /// In order.
     named: Vec<Named>,
 }
@@ -37,7 +39,7 @@ pub struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Named {
     graphs: Graphs,
-    part: Part,
+    part: Arc<Part>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +86,19 @@ impl Summary {
         Self { version, ..self }
     }
 
+    /// With the participants whom this caller may tell what is shown.
+    #[must_use]
+    pub fn with_recipients(self, mut recipients: Vec<NamedNode>) -> Self {
+        recipients.sort();
+        recipients.dedup();
+        Self { recipients, ..self }
+    }
+
+    /// Whom this caller may tell what is shown: values from here are sent to no other participant.
+    pub fn recipients(&self) -> &[NamedNode] {
+        &self.recipients
+    }
+
     /// How many quads there are.
     pub fn quads(&self) -> u64 {
         let named = self.named.iter().map(|named| named.part.triples);
@@ -105,7 +120,7 @@ impl Summary {
             Graphs::One(known) => known == name,
             Graphs::Several(bucket) => *bucket == build::bucket(name) && named.part.may_be_of(name),
         });
-        part.map(|named| &named.part)
+        part.map(|named| &*named.part)
     }
 
     /// What a pattern in this context looks at, in the dataset that is chosen or else in that of the member.
@@ -130,7 +145,7 @@ impl Summary {
                 let part = self.graph(name).filter(|_| is_chosen);
                 part.map(|part| vec![part]).into_iter().collect()
             }
-            (Context::Any(_), None) => self.named.iter().map(|named| vec![&named.part]).collect(),
+            (Context::Any(_), None) => self.named.iter().map(|named| vec![&*named.part]).collect(),
             (Context::Any(_), Some(choice)) => {
                 let graphs = choice.named_graphs.iter();
                 graphs

@@ -103,7 +103,7 @@ impl Group {
     }
 
     /// The variables that stand for graphs.
-    fn graphs(&self) -> BTreeSet<Variable> {
+    pub(super) fn graphs(&self) -> BTreeSet<Variable> {
         let graphs = self.atoms.iter().filter_map(|atom| match &atom.context {
             Context::Any(graph) => Some(graph.clone()),
             Context::Default | Context::Named(_) => None,
@@ -149,15 +149,14 @@ impl Group {
         &self,
         fetcher: &Fetcher<'_>,
         filters: &[Expression],
-        known: &Known,
-        may_share: bool,
+        values: Option<GraphPattern>,
         most: Option<usize>,
     ) -> (Query, Form) {
         let mut pattern = match self.atoms.as_slice() {
             [atom] => atom_pattern(atom),
             atoms => joined(atoms),
         };
-        if let Some(values) = known.smallest(&self.variables, &self.graphs(), may_share) {
+        if let Some(values) = values {
             pattern = GraphPattern::Join {
                 left: Box::new(values),
                 right: Box::new(pattern),

@@ -10,18 +10,41 @@ use spargebra::term::{GroundTerm, NamedNodePattern, TermPattern};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// How many times as many values are kept as go with one request.
+pub(super) const KEPT: usize = 8;
+/// The most sets of values that are kept for one variable.
+const SETS: usize = 4;
+
 /// For some variables, all values that any solution can have for them. Never blank nodes: those mean nothing to
 /// another member.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
-    values: BTreeMap<Variable, Values>,
+    /// The smallest first; others that rest on less.
+    values: BTreeMap<Variable, Vec<Values>>,
 }
 
+/// Values of a variable, and whose data they rest on: nobody's where the query itself names them.
 #[derive(Debug, Clone)]
-struct Values {
-    terms: Arc<[GroundTerm]>,
-    /// Whether the query itself names them: they tell a peer nothing else.
-    are_asked: bool,
+pub(super) struct Values {
+    pub(super) terms: Arc<[GroundTerm]>,
+    pub(super) sources: BTreeSet<usize>,
+    variable: Variable,
+}
+
+impl Values {
+    /// VALUES, so many at a time.
+    pub(super) fn in_parts(&self, size: usize) -> Vec<GraphPattern> {
+        let parts = self.terms.chunks(size.max(1));
+        let parts = parts.map(|terms| GraphPattern::Values {
+            variables: vec![self.variable.clone()],
+            bindings: terms.iter().map(|term| vec![Some(term.clone())]).collect(),
+        });
+        parts.collect()
+    }
+
+    fn holds_for(&self, other: &Self) -> bool {
+        self.terms.len() <= other.terms.len() && self.sources.is_subset(&other.sources)
+    }
 }
 
 /// The values that the quads of a group have for its variables.
@@ -35,12 +58,15 @@ pub(super) struct Candidates {
 impl Known {
     /// Whether some variable has no value left: then there is no solution.
     pub(super) fn is_impossible(&self) -> bool {
-        self.values.values().any(|values| values.terms.is_empty())
+        self.values
+            .values()
+            .flatten()
+            .any(|values| values.terms.is_empty())
     }
 
     /// The values that a variable can have, where they are few.
     pub(super) fn terms(&self, variable: &Variable) -> Option<&[GroundTerm]> {
-        let values = self.values.get(variable)?;
+        let values = self.values.get(variable)?.first()?;
         Some(&values.terms)
     }
 
@@ -69,14 +95,20 @@ impl Known {
         terms: &[GroundTerm],
         limits: &FederationLimits,
     ) {
-        self.restrict(variable, terms.iter().cloned().collect(), true, limits);
+        let terms = terms.iter().cloned().collect();
+        self.restrict(variable, terms, BTreeSet::new(), limits);
     }
 
-    /// Takes what a round brought.
-    pub(super) fn learn(&mut self, candidates: Candidates, limits: &FederationLimits) {
+    /// Takes what a round brought, which rests on the data of these members.
+    pub(super) fn learn(
+        &mut self,
+        candidates: Candidates,
+        sources: &BTreeSet<usize>,
+        limits: &FederationLimits,
+    ) {
         for (variable, terms) in candidates.values {
             if let Some(terms) = terms {
-                self.restrict(&variable, terms, false, limits);
+                self.restrict(&variable, terms, sources.clone(), limits);
             }
         }
     }
@@ -84,51 +116,68 @@ impl Known {
     fn restrict(
         &mut self,
         variable: &Variable,
-        mut terms: FxHashSet<GroundTerm>,
-        mut are_asked: bool,
+        terms: FxHashSet<GroundTerm>,
+        sources: BTreeSet<usize>,
         limits: &FederationLimits,
     ) {
-        if let Some(before) = self.values.get(variable) {
-            let kept: FxHashSet<_> = before.terms.iter().collect();
-            terms.retain(|term| kept.contains(term));
-            // Which of the query's values remain is news of some member.
-            are_asked &= before.are_asked;
-        }
-        let mut terms: Vec<_> = terms.into_iter().collect();
-        terms.sort_by_cached_key(ToString::to_string);
-        let bytes: usize = terms.iter().map(|term| term.to_string().len()).sum();
-        if terms.len() <= limits.bindings && bytes <= limits.query_bytes {
-            let values = Values {
+        let mut sets = self.values.remove(variable).unwrap_or_default();
+        // Which of them remain is news of all on whose data any of them rests.
+        let both: Vec<_> = sets
+            .iter()
+            .map(|before| {
+                let both = before.terms.iter().filter(|term| terms.contains(*term));
+                let all = before.sources.union(&sources).copied().collect();
+                (both.cloned().collect(), all)
+            })
+            .collect();
+        for (terms, sources) in both
+            .into_iter()
+            .chain([(terms.into_iter().collect(), sources)])
+        {
+            let mut terms: Vec<GroundTerm> = terms;
+            terms.sort_by_cached_key(ToString::to_string);
+            let bytes: usize = terms.iter().map(|term| term.to_string().len()).sum();
+            let fits = terms.len() <= limits.bindings.saturating_mul(KEPT)
+                && bytes <= limits.query_bytes.saturating_mul(KEPT);
+            let new = Values {
                 terms: terms.into(),
-                are_asked,
+                sources,
+                variable: variable.clone(),
             };
-            self.values.insert(variable.clone(), values);
+            if fits && !sets.iter().any(|known| known.holds_for(&new)) {
+                sets.retain(|known| !new.holds_for(known));
+                sets.push(new);
+            }
+        }
+        sets.sort_by_key(|values| (values.terms.len(), values.sources.len()));
+        // The smallest, and that which rests on least.
+        while sets.len() > SETS {
+            let (most, _) = sets
+                .iter()
+                .enumerate()
+                .skip(1)
+                .max_by_key(|(_, values)| values.sources.len())
+                .map_or((1, 0), |(place, _)| (place, 0));
+            sets.remove(most);
+        }
+        if !sets.is_empty() {
+            self.values.insert(variable.clone(), sets);
         }
     }
 
-    /// VALUES for the one variable with the fewest, the graph's only where no other is known. More than one would be a
-    /// product.
+    /// The fewest values of one variable that may be sent, the graph's only where no other is known. More than one
+    /// variable would be a product.
     pub(super) fn smallest(
         &self,
         variables: &BTreeSet<Variable>,
         graphs: &BTreeSet<Variable>,
-        may_share: bool,
-    ) -> Option<GraphPattern> {
-        let (variable, values) = self
-            .values
-            .iter()
-            .filter(|(variable, values)| {
-                variables.contains(*variable) && (may_share || values.are_asked)
-            })
-            .min_by_key(|(variable, values)| (graphs.contains(*variable), values.terms.len()))?;
-        Some(GraphPattern::Values {
-            variables: vec![variable.clone()],
-            bindings: values
-                .terms
-                .iter()
-                .map(|term| vec![Some(term.clone())])
-                .collect(),
-        })
+        may_send: impl Fn(&BTreeSet<usize>) -> bool,
+    ) -> Option<&Values> {
+        let known = self.values.iter();
+        known
+            .filter(|(variable, _)| variables.contains(*variable))
+            .filter_map(|(_, sets)| sets.iter().find(|values| may_send(&values.sources)))
+            .min_by_key(|values| (graphs.contains(&values.variable), values.terms.len()))
     }
 }
 

@@ -86,7 +86,10 @@ impl Fetcher<'_> {
         inside.values.extend(join.values.iter().cloned());
         inside.atoms.extend(join.triples.iter().cloned());
         let own = outside.atoms.len();
-        let known = Known::default();
+        let mut known = Known::default();
+        for (variable, values) in &inside.values {
+            known.asked(variable, values, &self.members.limits);
+        }
         let mut branches = Vec::new();
         for component in components(&inside.atoms) {
             let is_wanted = |place: &usize| *place >= own;
@@ -148,6 +151,11 @@ impl Fetcher<'_> {
         })
     }
 
+    /// What a member is asked for, as text.
+    pub(super) fn asked_of(&self, whole: &Whole, member: usize) -> String {
+        query_text(&self.branches_query(whole, member).query).unwrap_or_default()
+    }
+
     /// Fetches all that the members can contribute, with one request to each.
     ///
     /// # Errors
@@ -191,7 +199,8 @@ impl Fetcher<'_> {
             };
             let wanted = apart(&branch.wanted);
             let atoms: Vec<_> = wanted.iter().cloned().chain(apart(&branch.given)).collect();
-            patterns.push(branch.pattern(&atoms, &rename, self.members.limits.bindings));
+            let most = self.members.sending(member).most;
+            patterns.push(branch.pattern(&atoms, &rename, most));
             branches.push(wanted);
         }
         let base_iri = self.base_iri.as_ref();

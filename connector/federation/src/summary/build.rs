@@ -8,6 +8,7 @@ use super::{Graphs, Named, PIECES, Summary, SummaryLimits, authority};
 use oxrdf::{GraphName, NamedNode, Quad, Term};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The most authorities that are listed of one end of a predicate.
 pub(super) const AUTHORITIES: usize = 64;
@@ -49,12 +50,13 @@ impl Summary {
         let default = default.finish(limits.filter_bytes, keys, &mut room);
         let named = drafts.into_iter().map(|(graphs, draft)| Named {
             graphs,
-            part: draft.finish(limits.filter_bytes, keys, &mut room),
+            part: Arc::new(draft.finish(limits.filter_bytes, keys, &mut room)),
         });
         Some(Self {
             version,
+            recipients: Vec::new(),
             named: named.collect(),
-            default,
+            default: Arc::new(default),
         })
     }
 }

@@ -9,8 +9,11 @@ use super::{Graphs, Named, Places, Summary, SummaryLimits};
 use oxiri::Iri;
 use oxrdf::NamedNode;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 const FORMAT: u8 = 2;
+/// The most recipients.
+const RECIPIENTS: usize = 65_536;
 /// The longest text, in bytes.
 const TEXT: usize = 4_096;
 
@@ -33,6 +36,10 @@ impl Summary {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer(vec![FORMAT]);
         out.text(&self.version);
+        out.length(self.recipients.len());
+        for recipient in &self.recipients {
+            out.text(recipient.as_str());
+        }
         out.part(&self.default);
         out.length(self.named.len());
         for named in &self.named {
@@ -58,8 +65,12 @@ impl Summary {
             return Err(SummaryError::Format);
         }
         let version = input.text()?;
+        let mut recipients = Vec::new();
+        for _ in 0..input.length(RECIPIENTS)? {
+            recipients.push(input.name()?);
+        }
         let mut room = *limits;
-        let default = input.part(&mut room)?;
+        let default = Arc::new(input.part(&mut room)?);
         let mut named: Vec<Named> = Vec::new();
         // As many graphs, and a bucket of those that have no name.
         for _ in 0..input.length(GRAPHS + 1)? {
@@ -71,7 +82,7 @@ impl Summary {
             if named.last().is_some_and(|last| last.graphs >= graphs) {
                 return Err(SummaryError::Content);
             }
-            let part = input.part(&mut room)?;
+            let part = Arc::new(input.part(&mut room)?);
             named.push(Named { graphs, part });
         }
         if !input.0.is_empty() {
@@ -79,6 +90,7 @@ impl Summary {
         }
         Ok(Self {
             version,
+            recipients,
             default,
             named,
         })

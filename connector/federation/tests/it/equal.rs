@@ -171,7 +171,7 @@ proptest! {
             name_apart(&mut world.members);
         }
         if is_summarised {
-            world.summaries = Some(Shown::of(&world.members));
+            world.summaries = Some(Shown::to_all(&world.members));
         }
         world.limits = FederationLimits { share_bindings, bindings, ..FederationLimits::default() };
         for shape in shapes {

@@ -1,6 +1,7 @@
 //! What a question costs, and what it tells the peers.
 
-use crate::fakes::{World, iri};
+use crate::fakes::{World, iri, participant};
+use crate::summaries::Shown;
 use oxrdf::{BlankNode, GraphName, Literal, NamedNode, Quad, Term};
 
 fn quad(subject: &str, predicate: &str, object: impl Into<Term>) -> Quad {
@@ -86,6 +87,7 @@ fn few_values_keep_the_next_fetch_short() {
     let query = "SELECT * { ?c <urn:cordon> ?n . ?c <urn:near> ?s . ?s <urn:name> ?name }";
     let mut world = city();
     world.limits.bindings = 5;
+    world.summaries = Some(Shown::to_all(&world.members));
     let rows = world.ask(query).rows;
     assert_eq!(rows.solutions.len(), 2);
     let total = |world: &World| {
@@ -99,22 +101,73 @@ fn few_values_keep_the_next_fetch_short() {
     let bound = total(&world);
     let mut secretive = city();
     secretive.limits.bindings = 5;
+    secretive.summaries = Some(Shown::to_all(&secretive.members));
     secretive.limits.share_bindings = false;
     assert_eq!(secretive.ask(query).rows.solutions.len(), 2);
     assert!(bound < 8, "{bound} triples were fetched");
     assert!(total(&secretive) > 50);
     for (member, question) in secretive.asked.lock().unwrap().iter() {
         assert!(
-            *member == 0 || !question.query.contains("VALUES"),
+            // Its own cordons are no news to the police.
+            *member != 2 || !question.query.contains("VALUES"),
             "{}",
             question.query
         );
     }
 }
 
+/// The police close schools, the city knows their names, and somebody else how many pupils they have. Who hears which
+/// are closed is for the police to say.
+#[test]
+fn bindings_by_policy() {
+    let of_schools = |predicate: &'static str, count: u32| {
+        let quads = (0..count).map(move |n| {
+            quad(
+                &format!("school{n}"),
+                predicate,
+                Literal::from(i64::from(n)),
+            )
+        });
+        quads.collect::<Vec<_>>()
+    };
+    let closes = (0..3).map(|n| quad(&format!("cordon{n}"), "closes", node(&format!("school{n}"))));
+    let members = vec![
+        Vec::new(),
+        closes.collect(),
+        of_schools("name", 500),
+        of_schools("pupils", 500),
+    ];
+    let hear = |recipients: &[usize], query: &str| {
+        let mut world = World::new(members.clone());
+        world.limits.bindings = 5;
+        let recipients = recipients.iter().copied().map(participant).collect();
+        world.summaries = Some(Shown::told(&world.members, recipients));
+        world.ask(query);
+        let asked = world.asked.lock().unwrap();
+        let names = asked
+            .iter()
+            .filter(|(_, question)| question.query.contains("<urn:school"));
+        let mut hear: Vec<_> = names.map(|(member, _)| *member).collect();
+        hear.sort_unstable();
+        hear.dedup();
+        hear
+    };
+    let query = "SELECT * { ?c <urn:closes> ?s . ?s <urn:name> ?n ; <urn:pupils> ?p }";
+    assert!(hear(&[], query).is_empty());
+    assert!(hear(&[0, 1], query).is_empty());
+    assert_eq!(hear(&[2], query), [2]);
+    assert_eq!(hear(&[3], query), [3]);
+    assert_eq!(hear(&[2, 3], query), [2, 3]);
+    // Descriptions are asked by name where all may hear the names.
+    let describe = "DESCRIBE ?s { ?c <urn:closes> ?s }";
+    assert!(hear(&[2], describe).is_empty());
+    assert_eq!(hear(&[2, 3], describe), [1, 2, 3]);
+}
+
 #[test]
 fn conditions_are_checked_where_few_rows_are_left() {
-    let world = city();
+    let mut world = city();
+    world.summaries = Some(Shown::to_all(&world.members));
     let answer = world.ask(
         "SELECT * { ?c <urn:cordon> ?n . ?c <urn:near> ?s . ?s <urn:name> ?name FILTER(CONTAINS(?name, \"2\")) }",
     );
@@ -137,6 +190,7 @@ fn a_graph_is_not_taken_for_a_few_values() {
         quad.graph_name = node("graph").into();
     }
     world.limits.bindings = 5;
+    world.summaries = Some(Shown::to_all(&world.members));
     let answer = world.ask("SELECT * { GRAPH ?g { ?c <urn:cordon> ?n . ?c <urn:name> ?name } }");
     assert_eq!(answer.rows.solutions.len(), 2);
     let fetched: u64 = answer.sources.iter().map(|source| source.rows).sum();

@@ -18,6 +18,7 @@ pub(crate) struct Shown {
     members: Mutex<Vec<(u64, Vec<Quad>)>>,
     asked: AtomicUsize,
     sent: AtomicUsize,
+    recipients: Vec<NamedNode>,
 }
 
 impl Shown {
@@ -27,7 +28,20 @@ impl Shown {
             members: Mutex::new(members.collect()),
             asked: AtomicUsize::new(0),
             sent: AtomicUsize::new(0),
+            recipients: Vec::new(),
         })
+    }
+
+    /// As [`Self::of`], and each lets the caller tell all others.
+    pub(crate) fn to_all(members: &[Vec<Quad>]) -> Arc<Self> {
+        Self::told(members, (0..members.len()).map(participant).collect())
+    }
+
+    /// As [`Self::of`], and each lets the caller tell these.
+    pub(crate) fn told(members: &[Vec<Quad>], recipients: Vec<NamedNode>) -> Arc<Self> {
+        let mut shown = Arc::into_inner(Self::of(members)).unwrap();
+        shown.recipients = recipients;
+        Arc::new(shown)
     }
 }
 
@@ -47,6 +61,7 @@ impl Summaries for Shown {
         } else {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let summary = Summary::of(version, quads.clone(), &SummaryLimits::default()).unwrap();
+            let summary = summary.with_recipients(self.recipients.clone());
             let bytes = summary.encode();
             let again = Summary::decode(&bytes, &SummaryLimits::default()).unwrap();
             assert_eq!(again, summary);
@@ -175,6 +190,58 @@ fn joins_within_members_cost_one_request_for_each_that_can_contribute() {
         let world = shops();
         assert_eq!(same_as_without(&world, query), rows, "{query}");
         assert_eq!(world.requests(), requests, "{query}");
+    }
+}
+
+#[test]
+fn members_give_rows_where_that_is_exact() {
+    // With how many rows come from the shops.
+    let queries = [
+        (
+            "SELECT * { ?o <urn:price> ?x ; <urn:product> ?p } ORDER BY ?x LIMIT 2",
+            2,
+            6,
+        ),
+        (
+            "SELECT ?p { ?o <urn:price> ?x ; <urn:product> ?p } ORDER BY DESC(?x) LIMIT 2 OFFSET 3",
+            2,
+            15,
+        ),
+        ("SELECT DISTINCT ?n { ?o <urn:note> ?n }", 1, 3),
+        ("ASK { ?o <urn:price> ?x FILTER(?x > 10) }", 0, 3),
+        (
+            "SELECT (COUNT(*) AS ?n) (AVG(?x) AS ?a) { ?o <urn:price> ?x ; <urn:product> ?p }",
+            1,
+            3,
+        ),
+        (
+            "SELECT ?n (MAX(?x) AS ?a) { ?o <urn:price> ?x ; <urn:note> ?n } GROUP BY ?n",
+            1,
+            3,
+        ),
+        (
+            "SELECT ?o (COUNT(DISTINCT ?x) AS ?a) { ?o <urn:price> ?x ; <urn:note> ?n } GROUP BY ?o",
+            15,
+            15,
+        ),
+        // What they have in common must be counted once.
+        (
+            "SELECT (COUNT(*) AS ?n) { ?o <urn:note> ?n . ?p <urn:same> ?s }",
+            1,
+            45,
+        ),
+        (
+            "SELECT (COUNT(DISTINCT ?s) AS ?n) { ?p <urn:same> ?s }",
+            1,
+            30,
+        ),
+    ];
+    for (query, rows, fetched) in queries {
+        let world = shops();
+        assert_eq!(same_as_without(&world, query), rows, "{query}");
+        let answer = world.ask(query);
+        let given: u64 = answer.sources.iter().map(|source| source.rows).sum();
+        assert_eq!(given, fetched, "{query}");
     }
 }
 
