@@ -3,6 +3,8 @@
 mod selector;
 mod transform;
 
+use oxsdatatypes::DateTime;
+
 pub use selector::{End, GraphNameKey, Named, NodePattern, Recorded, Selector};
 pub use transform::{Function, Measure, MeasureKind, Part, Statistic, Step, TimeUnit, Transformed};
 
@@ -126,6 +128,27 @@ impl Guard {
             && self.transformed.is_empty()
             && self.statistics.is_empty()
             && self.others.is_empty()
+    }
+
+    /// The same, with other moments in the conditions on how old something is.
+    #[must_use]
+    pub fn with_moments(mut self, mut moment: impl FnMut(&Recorded) -> DateTime) -> Self {
+        self.set_moments(&mut moment);
+        self
+    }
+
+    fn set_moments(&mut self, moment: &mut impl FnMut(&Recorded) -> DateTime) {
+        let transformed = self.transformed.iter_mut().map(|one| &mut one.selector);
+        let statistics = self.statistics.iter_mut().map(|one| &mut one.selector);
+        let as_it_is = self.permits.iter_mut().chain(&mut self.prohibitions);
+        for selector in as_it_is.chain(transformed).chain(statistics) {
+            if let Some(recorded) = &mut selector.recorded {
+                recorded.until = moment(recorded);
+            }
+        }
+        for layer in &mut self.others {
+            layer.set_moments(moment);
+        }
     }
 
     /// Every selector in any of its layers.

@@ -285,7 +285,7 @@ impl Snapshot {
             .with_memory(budget.memory().max(POLICY_BYTES));
         let is_directed = guard.selectors().any(|selector| selector.named.is_some());
         let names = Some(names).filter(|_| is_directed).cloned();
-        let key = (guard.clone(), names.unwrap_or_default());
+        let key = (self.settled(guard, budget)?, names.unwrap_or_default());
         let once = {
             let mut guards = self.guards();
             if guards.len() >= GUARDS && !guards.contains_key(&key) {
@@ -298,7 +298,7 @@ impl Snapshot {
         }
         let compiled = once.get_or_make(budget, || {
             let kept = self.overlays().remove(&key);
-            IdGuard::new(guard, self, &key.1, kept, budget).map(Arc::new)
+            IdGuard::new(&key.0, self, &key.1, kept, budget).map(Arc::new)
         })?;
         if compiled.bytes() > 0 {
             shrink(&mut self.guards(), &compiled);

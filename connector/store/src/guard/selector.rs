@@ -165,11 +165,8 @@ impl IdSelector {
 
     #[inline]
     fn is_old_enough(&self, subject: Id) -> bool {
-        self.recorded.as_ref().is_none_or(|(times, until)| {
-            times
-                .get(&subject)
-                .is_some_and(|latest| latest.is_some_and(|latest| latest <= *until))
-        })
+        let mut recorded = self.recorded.iter();
+        recorded.all(|(times, until)| times.is_until(subject, *until))
     }
 
     /// Calls `each` with every quad of the snapshot that it selects.

@@ -17,10 +17,11 @@ use oxrdf::NamedOrBlankNode;
 use oxsdatatypes::DateTime;
 use rustc_hash::{FxHashMap, FxHashSet};
 use spareval::{QueryDatasetSpecification, QueryEvaluationError, QueryResults};
+use std::cmp::Ordering;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::Budget;
-use twinlink_policy::NodePattern;
+use twinlink_policy::{Guard, NodePattern};
 
 /// The most sets of a kind that a snapshot keeps.
 const SETS: usize = 256;
@@ -62,8 +63,41 @@ impl Sets {
     }
 }
 
-/// For each subject that has a value of some property: the latest, none if one of the values is no time with a zone.
-pub(crate) type Times = FxHashMap<Id, Option<DateTime>>;
+/// When the subjects that have a value of some property were recorded.
+#[derive(Debug, Default)]
+pub(crate) struct Times {
+    /// The latest of each; none if one of the values is no time with a zone.
+    latest: FxHashMap<Id, Option<DateTime>>,
+    /// All that are the latest of a subject, ascending.
+    moments: Vec<DateTime>,
+}
+
+impl Times {
+    fn new(latest: FxHashMap<Id, Option<DateTime>>) -> Self {
+        let mut moments: Vec<_> = latest.values().flatten().copied().collect();
+        // All have a zone, so each is before or after another.
+        moments.sort_by(|a, b| a.partial_cmp(b).unwrap_or(Ordering::Equal));
+        moments.dedup();
+        Self { latest, moments }
+    }
+
+    /// Whether the subject was recorded at or before a moment.
+    #[inline]
+    pub(super) fn is_until(&self, subject: Id, until: DateTime) -> bool {
+        let latest = self.latest.get(&subject).copied().flatten();
+        latest.is_some_and(|latest| latest <= until)
+    }
+
+    /// The first moment until which as much was recorded as until this one.
+    fn first_like(&self, until: DateTime) -> DateTime {
+        let before = self.moments.partition_point(|moment| *moment <= until);
+        let last = before
+            .checked_sub(1)
+            .and_then(|last| self.moments.get(last));
+        // Until then nothing was: whatever is recorded is after `until`.
+        last.copied().unwrap_or(DateTime::MIN)
+    }
+}
 
 #[derive(Debug)]
 struct Cache<K, T>(Mutex<FxHashMap<K, Arc<Once<Arc<T>>>>>);
@@ -142,7 +176,7 @@ impl Snapshot {
     /// When the subjects that have a value of the property were recorded.
     pub(super) fn times(&self, property: Id, budget: &Budget) -> Result<Arc<Times>, StoreError> {
         self.sets.times.get_or_make(&property, budget, || {
-            let mut times = Times::default();
+            let mut times: FxHashMap<Id, Option<DateTime>> = FxHashMap::default();
             self.each(Some(property), None, budget, |[_, s, _, o]| {
                 let time = self.dictionary.text(o).and_then(term::zoned_time);
                 times
@@ -152,8 +186,29 @@ impl Snapshot {
                     })
                     .or_insert(time);
             })?;
-            Ok(times)
+            Ok(Times::new(times))
         })
+    }
+
+    /// A guard that shows the same here, and is the same for as long as time alone does not show more or less.
+    ///
+    /// # Errors
+    /// As [`Snapshot::times`].
+    pub(crate) fn settled(&self, guard: &Guard, budget: &Budget) -> Result<Guard, StoreError> {
+        let mut known = FxHashMap::default();
+        for recorded in guard.selectors().filter_map(|one| one.recorded.as_ref()) {
+            let property = self.dictionary.id(recorded.property.as_ref().into());
+            let times = property.map(|property| self.times(property, budget));
+            known.insert(recorded.property.clone(), times.transpose()?);
+        }
+        let guard = guard.clone();
+        if known.is_empty() {
+            return Ok(guard);
+        }
+        Ok(guard.with_moments(|recorded| {
+            let times = known.get(&recorded.property).and_then(Option::as_ref);
+            times.map_or(DateTime::MIN, |times| times.first_like(recorded.until))
+        }))
     }
 
     /// Calls `each` with the quads of a predicate and object in any graph, visible or not.

@@ -5,7 +5,7 @@ use spargebra::SparqlParser;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use twinlink_core::Budget;
-use twinlink_policy::{Function, Step, Transformed};
+use twinlink_policy::{Function, Recorded, Step, Transformed};
 
 fn budget() -> Budget {
     Budget::new(Instant::now() + Duration::from_secs(60), u64::MAX)
@@ -152,4 +152,41 @@ fn large_changes_are_not_looked_through() {
     let many = (0..=MOST).map(|n| quad("x", "other", &n.to_string()));
     add(&store, many.collect());
     assert!(store.snapshot().sets.nodes_of(&named()).is_none());
+}
+
+#[test]
+fn time_alone_builds_nothing_anew_until_it_shows_more() {
+    let store = TwinStore::in_memory(EvaluationOptions::default()).unwrap();
+    let time = |text: &str| {
+        let moment = Literal::new_typed_literal(text, oxrdf::vocab::xsd::DATE_TIME);
+        Quad::new(iri(text), iri("time"), moment, GraphName::DefaultGraph)
+    };
+    add(
+        &store,
+        vec![time("2026-01-01T00:00:00Z"), time("2026-03-01T00:00:00Z")],
+    );
+    let snapshot = store.snapshot();
+    let until = |text: &str| {
+        let recorded = Recorded {
+            property: iri("time"),
+            until: text.parse().unwrap(),
+        };
+        let selector = Selector {
+            recorded: Some(recorded),
+            ..Selector::default()
+        };
+        let guard = Guard::new(vec![selector], Vec::new());
+        let names = crate::guard::Names::default();
+        let shown = snapshot.quads(&guard, &budget()).unwrap().count();
+        let compiled = snapshot.compile(&guard, &names, &budget()).unwrap();
+        (shown, compiled)
+    };
+    let (none, first) = until("2025-12-31T23:59:59Z");
+    let (none_again, second) = until("2025-01-01T00:00:00Z");
+    assert!(Arc::ptr_eq(&first, &second) && none == 0 && none_again == 0);
+    let (one, first) = until("2026-01-01T00:00:00Z");
+    let (one_again, second) = until("2026-02-28T23:59:59Z");
+    assert!(Arc::ptr_eq(&first, &second) && one == 1 && one_again == 1);
+    let (two, third) = until("2026-03-01T01:00:00+01:00");
+    assert!(!Arc::ptr_eq(&second, &third) && two == 2);
 }
