@@ -14,7 +14,7 @@ use twinlink_client::{ClientConfig, Token};
 use twinlink_core::Secret;
 use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
 use twinlink_trust::{
-    Authority, CurrentIdentity, Entry, Identity, Protocol, Registry, Subject, TokenIssuer,
+    Authority, Binding, CurrentIdentity, Entry, Identity, Protocol, Registry, Subject, TokenIssuer,
     TokenRequest, Trusted, TrustedParty, client_config, list_entries,
 };
 
@@ -74,6 +74,25 @@ impl Organisation {
         role: &str,
         thumbprint: &str,
     ) -> Result<Secret, Fault> {
+        self.token_bound(audience, role, Binding::Certificate(thumbprint))
+    }
+
+    /// As [`Self::token`], bound to a key.
+    pub(crate) fn token_for_key(
+        &self,
+        audience: &NamedNode,
+        role: &str,
+        thumbprint: &str,
+    ) -> Result<Secret, Fault> {
+        self.token_bound(audience, role, Binding::Key(thumbprint))
+    }
+
+    fn token_bound(
+        &self,
+        audience: &NamedNode,
+        role: &str,
+        binding: Binding<'_>,
+    ) -> Result<Secret, Fault> {
         let request = TokenRequest {
             claims: std::collections::BTreeMap::new(),
             subject: "person-7".to_owned(),
@@ -81,13 +100,14 @@ impl Organisation {
             audience: audience.clone(),
             roles: vec![iri(role)],
             purpose: None,
-            thumbprint: thumbprint.to_owned(),
+            // The binding says it.
+            thumbprint: String::new(),
             lifetime: LIFETIME,
             agreement: None,
             request: None,
         };
         TokenIssuer::new(Arc::clone(&self.identity))
-            .issue(&request, OffsetDateTime::now_utc())
+            .issue_bound(&request, binding, OffsetDateTime::now_utc())
             .map_err(fault)
     }
 
@@ -145,6 +165,11 @@ impl Town {
             running: Running::start(home)?,
             folder,
         })
+    }
+
+    /// Where the city's connector is.
+    pub(crate) fn url(&self) -> String {
+        self.running.url()
     }
 
     /// A way to the city's HTTP door under a certificate. Sends no token of its own.
