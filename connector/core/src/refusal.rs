@@ -2,6 +2,8 @@
 
 use crate::SourceStatus;
 use std::fmt;
+use std::num::NonZeroU16;
+use std::time::Duration;
 
 /// What kind of refusal: maps to one gRPC status and one HTTP status, in the doors' one status file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,8 +37,11 @@ pub struct Refusal {
     code: Code,
     check: &'static str,
     party: Option<String>,
-    detail: String,
-    public: Option<String>,
+    // Without room to grow: a refusal is in most results.
+    detail: Box<str>,
+    public: Option<Box<str>>,
+    /// Seconds.
+    retry: Option<NonZeroU16>,
     is_recorded: bool,
     sources: Box<[SourceStatus]>,
 }
@@ -49,21 +54,23 @@ impl Refusal {
             check,
             party: None,
             is_recorded: false,
-            detail: detail.to_string(),
+            detail: detail.to_string().into(),
             public: None,
+            retry: None,
             sources: Box::default(),
         }
     }
 
     /// A refusal whose detail is about the peer's own input, so the peer may read it.
     pub fn about_input(check: &'static str, detail: impl fmt::Display) -> Self {
-        let detail = detail.to_string();
+        let detail: Box<str> = detail.to_string().into();
         Self {
             code: Code::Invalid,
             check,
             party: None,
             is_recorded: false,
             public: Some(detail.clone()),
+            retry: None,
             detail,
             sources: Box::default(),
         }
@@ -105,6 +112,20 @@ impl Refusal {
     /// Whether it is in the log of use. One of a door is not, before the door puts it there.
     pub fn is_recorded(&self) -> bool {
         self.is_recorded
+    }
+
+    /// Says when to try again, in whole seconds: of a refusal that has nothing to do with what was asked.
+    #[must_use]
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        let seconds = u16::try_from(time.as_secs()).unwrap_or(u16::MAX);
+        self.retry = NonZeroU16::new(seconds.max(1));
+        self
+    }
+
+    /// When trying the same again may help, where that is known.
+    pub fn retry(&self) -> Option<Duration> {
+        let seconds = self.retry?.get();
+        Some(Duration::from_secs(seconds.into()))
     }
 
     /// The kind of refusal.
