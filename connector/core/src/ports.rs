@@ -228,6 +228,15 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`crate::Code::Internal`] where the disk cannot be read.
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal>;
+
+    /// Puts other records in place of some, all or none of them, by sequence number; resolves once that is on disk. What
+    /// they said is not read any more, and leaves the disk when the journal is opened next.
+    ///
+    /// By default a journal keeps its records: [`crate::Code::Unavailable`].
+    fn replace(&self, _records: Vec<(u64, Vec<u8>)>) -> BoxFuture<'_, Result<(), Refusal>> {
+        let refusal = Refusal::new(crate::Code::Unavailable, "journal", "it keeps its records");
+        Box::pin(std::future::ready(Err(refusal)))
+    }
 }
 
 /// Who is about to use what, for which purpose, by which policies.

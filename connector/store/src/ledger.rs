@@ -12,6 +12,7 @@ mod writer;
 
 use crate::StoreError;
 use crate::guard::envelope;
+use crate::log::room::{self, Room};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
@@ -64,6 +65,11 @@ impl Ledger {
     /// [`StoreError::InUse`] where another process has it open, [`StoreError::Version`] where another version of the
     /// program wrote it, [`StoreError::Open`] and [`StoreError::Ledger`] where it cannot be read.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        Self::open_on(directory, room::free)
+    }
+
+    /// As [`Ledger::open`], on a disk that tells its free bytes.
+    fn open_on(directory: &Path, free: room::Free) -> Result<Self, StoreError> {
         let path = directory.join(FILE);
         let failed = |reason: &dyn std::fmt::Display| StoreError::Open {
             path: path.clone(),
@@ -84,7 +90,8 @@ impl Ledger {
                 .and_then(|file| file.sync_all())
                 .map_err(|error| failed(&error))?;
         }
-        Self::start(database, &path)
+        let room = Room::new(Some(directory.to_owned()), free);
+        Self::start(database, &path, room)
     }
 
     /// A ledger that lives as long as the process.
@@ -104,10 +111,10 @@ impl Ledger {
                 path: path.clone(),
                 reason: error.to_string(),
             })?;
-        Self::start(database, &path)
+        Self::start(database, &path, Room::new(None, room::free))
     }
 
-    fn start(database: Database, path: &Path) -> Result<Self, StoreError> {
+    fn start(database: Database, path: &Path, room: Room) -> Result<Self, StoreError> {
         record::prepare(&database, path)?;
         let state = record::load(&database)?;
         let database = Arc::new(database);
@@ -117,6 +124,7 @@ impl Ledger {
             database: Arc::clone(&database),
             durable: Arc::clone(&durable),
             working: state,
+            room,
             is_stopped: false,
         };
         let thread = std::thread::Builder::new()

@@ -9,6 +9,7 @@
 //! record of 300 bytes, 295 to 291 of 16 records, 134 to 290 of 128; we took the simpler file.
 
 pub(crate) mod part;
+mod rewrite;
 pub(crate) mod room;
 mod writer;
 
@@ -84,11 +85,10 @@ impl Log {
                 DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
                 error => failed(&error),
             })?;
+        let database = rewrite::rewritten(database, &path)?;
         if is_new {
             // The file is there after a power loss only if its directory was synced.
-            File::open(directory)
-                .and_then(|file| file.sync_all())
-                .map_err(|error| failed(&error))?;
+            sync_folder_of(&path).map_err(|error| failed(&error))?;
         }
         Self::start(database, &path, Room::new(Some(directory.to_owned()), free))
     }
@@ -148,6 +148,16 @@ impl Log {
     pub(crate) fn append(&self, record: Vec<u8>) -> oneshot::Receiver<Result<u64, StoreError>> {
         let (done, receiver) = oneshot::channel();
         self.send(Job::Append(record, done));
+        receiver
+    }
+
+    /// Hands the writer other records in place of some. The receiver hears of it once that is durable.
+    pub(crate) fn replace(
+        &self,
+        records: Vec<(u64, Vec<u8>)>,
+    ) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, receiver) = oneshot::channel();
+        self.send(Job::Replace(records, done));
         receiver
     }
 
@@ -310,6 +320,12 @@ fn create(database: &Database) -> Result<(), StoreError> {
         transaction.open_table(JOURNAL).map_err(log_error)?;
     }
     transaction.commit().map_err(log_error)
+}
+
+/// Makes durable which files are in a file's directory.
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all())
 }
 
 fn log_error(error: impl std::fmt::Display) -> StoreError {

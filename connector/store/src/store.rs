@@ -287,6 +287,11 @@ impl Journal for UseJournal {
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
         Ok(self.log.records(from, most)?)
     }
+
+    fn replace(&self, records: Vec<(u64, Vec<u8>)>) -> BoxFuture<'_, Result<(), Refusal>> {
+        let done = self.log.replace(records);
+        async move { Ok(done.await.unwrap_or(Err(StoreError::Stopped))?) }.boxed()
+    }
 }
 
 fn wait(done: oneshot::Receiver<Result<(), StoreError>>) -> Result<(), StoreError> {

@@ -391,3 +391,31 @@ fn a_restart_finds_all() {
     drop(ledger);
     assert_eq!(all(&Ledger::open(directory.path()).unwrap()), before);
 }
+
+static FREE: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(u64::MAX);
+
+fn free(_: &Path) -> io::Result<u64> {
+    Ok(FREE.load(Ordering::SeqCst))
+}
+
+/// INVARIANT(disk-full-refuses)
+#[test]
+fn without_room_nothing_is_counted_and_it_goes_on_when_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open_on(folder.path(), free).unwrap();
+    block_on(ledger.declare(incident("first", 1), NOW)).unwrap();
+    FREE.store(1 << 20, Ordering::SeqCst);
+    for _ in 0..3 {
+        let refusal = block_on(ledger.declare(incident("second", 1), NOW)).unwrap_err();
+        assert_eq!(
+            (refusal.code(), refusal.check()),
+            (Code::Unavailable, "store.disk")
+        );
+    }
+    assert_eq!(ledger.incidents().len(), 1);
+    FREE.store(u64::MAX, Ordering::SeqCst);
+    block_on(ledger.declare(incident("second", 1), NOW)).unwrap();
+    drop(ledger);
+    let ledger = Ledger::open_on(folder.path(), free).unwrap();
+    assert_eq!(ledger.incidents().len(), 2);
+}

@@ -3,6 +3,7 @@
 use super::state::{Change, State};
 use super::{record, stopped};
 use crate::StoreError;
+use crate::log::room::Room;
 use futures::channel::oneshot;
 use redb::Database;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,6 +12,8 @@ use twinlink_core::{Code, Refusal};
 
 /// How many turns share one sync.
 const GROUP: usize = 512;
+/// What a turn writes, about, in bytes; what is kept free besides is far more.
+const CHANGE: usize = 16 << 10;
 
 /// Looks at the newest state and says what changes.
 type Work = Box<dyn FnOnce(&State) -> Result<Vec<Change>, Refusal> + Send>;
@@ -29,6 +32,7 @@ pub(super) struct Writer {
     pub(super) durable: Arc<RwLock<State>>,
     /// The same with what is about to be durable.
     pub(super) working: State,
+    pub(super) room: Room,
     pub(super) is_stopped: bool,
 }
 
@@ -37,7 +41,16 @@ impl Writer {
         while let Ok(first) = jobs.recv() {
             let mut changes = Vec::new();
             let mut replies = Vec::new();
-            for job in std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1)) {
+            let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
+            let group: Vec<_> = group.collect();
+            // Before anybody decides on what cannot be written. It goes on by itself when there is room.
+            if let Err(error) = self.room.check(group.len() * CHANGE) {
+                for job in group {
+                    drop(job.done.send(Err(error.clone().into())));
+                }
+                continue;
+            }
+            for job in group {
                 let result = self.take(job.work).map(|made| changes.extend(made));
                 replies.push((job.done, result));
             }

@@ -14,7 +14,7 @@ const FACTOR: u64 = 4;
 pub(crate) type Free = fn(&Path) -> io::Result<u64>;
 
 /// The disk's room.
-pub(super) struct Room {
+pub(crate) struct Room {
     /// None for a log in memory.
     folder: Option<PathBuf>,
     free: Free,
@@ -23,7 +23,7 @@ pub(super) struct Room {
 
 impl Room {
     /// The room beside a file; a log in memory has no file.
-    pub(super) fn new(folder: Option<PathBuf>, free: Free) -> Self {
+    pub(crate) fn new(folder: Option<PathBuf>, free: Free) -> Self {
         Self {
             folder,
             free,
@@ -33,7 +33,7 @@ impl Room {
 
     /// Refuses a write for which there is no room. Asked again for the next one: it recovers by itself.
     // INVARIANT(disk-full-refuses): without room nothing is begun, and what was acknowledged stays readable.
-    pub(super) fn check(&mut self, bytes: usize) -> Result<(), StoreError> {
+    pub(crate) fn check(&mut self, bytes: usize) -> Result<(), StoreError> {
         let Some(folder) = &self.folder else {
             return Ok(());
         };

@@ -115,3 +115,53 @@ fn no_change_on_a_refused_one() {
     let store = TwinStore::open(folder.path(), options()).unwrap();
     assert_eq!(values(&store), acknowledged);
 }
+
+fn holds(folder: &Path, text: &str) -> bool {
+    let bytes = std::fs::read(folder.join(super::FILE)).unwrap();
+    bytes
+        .windows(text.len())
+        .any(|window| window == text.as_bytes())
+}
+
+// INVARIANT(purged-is-gone)
+#[test]
+fn what_was_purged_is_gone_from_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || TwinStore::open(folder.path(), EvaluationOptions::default()).unwrap();
+    let store = open();
+    let journal = store.journal();
+    for number in 1..=300 {
+        let record = format!("secret {number:04} {}", "x".repeat(200));
+        let appended = futures::executor::block_on(journal.append(record.into_bytes()));
+        assert_eq!(appended.unwrap(), number);
+    }
+    assert_eq!(insert(&store, 1).unwrap(), 1);
+    let all = [(7, b"left of 7".to_vec()), (300, b"left of 300".to_vec())];
+    futures::executor::block_on(journal.replace(all.to_vec())).unwrap();
+    // All or none, and the log goes on.
+    let mixed = vec![(8, b"nothing".to_vec()), (301, b"nothing".to_vec())];
+    assert!(futures::executor::block_on(journal.replace(mixed)).is_err());
+    assert_eq!(journal.read(7, 1).unwrap(), [(7, b"left of 7".to_vec())]);
+    assert!(journal.read(8, 1).unwrap()[0].1.starts_with(b"secret 0008"));
+    assert_eq!(insert(&store, 2).unwrap(), 2);
+    let records = journal.read(0, 1000).unwrap();
+    drop((store, journal));
+    let store = open();
+    assert!(!holds(folder.path(), "secret 0007") && !holds(folder.path(), "secret 0300"));
+    assert!(holds(folder.path(), "secret 0008"));
+    assert_eq!(store.journal().read(0, 1000).unwrap(), records);
+    assert_eq!(
+        (store.snapshot().len(), store.snapshot().sequence()),
+        (2, 2)
+    );
+    let append = store.journal();
+    assert_eq!(
+        futures::executor::block_on(append.append(vec![1])).unwrap(),
+        301
+    );
+    // What a kill in the middle of that leaves is no obstacle.
+    drop((store, append));
+    std::fs::write(folder.path().join("twin.rewriting"), "half").unwrap();
+    assert_eq!(open().journal().read(0, 1000).unwrap().len(), 301);
+    assert!(!folder.path().join("twin.rewriting").exists());
+}

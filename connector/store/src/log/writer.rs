@@ -1,7 +1,8 @@
 //! The thread that writes the log.
 
+use super::rewrite::DUE;
 use super::room::Room;
-use super::{Batch, CHANGES, COMMITS, JOURNAL, log_error};
+use super::{Batch, CHANGES, COMMITS, JOURNAL, META, log_error};
 use crate::StoreError;
 use futures::channel::oneshot;
 use redb::{Database, Durability, WriteTransaction};
@@ -15,6 +16,8 @@ const GROUP_BYTES: usize = 32 << 20;
 pub(super) enum Job {
     Commit(Batch, oneshot::Sender<Result<(), StoreError>>),
     Append(Vec<u8>, oneshot::Sender<Result<u64, StoreError>>),
+    /// Puts other records in place of some.
+    Replace(Vec<(u64, Vec<u8>)>, oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// Writes what it is sent, a group at a time.
@@ -44,7 +47,7 @@ impl Writer {
         }
     }
 
-    /// Answers changes that build on one that was refused, and leaves the others.
+    /// Answers changes that build on one that was refused, and replacements of what is not there, and leaves the others.
     // INVARIANT(no-change-on-a-refused-one): a batch is written only if the batch it was made from is.
     fn refuse_orphans(&self, group: Vec<Job>) -> Vec<Job> {
         let mut last = self.last_batch;
@@ -58,10 +61,20 @@ impl Writer {
                     last = batch.serial;
                     left.push(Job::Commit(batch, done));
                 }
-                append @ Job::Append(..) => left.push(append),
+                Job::Replace(records, done) if !self.has_all(&records) => {
+                    let error = "there is no record to replace";
+                    drop(done.send(Err(log_error(error))));
+                }
+                other @ (Job::Append(..) | Job::Replace(..)) => left.push(other),
             }
         }
         left
+    }
+
+    /// Whether all these records are on disk: their numbers begin with 1, and none is left out.
+    fn has_all(&self, records: &[(u64, Vec<u8>)]) -> bool {
+        let mut sequences = records.iter().map(|(sequence, _)| *sequence);
+        sequences.all(|sequence| (1..=self.last_record).contains(&sequence))
     }
 
     /// Writes a group, unless an earlier write failed.
@@ -77,7 +90,7 @@ impl Writer {
         }
         let mut batches = group.iter().filter_map(|job| match job {
             Job::Commit(batch, _) => Some(batch.serial),
-            Job::Append(..) => None,
+            Job::Append(..) | Job::Replace(..) => None,
         });
         self.last_batch = batches.next_back().unwrap_or(self.last_batch);
         written
@@ -117,6 +130,15 @@ impl Writer {
                         .insert(self.last_record, record.as_slice())
                         .map_err(log_error)?;
                 }
+                Job::Replace(records, _) => {
+                    for (sequence, record) in records {
+                        journal
+                            .insert(*sequence, record.as_slice())
+                            .map_err(log_error)?;
+                    }
+                    let mut meta = transaction.open_table(META).map_err(log_error)?;
+                    meta.insert(DUE, 1).map_err(log_error)?;
+                }
             }
         }
         Ok(())
@@ -128,6 +150,7 @@ impl Job {
         match self {
             Self::Commit(batch, _) => batch.parts.iter().map(Vec::len).sum(),
             Self::Append(record, _) => record.len(),
+            Self::Replace(records, _) => records.iter().map(|(_, record)| record.len()).sum(),
         }
     }
 }
@@ -147,6 +170,7 @@ fn answer(group: Vec<Job>, written: &Result<(), StoreError>, first_record: u64) 
                 drop(done.send(written.clone().map(|()| record)));
                 record += 1;
             }
+            Job::Replace(_, done) => drop(done.send(written.clone())),
         }
     }
 }
