@@ -12,8 +12,8 @@ use crate::ports::{
     Workers,
 };
 use crate::{
-    Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request, StateOfWorld,
-    request_digest, syntax,
+    Admission, Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request,
+    StateOfWorld, request_digest, syntax,
 };
 use body::Body;
 use decide::{Wish, odrl, same_purpose};
@@ -54,6 +54,8 @@ pub struct Connector {
     pub clock: Arc<dyn Clock>,
     /// Threads.
     pub workers: Arc<dyn Workers>,
+    /// Whose turn it is.
+    pub admission: Arc<Admission>,
     /// What one request may cost.
     pub limits: Limits,
     /// How exactly they who see a part of the twin are told when it last changed; zero: not at all.
@@ -123,10 +125,11 @@ pub async fn answer(
         check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
+        let seat = decide::admit(connector, &caller, &decision).await?;
         let plan = plan(connector, caller, request).await?;
         let granted = decide::begin(connector, decision, &mut record).await?;
         let intent = connector.use_log.intend(record.clone()).await?;
-        gather::gather(connector, plan, granted, intent, &budget, started).await
+        gather::gather(connector, plan, granted, intent, seat, &budget, started).await
     };
     match within(connector, &budget, way).await {
         Ok(reply) => {
@@ -158,6 +161,7 @@ pub async fn change(
         let read = decide::uncounted(connector, Wish::new(&caller, "read", None));
         let decision =
             decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)?;
+        let seat = decide::admit(connector, &caller, &decision).await?;
         let change = check(connector, change).await?;
         let mut granted = decide::begin(connector, decision, &mut record).await?;
         let intent = connector.use_log.intend(record.clone()).await?;
@@ -168,7 +172,10 @@ pub async fn change(
             .is_some_and(|read| read.guard().is_everything());
         let started = connector.clock.instant();
         let mut applied = offload(connector, move || {
-            twin.change(&change, read.as_deref(), &modify, &held)
+            let applied = twin.change(&change, read.as_deref(), &modify, &held);
+            // Kept for as long as the thread works, also where nobody waits for it any more.
+            drop(seat);
+            applied
         })
         .await?;
         granted.meter(connector, started).await?;
@@ -303,7 +310,10 @@ fn budget(connector: &Connector, patience: Option<Duration>, now: Instant) -> Bu
     let patience = patience.map_or(connector.limits.deadline, |p| {
         p.min(connector.limits.deadline)
     });
-    Budget::new(now + patience, connector.limits.rows).with_memory(connector.limits.memory)
+    let limits = &connector.limits;
+    Budget::new(now + patience, limits.rows)
+        .with_memory(limits.memory)
+        .with_result_bytes(limits.result_bytes)
 }
 
 /// Verifies what the caller's organisation signed of the request, where it did: a wrong one is refused, none is not.

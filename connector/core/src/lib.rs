@@ -3,6 +3,7 @@
 //! Owns: the order of the steps (authenticate, decide, record, evaluate, release), limits, refusals.
 //! Never: sockets, disks, cryptography, an async runtime. Enter at: [`answer()`].
 
+mod admission;
 mod answer;
 mod caller;
 mod digest;
@@ -19,6 +20,7 @@ mod steward;
 mod syntax;
 mod world;
 
+pub use admission::{Admission, AdmissionLimits, Priority, Seat};
 pub use answer::{
     Connector, PermitCache, Reply, SUMMARY, admit_change, answer, change, offload, summarize,
 };

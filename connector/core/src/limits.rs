@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// The most memory of one evaluation, where nothing else is said.
 const MEMORY: usize = 512 << 20;
 
+/// The most bytes of one answer, where nothing else is said.
+const RESULT: usize = 1 << 30;
+
 /// Limits of every request, from the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -16,6 +19,8 @@ pub struct Limits {
     pub rows: u64,
     /// The most memory that one evaluation may hold at a time, in bytes.
     pub memory: usize,
+    /// The most bytes of one answer, as it stands in memory.
+    pub result_bytes: usize,
     /// The longest query or update text, in bytes.
     pub query_bytes: usize,
     /// The deepest nesting of brackets in a query or update text.
@@ -30,6 +35,7 @@ impl Default for Limits {
             deadline: Duration::from_secs(30),
             rows: 1_000_000,
             memory: MEMORY,
+            result_bytes: RESULT,
             query_bytes: 256 * 1024,
             nesting: 64,
             body_bytes: 256 * 1024 * 1024,
@@ -43,6 +49,7 @@ pub struct Budget {
     deadline: Instant,
     rows: u64,
     memory: usize,
+    result_bytes: usize,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -53,6 +60,7 @@ impl Budget {
             deadline,
             rows,
             memory: MEMORY,
+            result_bytes: RESULT,
             cancelled: Arc::default(),
         }
     }
@@ -61,6 +69,13 @@ impl Budget {
     #[must_use]
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
+        self
+    }
+
+    /// The same, with another limit of the answer's bytes. Without this, it is 1 GiB.
+    #[must_use]
+    pub fn with_result_bytes(mut self, bytes: usize) -> Self {
+        self.result_bytes = bytes;
         self
     }
 
@@ -82,6 +97,11 @@ impl Budget {
     /// The most memory that an evaluation may hold at a time, in bytes.
     pub fn memory(&self) -> usize {
         self.memory
+    }
+
+    /// The most bytes of the answer, as it stands in memory.
+    pub fn result_bytes(&self) -> usize {
+        self.result_bytes
     }
 
     /// Stops all work on the request: its caller went away, or its time is over.

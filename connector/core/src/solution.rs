@@ -1,7 +1,8 @@
 //! What flows from an evaluation to a door: a head, then pieces.
 
 use crate::Refusal;
-use oxrdf::{Term, Triple, Variable};
+use oxrdf::vocab::xsd;
+use oxrdf::{Term, TermRef, Triple, Variable};
 use std::sync::Arc;
 
 /// The sources of a row: indexes into the sources of the answer's outcome.
@@ -36,6 +37,55 @@ pub enum Piece {
     Solutions(Vec<Solution>),
     /// Some triples; never none.
     Triples(Vec<Triple>),
+}
+
+impl Piece {
+    /// About what it takes in memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Head(_) => 0,
+            Self::Solutions(rows) => {
+                let values = rows.iter().map(|row| {
+                    let values = row
+                        .values
+                        .iter()
+                        .flatten()
+                        .map(|value| text(value.as_ref()));
+                    row.values.capacity() * size_of::<Option<Term>>() + values.sum::<usize>()
+                });
+                rows.capacity() * size_of::<Solution>() + values.sum::<usize>()
+            }
+            Self::Triples(triples) => {
+                let parts = triples.iter().map(|triple| {
+                    text(triple.subject.as_ref().into())
+                        + triple.predicate.as_str().len()
+                        + text(triple.object.as_ref())
+                });
+                triples.capacity() * size_of::<Triple>() + parts.sum::<usize>()
+            }
+        }
+    }
+}
+
+/// The bytes of a term's texts.
+fn text(term: TermRef<'_>) -> usize {
+    match term {
+        TermRef::NamedNode(node) => node.as_str().len(),
+        TermRef::BlankNode(node) => node.as_str().len(),
+        TermRef::Literal(literal) => {
+            let kind = match literal.language() {
+                Some(language) => language.len(),
+                None if literal.datatype() == xsd::STRING => 0,
+                None => literal.datatype().as_str().len(),
+            };
+            literal.value().len() + kind
+        }
+        #[allow(
+            unreachable_patterns,
+            reason = "with a feature of oxrdf there are more kinds"
+        )]
+        _ => 0,
+    }
 }
 
 /// Where an evaluation puts its pieces.

@@ -1,10 +1,12 @@
 //! The configuration file: read once, validated once, typed from then on.
 
 mod apps;
+mod limits;
 mod peer;
 mod template;
 
 pub use apps::{Apps, ClientFile};
+use limits::RawLimits;
 pub use peer::PeerFile;
 pub(crate) use template::render;
 
@@ -14,7 +16,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use twinlink_core::Limits;
+use twinlink_core::{AdmissionLimits, Limits};
 
 /// The version of the file format that this program reads and writes.
 pub const VERSION: u32 = 1;
@@ -48,8 +50,8 @@ pub struct Config {
     pub policy: PolicySettings,
     /// What one request may cost.
     pub limits: Limits,
-    /// Requests evaluated at once.
-    pub concurrency: usize,
+    /// Requests worked on at once, and waiting.
+    pub admission: AdmissionLimits,
     /// How often peers are shown our log of use, where it grew, to cosign it.
     pub cosign: Duration,
     /// Where metrics are told, to whoever can connect; nowhere without it.
@@ -171,21 +173,6 @@ struct RawIdentity {
     overlapping_keys: Vec<PathBuf>,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    deadline_seconds: Option<u64>,
-    rows: Option<u64>,
-    memory_bytes: Option<usize>,
-    query_bytes: Option<usize>,
-    nesting: Option<usize>,
-    body_bytes: Option<usize>,
-    concurrency: Option<usize>,
-}
-
-/// The least memory that evaluations may be limited to: below, ordinary questions fail.
-const LEAST_MEMORY: usize = 1 << 20;
-
 fn default_store() -> PathBuf {
     "twin".into()
 }
@@ -229,6 +216,7 @@ impl Config {
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let limits = raw.limits.validate(&wrong)?;
+        let admission = raw.limits.admission(&wrong)?;
         let policy = raw.policy.validate(folder, &wrong)?;
         Ok(Self {
             participant: identifier(&raw.participant).map_err(|p| wrong("participant", p))?,
@@ -257,7 +245,7 @@ impl Config {
             },
             policy,
             limits,
-            concurrency: raw.limits.concurrency.unwrap_or(64),
+            admission,
             file: path.to_owned(),
         })
     }
@@ -322,49 +310,6 @@ impl RawPolicy {
             pseudonym_key: self.pseudonym_key.map(|path| folder.join(path)),
             age_grain: Duration::from_secs(grain.into()),
             review: Duration::from_secs(u64::from(review) * 3600),
-        })
-    }
-}
-
-impl RawLimits {
-    fn validate(
-        &self,
-        wrong: &impl Fn(&'static str, String) -> ConfigError,
-    ) -> Result<Limits, ConfigError> {
-        let default = Limits::default();
-        let seconds = self.deadline_seconds.unwrap_or(default.deadline.as_secs());
-        if seconds == 0 || seconds > 3600 {
-            return Err(wrong(
-                "limits.deadline_seconds",
-                format!("is {seconds}, expected 1 to 3600"),
-            ));
-        }
-        if self.concurrency == Some(0) || self.concurrency > Some(4096) {
-            return Err(wrong(
-                "limits.concurrency",
-                "is out of range, expected 1 to 4096".to_owned(),
-            ));
-        }
-        if self.memory_bytes.is_some_and(|bytes| bytes < LEAST_MEMORY) {
-            return Err(wrong(
-                "limits.memory_bytes",
-                format!("is less than {LEAST_MEMORY}, which nearly every question needs"),
-            ));
-        }
-        let nesting = self.nesting.unwrap_or(default.nesting);
-        if nesting > 256 {
-            return Err(wrong(
-                "limits.nesting",
-                format!("is {nesting}, expected at most 256"),
-            ));
-        }
-        Ok(Limits {
-            deadline: Duration::from_secs(seconds),
-            rows: self.rows.unwrap_or(default.rows),
-            memory: self.memory_bytes.unwrap_or(default.memory),
-            query_bytes: self.query_bytes.unwrap_or(default.query_bytes),
-            nesting,
-            body_bytes: self.body_bytes.unwrap_or(default.body_bytes),
         })
     }
 }

@@ -180,7 +180,9 @@ fn face(code: Code) -> Face {
 }
 
 fn retry(refusal: &Refusal) -> Option<Duration> {
-    matches!(refusal.code(), Code::Exhausted | Code::Unavailable).then_some(RETRY)
+    // What reached a limit of its own will reach it again.
+    let by_itself = (refusal.code() == Code::Unavailable).then_some(RETRY);
+    refusal.retry().or(by_itself)
 }
 
 #[cfg(test)]
@@ -223,7 +225,7 @@ mod tests {
             let response = problem(&refusal, Some(Uuid::nil()));
             let status = response.status();
             assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
-            let retry = matches!(code, Code::Exhausted | Code::Unavailable);
+            let retry = code == Code::Unavailable;
             assert_eq!(response.headers().contains_key(RETRY_AFTER), retry);
             let body = response.into_body().collect().await.unwrap().to_bytes();
             let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -263,6 +265,25 @@ mod tests {
         // What is missing comes first.
         assert_eq!(sources[0].participant.as_str(), "https://m399.example/");
         assert!(sources.len() > 20);
+    }
+
+    #[test]
+    fn both_doors_say_when_to_come_again() {
+        let wait = Duration::from_secs(7);
+        for code in [Code::Exhausted, Code::Unavailable] {
+            let refusal = Refusal::new(code, "limits.waiting", "busy").retry_after(wait);
+            assert_eq!(problem(&refusal, None).headers()[RETRY_AFTER], "7");
+            let details = status(&refusal, None).get_error_details();
+            assert_eq!(details.retry_info().unwrap().retry_delay, Some(wait));
+        }
+        let full = Refusal::new(Code::Exhausted, "limits.rows", "too many rows");
+        assert!(!problem(&full, None).headers().contains_key(RETRY_AFTER));
+        assert!(
+            status(&full, None)
+                .get_error_details()
+                .retry_info()
+                .is_none()
+        );
     }
 
     #[test]

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
-use twinlink_core::{Connector, PolicySource};
+use twinlink_core::{Admission, Connector, PolicySource};
 use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
@@ -96,7 +96,10 @@ impl Node {
             evaluation_options(&config)?,
         )?);
         let ledger = Arc::new(Ledger::open(&config.store)?);
-        let workers = Arc::new(Threads::new(config.concurrency));
+        // A request may need several at a time: to be read, and to be answered here beside what its peers send.
+        let workers = Arc::new(Threads::new(
+            config.admission.together.saturating_mul(2) + 16,
+        ));
         let clock = Arc::new(SystemClock);
         let journal = Arc::new(store.journal());
         authenticator.revoked().restore_all(
@@ -169,6 +172,7 @@ impl Node {
             use_log: metrics.counting(Arc::clone(&tally) as _),
             clock,
             workers,
+            admission: Arc::new(Admission::new(config.admission.clone())),
             limits: config.limits,
             age_grain: config.policy.age_grain,
             review: config.policy.review,

@@ -4,7 +4,7 @@ use crate::algebra::{ALIVE, BRIEF, Bounded, LONG, SHORT};
 use crate::dataset::Choice;
 use crate::guard::{GuardOptions, Names, PseudonymKey};
 use crate::spatial::{self, Unevaluable};
-use crate::{Health, Snapshot, StoreError, TwinStore, memory};
+use crate::{Health, Snapshot, StoreError, TwinStore};
 use oxrdf::{Literal, NamedNode, Quad, Term};
 use spareval::{
     DefaultServiceHandler, QueryEvaluationError, QueryEvaluator, QueryResults, ServiceHandler,
@@ -336,7 +336,7 @@ fn put_all<T>(
             rows += batch.len() as u64;
             size = BATCH;
             let full = piece(std::mem::replace(&mut batch, Vec::with_capacity(size)));
-            health.hand_over(memory::of_piece(&full));
+            health.hand_over(full.bytes());
             sink.put(full)?;
         }
     }

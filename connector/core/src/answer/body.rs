@@ -4,7 +4,8 @@ use super::decide::Granted;
 use super::{Connector, panicked, timed_out, within};
 use crate::ports::{Intent, Recorded};
 use crate::{
-    Budget, Code, Explanation, Head, Outcome, Piece, Refusal, ResultDigest, Sink, SourceStatus,
+    Budget, Code, Explanation, Head, Outcome, Piece, Refusal, ResultDigest, Seat, Sink,
+    SourceStatus,
 };
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Either, select};
@@ -48,6 +49,7 @@ pub(super) struct Body {
 /// Starts an evaluation on a worker.
 pub(super) fn feed(
     connector: &Connector,
+    seat: Seat,
     budget: &Budget,
     evaluation: impl FnOnce(&Budget, &mut dyn Sink) -> End + Send + 'static,
 ) -> Result<Feed, Refusal> {
@@ -61,9 +63,12 @@ pub(super) fn feed(
             deadline,
             budget: budget.clone(),
             rows: 0,
+            bytes: 0,
         };
         let end = catch_unwind(AssertUnwindSafe(|| evaluation(&budget, &mut sink)))
             .unwrap_or_else(|_| Err(panicked()));
+        // The next may begin only when this thread is free.
+        drop(seat);
         // First the end, then the channel closes: a reader that sees it closed finds the end there.
         drop(end_in.send(end));
     }))?;
@@ -76,6 +81,7 @@ struct ChannelSink {
     deadline: BoxFuture<'static, ()>,
     budget: Budget,
     rows: u64,
+    bytes: usize,
 }
 
 impl Sink for ChannelSink {
@@ -90,6 +96,16 @@ impl Sink for ChannelSink {
                 Code::Exhausted,
                 "limits.rows",
                 format_args!("the answer has more than {} rows", self.budget.rows()),
+            )
+            .open());
+        }
+        self.bytes = self.bytes.saturating_add(piece.bytes());
+        if self.bytes > self.budget.result_bytes() {
+            let most = self.budget.result_bytes();
+            return Err(Refusal::new(
+                Code::Exhausted,
+                "limits.result_bytes",
+                format_args!("the answer has more than {most} bytes"),
             )
             .open());
         }

@@ -4,7 +4,7 @@ use super::Connector;
 use super::permits::Kept;
 use crate::ports::UseRecord;
 use crate::world::{Beginning, Begun, Obligation, ObligationKind};
-use crate::{Caller, Code, Credentials, Refusal};
+use crate::{Caller, Code, Credentials, Priority, Refusal, Seat};
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
 use std::sync::Arc;
@@ -160,6 +160,32 @@ pub(super) fn consider(
         },
         is_counted,
     })
+}
+
+/// Waits for the caller's turn.
+///
+/// What breaks the glass is urgent, and what is asked for an urgent purpose while an incident goes on.
+pub(super) async fn admit(
+    connector: &Connector,
+    caller: &Caller,
+    decision: &Decision,
+) -> Result<Seat, Refusal> {
+    let priority = || {
+        let breaks_glass = *decision.granted.permit.basis() != Basis::Ordinary;
+        let goes_on = || {
+            let now = decision.granted.ask.now;
+            let incidents = connector.world.incidents();
+            let mut incidents = incidents.iter();
+            incidents.any(|incident| incident.begins <= now && now < incident.ends)
+        };
+        let is_urgent = connector.admission.is_urgent(caller.purpose());
+        if breaks_glass || (is_urgent && goes_on()) {
+            Priority::Incident
+        } else {
+            Priority::Routine
+        }
+    };
+    connector.admission.enter(caller, priority).await
 }
 
 /// The permit for something that goes with another use, if it needs no counting of its own.

@@ -6,8 +6,8 @@ use super::{Connector, Plan, Reply};
 use crate::explain::Discard;
 use crate::ports::{Evaluated, Intent};
 use crate::{
-    Budget, Choice, Delegation, Explain, Explanation, Refusal, SourceState, SourceStatus, Step,
-    StepKind,
+    Budget, Choice, Delegation, Explain, Explanation, Refusal, Seat, SourceState, SourceStatus,
+    Step, StepKind,
 };
 use spargebra::Query;
 use std::sync::Arc;
@@ -21,15 +21,16 @@ pub(super) async fn gather(
     plan: Plan,
     granted: Granted,
     intent: Intent,
+    seat: Seat,
     budget: &Budget,
     started: Instant,
 ) -> Result<Reply, Refusal> {
     let request = plan.request.id;
     let permit = granted.permit();
     let feed = if plan.request.federated {
-        gather_federated(connector, &plan, &permit, budget).await?
+        gather_federated(connector, &plan, &permit, seat, budget).await?
     } else {
-        gather_here(connector, plan, permit, budget, started)?
+        gather_here(connector, plan, permit, seat, budget, started)?
     };
     let (head, body) = Body::open(connector.clone(), granted, intent, budget.clone(), feed).await?;
     Ok(Reply {
@@ -43,6 +44,7 @@ fn gather_here(
     connector: &Connector,
     plan: Plan,
     permit: Arc<Permit>,
+    seat: Seat,
     budget: &Budget,
     started: Instant,
 ) -> Result<Feed, Refusal> {
@@ -53,7 +55,7 @@ fn gather_here(
     plan.request
         .require
         .check(std::slice::from_ref(&ourselves), &[])?;
-    feed(connector, budget, move |budget, sink| {
+    feed(connector, seat, budget, move |budget, sink| {
         let explain = plan.request.explain;
         let mut discard = Discard;
         let sink = match explain {
@@ -90,6 +92,7 @@ async fn gather_federated(
     connector: &Connector,
     plan: &Plan,
     permit: &Permit,
+    seat: Seat,
     budget: &Budget,
 ) -> Result<Feed, Refusal> {
     let delegation = Delegation {
@@ -123,7 +126,7 @@ async fn gather_federated(
         require.check(&sources, &harvest.unsure)?;
     }
     let clock = Arc::clone(&connector.clock);
-    feed(connector, budget, move |budget, sink| {
+    feed(connector, seat, budget, move |budget, sink| {
         let started = clock.instant();
         let mut explanation = harvest.explanation;
         let evaluated = match explain {

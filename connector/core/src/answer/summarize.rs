@@ -32,6 +32,7 @@ pub async fn summarize(
         check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
+        let _seat = decide::admit(connector, &caller, &decision).await?;
         let is_counted = decision.is_counted;
         let mut granted = decision.granted;
         let intent = connector.use_log.intend(record.clone()).await?;

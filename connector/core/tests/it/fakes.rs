@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use twinlink_core::policy::{Permit, Policy, PolicySet};
 use twinlink_core::{
-    Applied, Authenticator, Budget, Caller, Change, Clock, Code, Connector, Credentials,
+    Admission, Applied, Authenticator, Budget, Caller, Change, Clock, Code, Connector, Credentials,
     DatasetChoice, Delegation, Evaluated, Explain, Federation, Harvest, Head, Intent, Limits,
     Piece, PolicySource, Recorded, Refusal, Request, Sink, Solution, Twin, UseLog, UseRecord,
     Workers,
@@ -39,6 +39,7 @@ pub(crate) struct World {
     pub(crate) known: bool,
     pub(crate) log_is_full: bool,
     pub(crate) limits: Limits,
+    pub(crate) admission: Arc<Admission>,
     pub(crate) twin: Arc<FakeTwin>,
     log: Arc<Mutex<Log>>,
 }
@@ -76,6 +77,7 @@ impl World {
             limits: Limits::default(),
             twin: Arc::default(),
             log: Arc::default(),
+            admission: Arc::default(),
         }
     }
 
@@ -91,6 +93,7 @@ impl World {
             use_log: Arc::new(FakeLog(self.log_is_full, Arc::clone(&self.log))),
             clock: Arc::clone(&self.clock) as _,
             workers: Arc::new(FreeThreads),
+            admission: Arc::clone(&self.admission),
             limits: self.limits,
             age_grain: Duration::from_secs(60),
             review: Duration::from_secs(3600),

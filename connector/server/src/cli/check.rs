@@ -63,7 +63,7 @@ pub(super) fn config(
         limits.deadline.as_secs(),
         limits.rows,
         limits.query_bytes,
-        config.concurrency,
+        config.admission.together,
     ));
     Ok(ExitCode::SUCCESS)
 }

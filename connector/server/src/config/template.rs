@@ -54,10 +54,15 @@ pseudonym_key = "identity/pseudonym.key"
 # deadline_seconds = 30   # the longest a request may run
 # rows = 1000000          # the most rows of one answer
 # memory_bytes = 536870912  # the most memory that one evaluation may hold at a time
+# result_bytes = 1073741824 # the most bytes of one answer
 # query_bytes = 262144    # the longest query text
 # nesting = 64            # the deepest nesting of brackets in a query
 # body_bytes = 268435456  # the largest body of RDF
-# concurrency = 64        # requests evaluated at once
+# concurrency = 64        # requests worked on at once
+# organisation_concurrency = 48  # of these, for one organisation
+# caller_concurrency = 16 # of these, for one person or program
+# waiting = 256           # requests that wait for their turn; others are told when to come again
+# urgent_purposes = ["https://w3id.org/twinlink/ns#EmergencyResponse"]  # what passes others while an incident goes on
 "#,
         participant = participant.as_str(),
         dataset = dataset.as_str(),

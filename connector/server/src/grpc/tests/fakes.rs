@@ -115,6 +115,7 @@ impl World {
             use_log: Arc::new(FakeLog),
             clock: Arc::new(SystemClock),
             workers: Arc::new(Threads::new(16)),
+            admission: Arc::default(),
             limits: self.limits,
             age_grain: Duration::from_secs(60),
             review: Duration::from_secs(3600),

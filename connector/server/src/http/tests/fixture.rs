@@ -285,6 +285,7 @@ fn connector(world: &Arc<World>) -> Connector {
         use_log: Arc::new(Forgetful),
         clock: Arc::new(SystemClock),
         workers: Arc::new(Threads::new(8)),
+        admission: Arc::default(),
         limits: Limits {
             deadline: Duration::from_secs(20),
             body_bytes: 100_000,

@@ -36,7 +36,7 @@ async fn narrow() -> (Organisation, Caller) {
         .unwrap();
     }
     city.import(&data, None);
-    city.configure("[limits]\nconcurrency = 1\ndeadline_seconds = 60");
+    city.configure("[limits]\nconcurrency = 1\nwaiting = 0\ndeadline_seconds = 60");
     city.serve().await;
     let steward = city.steward();
     (city, steward)
