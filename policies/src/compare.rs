@@ -1,7 +1,7 @@
 //! Compares what a policy states with what is: values by their datatypes, times as instants.
 
-use crate::Truth;
 use crate::model::{Comparison, Moment};
+use crate::{Truth, unit};
 use oxrdf::vocab::xsd;
 use oxrdf::{Literal, Term};
 use oxsdatatypes::{
@@ -42,8 +42,28 @@ impl Operand {
         }
     }
 
+    /// In a unit of time, a number is a length of time.
     pub(crate) fn with_unit(self, unit: Option<Term>) -> Self {
-        Self { unit, ..self }
+        let length = match (&unit, self.value) {
+            (Some(unit), Value::Decimal(number)) => unit::time(number, unit),
+            _ => None,
+        };
+        match length {
+            Some(length) => Self {
+                value: Value::Duration(length.into()),
+                unit: None,
+                ..self
+            },
+            None => Self { unit, ..self },
+        }
+    }
+
+    /// The number, where it is one that a decimal holds.
+    pub(crate) fn decimal(&self) -> Option<Decimal> {
+        match self.value {
+            Value::Decimal(number) => Some(number),
+            _ => None,
+        }
     }
 
     /// The instant, where it is one.
@@ -307,5 +327,35 @@ mod tests {
         let euros = five.clone().with_unit(euro);
         assert_eq!(five.compare(Equal, &euros), Truth::Unknown);
         assert_eq!(euros.compare(Equal, &euros), Truth::True);
+        let dollar = Some(NamedNode::new_unchecked("http://example.org/dollar").into());
+        let dollars = operand("5", xsd::INTEGER).with_unit(dollar);
+        assert_eq!(euros.compare(Equal, &dollars), Truth::Unknown);
+    }
+
+    #[test]
+    fn units_of_time_are_converted() {
+        let of =
+            |number: &str, unit: oxrdf::Term| operand(number, xsd::DECIMAL).with_unit(Some(unit));
+        let qudt = |name: &str| {
+            NamedNode::new_unchecked(format!("http://qudt.org/vocab/unit/{name}")).into()
+        };
+        let minutes = of("90", qudt("MIN"));
+        let time = NamedNode::new_unchecked("http://www.w3.org/2006/time#unitHour");
+        for hours in [
+            of("1.5", qudt("HR")),
+            of("1.5", time.into()),
+            of("1.5", Literal::from("h").into()),
+            operand("PT1H30M", xsd::DURATION),
+        ] {
+            assert_eq!(minutes.compare(Equal, &hours), Truth::True, "{hours:?}");
+        }
+        for unknown in ["MO", "YR", "", "unitHour"] {
+            let other = of("1", qudt(unknown));
+            assert_eq!(
+                minutes.compare(NotEqual, &other),
+                Truth::Unknown,
+                "{unknown}"
+            );
+        }
     }
 }

@@ -18,6 +18,7 @@ mod purpose;
 pub mod report;
 mod stock;
 mod truth;
+mod unit;
 mod world;
 
 pub use check::{Finding, check};

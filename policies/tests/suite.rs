@@ -7,6 +7,9 @@ mod analyse;
 #[path = "suite/check.rs"]
 mod check;
 #[cfg(test)]
+#[path = "suite/collections.rs"]
+mod collections;
+#[cfg(test)]
 #[path = "suite/constraints.rs"]
 mod constraints;
 #[cfg(test)]

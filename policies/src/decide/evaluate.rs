@@ -195,15 +195,15 @@ impl<'a> Asked<'a> {
             vec![Operand::new(self.ask.participant.clone().into())]
         } else {
             let values = self.world.claims().values.get(&claim.left);
-            values
-                .into_iter()
-                .flatten()
-                .cloned()
-                .map(Operand::new)
-                .collect()
+            let values = values.into_iter().flatten().cloned();
+            values.map(Operand::new).collect()
+        };
+        let left = match left.is_empty() {
+            true => &claim.status,
+            false => &left,
         };
         claim.operator.holds(
-            &left,
+            left,
             &claim.right,
             |thing, kind| match (thing, kind) {
                 (oxrdf::Term::NamedNode(thing), oxrdf::Term::NamedNode(kind)) => {

@@ -13,6 +13,8 @@ use twinlink_vocab::{odrl, tl};
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Claim {
     pub(crate) left: NamedNode,
+    /// What it is where the caller does not state it: `odrl:status`.
+    pub(crate) status: Vec<Operand>,
     pub(crate) operator: Operator,
     pub(crate) right: Vec<Operand>,
     /// What the document says is a part of what, as far as the operator asks for it.

@@ -120,11 +120,15 @@ fn atomic(
             odrl::RIGHT_OPERAND,
             odrl::RIGHT_OPERAND_REFERENCE,
             odrl::DATA_TYPE,
+            odrl::UNIT,
+            odrl::STATUS,
         ],
     );
     reader.check_types(node, &[odrl::CONSTRAINT_CLASS]);
     let left = reader.exactly_one(node, odrl::LEFT_OPERAND)?;
     let left = reader.iri(&left, "odrl:leftOperand")?;
+    operand::check_unit(reader, node, &left)?;
+    operand::check_status(reader, node, &left)?;
     let operator = reader.exactly_one(node, odrl::OPERATOR)?;
     let operator = reader.iri(&operator, "odrl:operator")?;
     let values = operand::right(reader, node)?;

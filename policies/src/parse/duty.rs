@@ -177,11 +177,13 @@ fn deadline(reader: &mut Reader<'_>, term: &Term) -> Option<Deadline> {
             odrl::RIGHT_OPERAND,
             odrl::RIGHT_OPERAND_REFERENCE,
             odrl::DATA_TYPE,
+            odrl::UNIT,
         ],
     );
     reader.check_types(&node, &[odrl::CONSTRAINT_CLASS]);
     let left = reader.exactly_one(&node, odrl::LEFT_OPERAND)?;
     let left = reader.iri(&left, "odrl:leftOperand")?;
+    operand::check_unit(reader, &node, &left)?;
     let operator = reader.exactly_one(&node, odrl::OPERATOR)?;
     let operator = reader.iri(&operator, "odrl:operator")?;
     if ![odrl::LT, odrl::LTEQ, odrl::EQ]

@@ -6,9 +6,11 @@ use crate::compare::Operand;
 use crate::model::operand::{Claim, Clock, Period, Wholes, is_claim};
 use crate::model::{Comparison, Constraint, RuleKind};
 use crate::operator::Operator;
+use crate::unit;
 use oxrdf::vocab::{rdf, xsd};
 use oxrdf::{NamedNode, NamedOrBlankNode, Term};
 use oxsdatatypes::{DayTimeDuration, Duration};
+use std::cmp::Ordering;
 use twinlink_vocab::{dcterms, odrl, tl};
 
 /// The right operands, given as such or as the `rdf:value` of a thing that the document describes.
@@ -46,10 +48,12 @@ pub(super) fn constraint(
     match left.as_ref() {
         odrl::COUNT => {
             let comparison = comparison(reader, left, operator)?;
-            Some(Constraint::Count(
-                comparison,
-                number(reader, node, values.first()?)?,
-            ))
+            let limit = number(reader, node, values.first()?)?;
+            let before = match reader.at_most_one(node, odrl::STATUS) {
+                Some(status) => number(reader, node, &status)?,
+                None => 0,
+            };
+            Some(left_to_count(comparison, limit, before))
         }
         odrl::EVENT => event(reader, node, operator, values),
         odrl::ELAPSED_TIME => period(
@@ -111,6 +115,59 @@ pub(super) fn constraint(
     }
 }
 
+/// What is compared here in units.
+pub(super) fn check_unit(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    left: &NamedNode,
+) -> Option<()> {
+    let of_time = [
+        odrl::ELAPSED_TIME,
+        odrl::METERED_TIME,
+        odrl::TIME_INTERVAL,
+        odrl::DELAY_PERIOD,
+    ];
+    if !reader.values(node, odrl::UNIT).is_empty() && !of_time.iter().any(|known| *known == *left) {
+        reader.unsupported(
+            &odrl::UNIT.into_owned(),
+            format_args!("{left} is known without one; lengths of time can have one"),
+        );
+        return None;
+    }
+    Some(())
+}
+
+/// What can have a value before anything is known of it: <https://www.w3.org/TR/odrl-vocab/#term-status>.
+pub(super) fn check_status(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    left: &NamedNode,
+) -> Option<()> {
+    let of_use = [odrl::COUNT, odrl::ELAPSED_TIME, odrl::METERED_TIME];
+    let is_claim = is_claim(left) && !left.as_str().starts_with(tl::NAMESPACE);
+    let takes_one = is_claim || of_use.iter().any(|known| *known == *left);
+    if !reader.values(node, odrl::STATUS).is_empty() && !takes_one {
+        reader.unsupported(
+            &odrl::STATUS.into_owned(),
+            format_args!("{left} is always known when it is asked for; counts, elapsed and metered time and what a token claims can have one"),
+        );
+        return None;
+    }
+    Some(())
+}
+
+/// A limit to uses of which some were before the record of use.
+fn left_to_count(comparison: Comparison, limit: u64, before: u64) -> Constraint {
+    match limit.checked_sub(before) {
+        Some(left) => Constraint::Count(comparison, left),
+        // It is passed already: the use that is asked for is one more, whatever is on record.
+        None if comparison.holds(Ordering::Greater) => {
+            Constraint::Count(Comparison::GreaterOrEqual, 0)
+        }
+        None => Constraint::Count(Comparison::Less, 0),
+    }
+}
+
 fn event(
     reader: &mut Reader<'_>,
     node: &NamedOrBlankNode,
@@ -147,6 +204,10 @@ fn period(
         comparison => comparison,
     };
     let length = duration(reader, node, values.first()?, left)?;
+    let length = match reader.at_most_one(node, odrl::STATUS) {
+        Some(status) => length.checked_sub(duration(reader, node, &status, left)?)?,
+        None => length,
+    };
     Some(Constraint::Period(Box::new(Period {
         clock,
         comparison,
@@ -162,16 +223,39 @@ pub(super) fn duration(
     left: &NamedNode,
 ) -> Option<DayTimeDuration> {
     let literal = typed(reader, node, value)?;
-    let duration = match literal.datatype() {
-        xsd::DURATION | xsd::DAY_TIME_DURATION => literal.value().parse::<Duration>().ok(),
-        _ => None,
+    let unit = reader.at_most_one(node, odrl::UNIT);
+    let duration = match (literal.datatype(), unit) {
+        (xsd::DURATION | xsd::DAY_TIME_DURATION, None) => {
+            let duration = literal.value().parse::<Duration>().ok();
+            duration.and_then(|duration| DayTimeDuration::try_from(duration).ok())
+        }
+        (xsd::DURATION | xsd::DAY_TIME_DURATION, Some(_)) => {
+            reader.malformed(format_args!(
+                "{literal} says its units itself: leave odrl:unit out, or give a number"
+            ));
+            return None;
+        }
+        (_, Some(unit)) => {
+            let number = Operand::new(literal.clone().into()).decimal();
+            let length = number.and_then(|number| unit::time(number, &unit));
+            if number.is_some() && length.is_none() {
+                match unit {
+                    Term::NamedNode(unit) => reader.unsupported(&unit, unit::KNOWN),
+                    other => {
+                        reader.malformed(format_args!("{other} is no known unit: {}", unit::KNOWN))
+                    }
+                }
+                return None;
+            }
+            length
+        }
+        (_, None) => None,
     };
     let zero = DayTimeDuration::new(0);
-    let duration = duration.and_then(|duration| DayTimeDuration::try_from(duration).ok());
     let duration = duration.filter(|duration| *duration >= zero);
     if duration.is_none() {
         reader.malformed(format_args!(
-            "{left} is compared with an xsd:dayTimeDuration, not with {value}"
+            "{left} is compared with an xsd:dayTimeDuration, or with a number and its odrl:unit, not with {value}"
         ));
     }
     duration
@@ -256,8 +340,10 @@ fn claim(
         Operator::IsPartOf | Operator::HasPart => wholes(reader),
         _ => Wholes::default(),
     };
+    let status = reader.values_or_list(node, odrl::STATUS);
     Some(Constraint::Claim(Box::new(Claim {
         left: left.clone(),
+        status: status.into_iter().map(Operand::new).collect(),
         operator: known,
         right: values.iter().cloned().map(Operand::new).collect(),
         wholes,

@@ -138,7 +138,8 @@ pub(super) fn rule(
     let targets = one_place(reader, odrl::TARGET, targets, &shared.targets);
     let targets: Vec<_> = targets
         .iter()
-        .filter_map(|term| target::target(reader, term, kind))
+        .filter_map(|term| target::targets(reader, term, kind))
+        .flatten()
         .collect();
     if actions.is_empty() {
         reader.malformed("the rule has no odrl:action");

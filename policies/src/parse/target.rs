@@ -3,50 +3,83 @@
 use super::pattern::polarity::Side;
 use super::refinement::Refinement;
 use super::statistic::Draft;
-use super::{MOST_SELECTORS, area, pattern, reader::Reader, shape};
+use super::{MOST_DEPTH, MOST_SELECTORS, area, pattern, reader::Reader, shape};
 use crate::guard::{End, GraphNameKey, Named, NodePattern, Selector};
 use crate::model::{RuleKind, Target};
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
-use twinlink_vocab::{odrl, tl};
+use twinlink_vocab::{dcterms, odrl, tl};
 
 /// What a dataset is refined by.
 const REFINEMENTS: &str = "a dataset is refined by tl:graph, tl:property, tl:class, tl:shape, tl:pattern, tl:area, \
      tl:named, and for statistics by tl:dimension, tl:measure, tl:measureKind, tl:minimumGroupSize";
 
-/// A dataset's IRI, or a node with `odrl:source` and refinements, all of which must hold:
+/// A dataset's IRI; or a collection of assets: a node with `odrl:source`, or of which others are `odrl:partOf`, and with
+/// refinements, all of which must hold: <https://www.w3.org/TR/odrl-model/#asset>,
 /// <https://www.w3.org/TR/odrl-model/#constraint-refinement>.
-pub(super) fn target(reader: &mut Reader<'_>, term: &Term, kind: RuleKind) -> Option<Target> {
-    let node = reader.node(term, "odrl:target")?;
-    let is_collection = !reader.values(&node, odrl::SOURCE).is_empty()
-        || !reader.values(&node, odrl::REFINEMENT).is_empty();
-    match node {
-        NamedOrBlankNode::NamedNode(dataset) if !is_collection => Some(Target {
-            dataset,
-            selectors: vec![Selector::default()],
-            about: Vec::new(),
-            figures: None,
-        }),
-        collection => refined(reader, &collection, kind),
-    }
+pub(super) fn targets(reader: &mut Reader<'_>, term: &Term, kind: RuleKind) -> Option<Vec<Target>> {
+    targets_in(reader, term, kind, &mut Vec::new())
 }
 
-fn refined(
+/// As [`targets`]; `path` holds the collections that it is a part of.
+fn targets_in(
     reader: &mut Reader<'_>,
-    collection: &NamedOrBlankNode,
+    term: &Term,
     kind: RuleKind,
-) -> Option<Target> {
+    path: &mut Vec<NamedOrBlankNode>,
+) -> Option<Vec<Target>> {
+    let node = reader.node(term, "odrl:target")?;
+    let has = |property| !reader.values(&node, property).is_empty();
+    let is_refined = has(odrl::SOURCE) || has(odrl::REFINEMENT);
+    let types = reader.values(&node, rdf::TYPE);
+    let is_collection = types.contains(&odrl::ASSET_COLLECTION.into());
+    if is_refined || is_collection {
+        return collection(reader, term, &node, kind, path);
+    }
+    let NamedOrBlankNode::NamedNode(dataset) = &node else {
+        return collection(reader, term, &node, kind, path);
+    };
+    if reader.document().has_parts(term) {
+        reader.malformed(format_args!(
+            "{node} has parts: say that it is an odrl:AssetCollection, of these parts, or leave them out"
+        ));
+        return None;
+    }
+    if !path.is_empty() {
+        let known = [rdf::TYPE, odrl::UID, odrl::PART_OF, dcterms::IS_PART_OF];
+        reader.understand(&node, &known);
+        reader.check_types(&node, &[odrl::ASSET]);
+    }
+    Some(vec![Target {
+        dataset: dataset.clone(),
+        selectors: vec![Selector::default()],
+        about: Vec::new(),
+        figures: None,
+    }])
+}
+
+fn collection(
+    reader: &mut Reader<'_>,
+    term: &Term,
+    node: &NamedOrBlankNode,
+    kind: RuleKind,
+    path: &mut Vec<NamedOrBlankNode>,
+) -> Option<Vec<Target>> {
     reader.understand(
-        collection,
-        &[rdf::TYPE, odrl::UID, odrl::SOURCE, odrl::REFINEMENT],
+        node,
+        &[
+            rdf::TYPE,
+            odrl::UID,
+            odrl::SOURCE,
+            odrl::REFINEMENT,
+            odrl::PART_OF,
+            dcterms::IS_PART_OF,
+        ],
     );
-    reader.check_types(collection, &[odrl::ASSET_COLLECTION, odrl::ASSET]);
-    let source = reader.exactly_one(collection, odrl::SOURCE)?;
-    let dataset = reader.iri(&source, "odrl:source")?;
-    let mut selectors = vec![Selector::default()];
-    let mut about = Vec::new();
+    reader.check_types(node, &[odrl::ASSET_COLLECTION, odrl::ASSET]);
+    let mut targets = members(reader, term, node, kind, path)?;
     let mut draft = Draft::default();
-    for term in reader.values_or_list(collection, odrl::REFINEMENT) {
+    for term in reader.values_or_list(node, odrl::REFINEMENT) {
         let refinement = Refinement::read(reader, &term)?;
         reader.needs_profile(&refinement.left);
         if draft.takes(&refinement.left) {
@@ -54,33 +87,124 @@ fn refined(
             continue;
         }
         let conditions = conditions(reader, &refinement, kind)?;
-        about.extend(refinement.words());
-        let is_set = |condition: &Condition| selectors.iter().any(|one| condition.is_set(one));
-        if conditions.iter().any(is_set) {
-            reader.malformed(format_args!(
-                "two refinements on {} cannot be combined: use one with odrl:isAnyOf",
-                refinement.left
-            ));
-            return None;
+        for target in &mut targets {
+            target.about.extend(refinement.words());
+            target.selectors = narrowed(reader, target, &refinement, &conditions)?;
         }
-        if selectors.len() * conditions.len() > MOST_SELECTORS {
-            reader.too_many("combinations of refinements", MOST_SELECTORS);
-            return None;
-        }
-        selectors = selectors
-            .iter()
-            .flat_map(|selector| conditions.iter().map(|one| one.narrow(selector)))
-            .collect();
     }
-    selectors.sort();
-    selectors.dedup();
-    let figures = draft.finish(reader, collection, kind, selectors.len())?;
-    Some(Target {
-        dataset,
-        selectors,
-        about,
-        figures,
-    })
+    let count = targets.iter().map(|target| target.selectors.len()).sum();
+    let figures = draft.finish(reader, node, kind, count)?;
+    for target in &mut targets {
+        target.selectors.sort();
+        target.selectors.dedup();
+        if target.figures.is_some() {
+            reader.malformed("a statistic is no part of a collection: give it a rule of its own");
+            return None;
+        }
+        target.figures.clone_from(&figures);
+    }
+    Some(targets)
+}
+
+/// What a collection is of, before it is refined: the dataset that is its source, or all that the document says is a part of it.
+fn members(
+    reader: &mut Reader<'_>,
+    term: &Term,
+    node: &NamedOrBlankNode,
+    kind: RuleKind,
+    path: &mut Vec<NamedOrBlankNode>,
+) -> Option<Vec<Target>> {
+    let source = reader.at_most_one(node, odrl::SOURCE);
+    let wholes: Vec<&Term> = std::iter::once(term).chain(&source).collect();
+    let document = reader.document();
+    let is_part = |subject: &&NamedOrBlankNode| {
+        let mut of = [odrl::PART_OF, dcterms::IS_PART_OF].into_iter();
+        of.any(|property| {
+            let mut values = document.values(subject, property).iter();
+            values.any(|whole| wholes.contains(&whole))
+        })
+    };
+    let parts: Vec<Term> = match wholes.iter().any(|whole| document.has_parts(whole)) {
+        true => document
+            .subjects()
+            .filter(is_part)
+            .cloned()
+            .map(Term::from)
+            .collect(),
+        false => Vec::new(),
+    };
+    match (source, parts.as_slice()) {
+        (None, []) => {
+            reader.malformed(
+                "nothing says what is in the asset collection: odrl:source is missing, and nothing is stated to be odrl:partOf it",
+            );
+            None
+        }
+        (Some(source), []) => Some(vec![Target {
+            dataset: reader.iri(&source, "odrl:source")?,
+            selectors: vec![Selector::default()],
+            about: Vec::new(),
+            figures: None,
+        }]),
+        (Some(source), _) => {
+            reader.malformed(format_args!(
+                "the asset collection has the odrl:source {source}, and parts: it is either all of a dataset or these parts"
+            ));
+            None
+        }
+        (None, parts) => {
+            if path.contains(node) {
+                reader.malformed(format_args!(
+                    "the asset collection {node} is a part of itself"
+                ));
+                return None;
+            }
+            if path.len() >= MOST_DEPTH {
+                reader.too_many("asset collections inside one another", MOST_DEPTH);
+                return None;
+            }
+            path.push(node.clone());
+            let mut targets = Vec::new();
+            for part in parts {
+                targets.extend(targets_in(reader, part, kind, path)?);
+                let count = targets.iter().map(|target| target.selectors.len());
+                if count.sum::<usize>() > MOST_SELECTORS {
+                    reader.too_many("parts of an asset collection", MOST_SELECTORS);
+                    return None;
+                }
+            }
+            path.pop();
+            Some(targets)
+        }
+    }
+}
+
+/// What the target selects, and one of the conditions holds for.
+fn narrowed(
+    reader: &mut Reader<'_>,
+    target: &Target,
+    refinement: &Refinement,
+    conditions: &[Condition],
+) -> Option<Vec<Selector>> {
+    let selectors = &target.selectors;
+    let is_set = |condition: &Condition| selectors.iter().any(|one| condition.is_set(one));
+    if conditions.iter().any(is_set) {
+        reader.malformed(format_args!(
+            "two refinements on {} cannot be combined: use one with odrl:isAnyOf",
+            refinement.left
+        ));
+        return None;
+    }
+    if selectors.len() * conditions.len() > MOST_SELECTORS {
+        reader.too_many("combinations of refinements", MOST_SELECTORS);
+        return None;
+    }
+    let narrow = |selector| {
+        conditions
+            .iter()
+            .map(move |one: &Condition| one.narrow(selector))
+    };
+    Some(selectors.iter().flat_map(narrow).collect())
 }
 
 /// What one right operand asks of a quad.

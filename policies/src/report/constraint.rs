@@ -38,10 +38,14 @@ pub(super) fn evaluate<'a>(constraint: &'a Constraint, scope: Scope<'a>) -> Cons
     match &constraint.test {
         Test::Compare {
             left,
+            status,
             operator,
             right,
         } => {
-            let left_values = left_values(left, scope);
+            let mut left_values = left_values(left, scope);
+            if left_values.is_empty() {
+                left_values = Cow::Borrowed(status);
+            }
             let holds = match right {
                 Right::Values(values) => compare(left, &left_values, *operator, values, scope),
                 Right::Reference(reference, unit) => {

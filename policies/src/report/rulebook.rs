@@ -72,6 +72,8 @@ pub(super) struct Constraint {
 pub(super) enum Test {
     Compare {
         left: NamedNode,
+        /// What it is where nothing newer is known: `odrl:status`.
+        status: Vec<Operand>,
         operator: Operator,
         right: Right,
     },

@@ -199,7 +199,7 @@ fn a_prohibition_to_aggregate_is_taken_off_the_numbers_only() {
         "{PREFIXES} ex:a a odrl:Set ; {PROFILE} ; odrl:conflict odrl:prohibit ;
             odrl:permission [ odrl:action odrl:read ; odrl:target {} ] ,
               [ odrl:action odrl:aggregate ; odrl:target [ odrl:uid ex:numbers ; odrl:source ex:twin ;
-                odrl:refinement [ odrl:leftOperand tl:dimension ; odrl:operator odrl:isAnyOf ; odrl:rightOperand (ex:p1) ] ,
+                odrl:refinement [ odrl:leftOperand tl:dimension ; odrl:operator odrl:eq ; odrl:rightOperand ex:p1 ] ,
                   [ odrl:leftOperand tl:minimumGroupSize ; odrl:operator odrl:gteq ; odrl:rightOperand 5 ] ] ] ;
             odrl:prohibition [ odrl:action odrl:aggregate ; odrl:target {} ] .",
         part("property", "p0"),

@@ -110,7 +110,7 @@ fn malformed_targets() {
     let unsourced = format!(
         "ex:p a odrl:Set ; {PROFILE} ; odrl:permission [ odrl:action odrl:read ; odrl:target [ odrl:refinement {graph} ] ] ."
     );
-    refused(&unsourced, &["source> is missing"]);
+    refused(&unsourced, &["odrl:source is missing"]);
 }
 
 #[test]

@@ -106,9 +106,13 @@ fn compare(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Test> {
         return None;
     };
     let unit = reader.at_most_one(node, odrl::UNIT);
+    let status = reader.values_or_list(node, odrl::STATUS).into_iter();
+    let status = status.map(|value| Operand::new(value).with_unit(unit.clone()));
+    let status = status.collect();
     let right = right(reader, node, operator, unit)?;
     Some(Test::Compare {
         left,
+        status,
         operator,
         right,
     })
