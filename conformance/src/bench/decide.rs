@@ -20,6 +20,9 @@ const MEDIAN_NANOS: f64 = 1_000.0;
 /// The largest policy below this many nanoseconds.
 const LARGEST_NANOS: f64 = 1_000_000.0;
 
+/// How many rules there are in the policy of which the overlap is checked.
+const RULES: usize = 2_000;
+
 /// What one case takes, in nanoseconds.
 struct Figures {
     triples: usize,
@@ -62,6 +65,9 @@ pub(super) fn run(library: &Library) -> Result<Value, Fault> {
         "compile_to_decide_ratio": of(|figures| figures.compile / figures.decide),
         "guard_cases": guards.len(),
         "guard_decide_ns": median(guards),
+        "rules": RULES,
+        "rules_published_ms": published(true)?,
+        "rules_published_without_overlap_check_ms": published(false)?,
         "ok": decide < MEDIAN_NANOS && slowest < LARGEST_NANOS,
     }))
 }
@@ -122,6 +128,43 @@ fn only(graph: &Graph, property: NamedNodeRef<'_>) -> Option<NamedNode> {
         TermRef::NamedNode(name) => Some(name.into_owned()),
         _ => None,
     }
+}
+
+/// How many milliseconds it takes to publish a policy of many rules of which none overlap: half permissions, half prohibitions,
+/// half of them of the same participants and half of the same properties. Where prohibitions win, nothing is checked.
+fn published(is_checked: bool) -> Result<f64, Fault> {
+    let strategy = if is_checked { "invalid" } else { "prohibit" };
+    let mut text = format!(
+        "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> . @prefix ex: <http://example.org/> .
+         ex:p a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ; odrl:conflict odrl:{strategy}"
+    );
+    for number in 0..RULES {
+        let kind = match number % 2 {
+            0 => "permission",
+            _ => "prohibition",
+        };
+        text += &format!(" ; odrl:{kind} ex:rule{number}");
+    }
+    text += " .\n";
+    for number in 0..RULES {
+        let (is_prohibition, is_of_property) = (number % 2, number % 4 / 2);
+        // Apart by property, or by participant.
+        let (property, party) = match is_of_property {
+            0 => (number, 0),
+            _ => (0, number),
+        };
+        text += &format!(
+            "ex:rule{number} odrl:action odrl:read ; odrl:assignee ex:party{party}x{} ; odrl:target ex:target{number} .
+             ex:target{number} odrl:source ex:twin ; odrl:refinement ex:refinement{number} .
+             ex:refinement{number} odrl:leftOperand tl:property ; odrl:operator odrl:eq ; odrl:rightOperand ex:p{property} .\n",
+            is_of_property * is_prohibition,
+        );
+    }
+    let started = Instant::now();
+    let policies = Policy::parse(&text, RdfFormat::Turtle, None);
+    let policies = policies.map_err(|errors| Fault::Measure(format!("{errors:?}")))?;
+    black_box(policies);
+    Ok(started.elapsed().as_secs_f64() * 1e3)
 }
 
 /// What it takes to do something, in nanoseconds.
