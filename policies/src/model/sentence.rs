@@ -6,7 +6,8 @@ use super::party::Party;
 use super::treatment::{Change, Delay, Figures, Transform, Treatment};
 use super::{Comparison, Constraint, Membership, Moment, Rule, RuleKind, Target};
 use crate::guard::{
-    End, Function, GraphNameKey, Measure, MeasureKind, Part, Recorded, Selector, TimeUnit,
+    End, Function, GraphNameKey, Measure, MeasureKind, Part, Recorded, Selector, Statistic, Step,
+    TimeUnit, Transformed,
 };
 use oxrdf::{NamedNode, NamedNodeRef};
 use std::fmt::{self, Display};
@@ -104,7 +105,16 @@ impl Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operator = short(&self.operator.name().into_owned());
         let right = self.right.iter().map(|operand| operand.term.to_string());
-        write!(f, "{} {operator} {}", short(&self.left), joined(right, " "))
+        write!(f, "{} {operator} {}", short(&self.left), joined(right, " "))?;
+        let status = self.status.iter().map(|operand| operand.term.to_string());
+        match self.status.is_empty() {
+            true => Ok(()),
+            false => write!(
+                f,
+                " (it is {} unless the caller says)",
+                joined(status, " and ")
+            ),
+        }
     }
 }
 
@@ -199,24 +209,31 @@ fn described(selector: &Selector, nodes: Option<String>) -> String {
 
 impl Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("numbers")?;
-        if let Some(Measure { property, kind }) = &self.measure {
-            let kind = match kind {
-                MeasureKind::Sum => "sums",
-                MeasureKind::Average => "averages",
-            };
-            write!(f, " and {kind} of {}", short(property))?;
-        }
-        write!(f, " for groups of at least {}", self.minimum)?;
-        if !self.dimensions.is_empty() {
-            write!(
-                f,
-                " by {}",
-                joined(self.dimensions.iter().map(short), " and ")
-            )?;
-        }
-        Ok(())
+        told(f, self.measure.as_ref(), self.minimum, &self.dimensions)
     }
+}
+
+/// What is told in numbers.
+fn told(
+    f: &mut fmt::Formatter<'_>,
+    measure: Option<&Measure>,
+    minimum: u32,
+    dimensions: &[NamedNode],
+) -> fmt::Result {
+    f.write_str("numbers")?;
+    if let Some(Measure { property, kind }) = measure {
+        let kind = match kind {
+            MeasureKind::Sum => "sums",
+            MeasureKind::Average => "averages",
+        };
+        write!(f, " and {kind} of {}", short(property))?;
+    }
+    write!(f, " for groups of at least {minimum}")?;
+    if !dimensions.is_empty() {
+        let dimensions = joined(dimensions.iter().map(short), " and ");
+        write!(f, " by {dimensions}")?;
+    }
+    Ok(())
 }
 
 impl Display for Treatment {
@@ -233,24 +250,79 @@ impl Display for Treatment {
 
 impl Display for Transform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.part, &self.about) {
-            (Part::Values(properties), _) if properties.is_empty() => f.write_str("all values")?,
-            (Part::Values(properties), _) => {
-                let properties = joined(properties.iter().map(short), " and ");
-                write!(f, "values of {properties}")?;
-            }
-            (Part::Instances(class), _) => write!(f, "instances of {}", short(class))?,
-            (Part::Nodes(_), Some(about)) => write!(f, "nodes {about}")?,
-            (Part::Nodes(nodes), None) => write!(f, "nodes of the pattern {}", nodes.text())?,
+        match &self.about {
+            Some(about) => write!(f, "nodes {about}")?,
+            None => self.part.fmt(f)?,
         }
-        let Change::Fixed(function) = &self.change else {
-            return f.write_str(" replaced by pseudonyms");
-        };
-        match function {
-            Function::Mask(text) => write!(f, " masked as {text:?}"),
-            Function::Pseudonymise { .. } => f.write_str(" replaced by pseudonyms"),
-            Function::Round(multiple) => write!(f, " rounded to multiples of {multiple}"),
-            Function::Truncate(unit) => {
+        match &self.change {
+            Change::Fixed(function) => function.fmt(f),
+            Change::Pseudonymise => f.write_str(" replaced by pseudonyms"),
+        }
+    }
+}
+
+impl Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.part, self.function)
+    }
+}
+
+impl Display for Transformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = joined(self.steps.iter(), ", then ");
+        write!(f, "{}, with {steps}", whole_or(&self.selector))
+    }
+}
+
+impl Display for Statistic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            selector,
+            dimensions,
+            measure,
+            minimum,
+        } = self;
+        told(f, measure.as_ref(), *minimum, dimensions)?;
+        write!(f, " from {}, as {name}", whole_or(selector))
+    }
+}
+
+/// Without conditions a selector is all there is.
+fn whole_or(selector: &Selector) -> String {
+    match *selector == Selector::default() {
+        true => "everything".to_owned(),
+        false => selector.to_string(),
+    }
+}
+
+impl Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values(properties) if properties.is_empty() => f.write_str("all values"),
+            Self::Values(properties) => {
+                let properties = joined(properties.iter().map(short), " and ");
+                write!(f, "values of {properties}")
+            }
+            Self::Instances(class) => write!(f, "instances of {}", short(class)),
+            Self::Nodes(nodes) => write!(f, "nodes of the pattern {}", nodes.text()),
+        }
+    }
+}
+
+impl Display for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mask(text) => write!(f, " masked as {text:?}"),
+            Self::Pseudonymise { recipient, purpose } => {
+                write!(f, " replaced by pseudonyms for {}", short(recipient))?;
+                match purpose {
+                    Some(purpose) => write!(f, " and {}", short(purpose)),
+                    None => f.write_str(" without purpose"),
+                }
+            }
+            Self::Round(multiple) => write!(f, " rounded to multiples of {multiple}"),
+            Self::Truncate(unit) => {
                 let unit = match unit {
                     TimeUnit::Year => "year",
                     TimeUnit::Month => "month",
@@ -259,11 +331,11 @@ impl Display for Transform {
                 };
                 write!(f, " cut to the {unit}")
             }
-            Function::Generalise(side) => {
+            Self::Generalise(side) => {
                 write!(f, " moved to the centre of grid cells with sides of {side}")
             }
-            Function::Suppress => f.write_str(" left out"),
-            Function::SuppressBelow(minimum) => {
+            Self::Suppress => f.write_str(" left out"),
+            Self::SuppressBelow(minimum) => {
                 write!(f, " left out where fewer than {minimum} share them")
             }
         }

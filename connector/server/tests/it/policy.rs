@@ -104,6 +104,48 @@ fn explain_names_the_rules_that_decided_and_why_others_did_not() {
     assert_eq!(json["rules"][0]["concerns"], false);
 }
 
+const CHANGED: &str = r#"
+@prefix odrl: <http://www.w3.org/ns/odrl/2/> .
+@prefix rdf: <http://www.w3.org/1999/02/22-rdf-syntax-ns#> .
+@prefix tl: <https://w3id.org/twinlink/ns#> .
+@prefix ex: <http://example.org/> .
+ex:p a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ; odrl:conflict odrl:perm ;
+  odrl:permission [ odrl:action odrl:read ; odrl:target [ odrl:source ex:twin ; odrl:refinement
+      [ odrl:leftOperand tl:property ; odrl:operator odrl:eq ; odrl:rightOperand ex:income ] ] ;
+    odrl:duty [ odrl:action [ rdf:value tl:round ; odrl:refinement
+      [ odrl:leftOperand tl:multiple ; odrl:operator odrl:eq ; odrl:rightOperand 1000 ] ] ] ] ,
+   [ odrl:action odrl:aggregate ; odrl:target [ odrl:uid ex:incomes ; odrl:source ex:twin ; odrl:refinement
+      [ odrl:leftOperand tl:dimension ; odrl:operator odrl:eq ; odrl:rightOperand ex:district ] ,
+      [ odrl:leftOperand tl:minimumGroupSize ; odrl:operator odrl:gteq ; odrl:rightOperand 10 ] ] ] ;
+  odrl:prohibition [ odrl:action odrl:read ; odrl:target [ odrl:source ex:twin ; odrl:refinement
+      [ odrl:leftOperand tl:class ; odrl:operator odrl:eq ; odrl:rightOperand ex:Person ] ] ] .
+ex:q a odrl:Set ; odrl:permission [ odrl:action odrl:read ; odrl:target ex:twin ] .
+"#;
+
+#[test]
+fn explain_names_what_is_changed_and_counted_and_from_what_something_is_withheld() {
+    let folder = folder(&[("changed.ttl", CHANGED)]);
+    let asked = [
+        "explain",
+        "changed.ttl",
+        "--participant",
+        "https://rescue.example/",
+    ];
+    let done = run(&folder, &asked);
+    for line in [
+        "changes   the statements with <http://example.org/income>, with all values rounded to multiples of 1000",
+        "counts    numbers for groups of at least 10 by <http://example.org/district> from everything, as <http://example.org/incomes>",
+        "and beside that",
+        "shows     everything",
+        "withholds the statements about instances of <http://example.org/Person>",
+    ] {
+        assert!(done.out.contains(line), "{line}\n{}", done.out);
+    }
+    let json = run(&folder, &[&asked[..], &["--json"]].concat()).json();
+    assert_eq!(json["layers"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["shown"][0], "everything");
+}
+
 const MET: &str = r#"
 policies = ["../partners.ttl"]
 [[expect]]

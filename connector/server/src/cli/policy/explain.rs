@@ -63,7 +63,8 @@ pub(in crate::cli) struct ExplainArguments {
     /// Count the rows that this SPARQL query finds, too.
     #[arg(long, value_name = "SPARQL")]
     query: Option<String>,
-    /// As JSON: permitted, terms, glass_to_break, shown, withheld, counts, rules.
+    /// As JSON: permitted, terms, glass_to_break, shown, withheld, layers (what is shown, changed and counted, each with what
+    /// is withheld from it), counts, rules.
     #[arg(long)]
     json: bool,
 }
@@ -114,12 +115,7 @@ pub(super) fn run(
                 Basis::Ordinary => "permitted",
                 Basis::BreakGlass(_) => "permitted by breaking the glass",
             });
-            for (word, selectors) in visible(permit.guard()) {
-                for selector in selectors {
-                    console.say(format_args!("  {word} {}", in_words(selector)));
-                }
-            }
-            for line in more(permit.guard()).chain(terms(permit)) {
+            for line in visible(permit.guard()).into_iter().chain(terms(permit)) {
                 console.say(format_args!("  {line}"));
             }
         }
@@ -181,20 +177,34 @@ pub(super) fn reason(rule: &RuleExplanation) -> &'static str {
     }
 }
 
-fn visible(guard: &Guard) -> [(&'static str, &[Selector]); 2] {
-    [
-        ("shows   ", guard.permits()),
-        ("withholds", guard.prohibitions()),
-    ]
+/// What is shown as it is, changed, and in numbers only, each with what is withheld from it.
+fn visible(guard: &Guard) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (number, layer) in guard.layers().enumerate() {
+        if number > 0 {
+            lines.push("and beside that".to_owned());
+        }
+        let (permits, prohibitions) = (layer.permits().iter(), layer.prohibitions().iter());
+        lines.extend(permits.map(|one| format!("shows     {}", in_words(one))));
+        let changed = layer.transformed().iter();
+        lines.extend(changed.map(|one| format!("changes   {one}")));
+        let counted = layer.statistics().iter();
+        lines.extend(counted.map(|one| format!("counts    {one}")));
+        lines.extend(prohibitions.map(|one| format!("withholds {}", in_words(one))));
+    }
+    lines
 }
 
-/// What is shown changed, or in numbers only.
-fn more(guard: &Guard) -> impl Iterator<Item = String> {
-    let changed = guard.transformed().iter();
-    let changed = changed.map(|one| format!("changes   {}", in_words(&one.selector)));
-    let counted = guard.statistics().iter();
-    let counted = counted.map(|one| format!("counts    {}", in_words(&one.selector)));
-    changed.chain(counted).collect::<Vec<_>>().into_iter()
+/// The same, as data.
+fn layer_to_json(layer: &Guard) -> Value {
+    let changed = layer.transformed().iter().map(ToString::to_string);
+    let counted = layer.statistics().iter().map(ToString::to_string);
+    json!({
+        "shown": words(layer.permits().iter()),
+        "changed": changed.collect::<Vec<_>>(),
+        "counted": counted.collect::<Vec<_>>(),
+        "withheld": words(layer.prohibitions().iter()),
+    })
 }
 
 /// On what terms it is permitted.
@@ -267,8 +277,6 @@ fn terms_to_json(permit: &Permit) -> Value {
         "valid_until": permit.valid_until().map(|until| until.to_string()),
         "charges": charges,
         "obligations": obligations.map(obligation_to_json).collect::<Vec<_>>(),
-        "changed": words(permit.guard().transformed().iter().map(|one| &one.selector)),
-        "counted": words(permit.guard().statistics().iter().map(|one| &one.selector)),
     })
 }
 
@@ -306,13 +314,10 @@ fn to_json(explanation: &Explanation, counts: &[Count]) -> Value {
             })
         })
         .collect();
-    let (shown, withheld) = match &explanation.decision {
-        Ok(permit) => (
-            words(permit.guard().permits().iter()),
-            words(permit.guard().prohibitions().iter()),
-        ),
-        Err(_) => (Vec::new(), Vec::new()),
-    };
+    let permit = explanation.decision.as_ref().ok();
+    let layers: Vec<&Guard> = permit.iter().flat_map(|one| one.guard().layers()).collect();
+    let shown = layers.iter().flat_map(|layer| layer.permits());
+    let withheld = layers.iter().flat_map(|layer| layer.prohibitions());
     let (terms, glass) = match &explanation.decision {
         Ok(permit) => (terms_to_json(permit), false),
         Err(denied) => (Value::Null, !denied.outlook.break_glass.is_empty()),
@@ -321,8 +326,9 @@ fn to_json(explanation: &Explanation, counts: &[Count]) -> Value {
         "permitted": explanation.decision.is_ok(),
         "terms": terms,
         "glass_to_break": glass,
-        "shown": shown,
-        "withheld": withheld,
+        "shown": words(shown),
+        "withheld": words(withheld),
+        "layers": layers.iter().map(|layer| layer_to_json(layer)).collect::<Vec<_>>(),
         "counts": counts.iter().map(Count::to_json).collect::<Vec<_>>(),
         "rules": rules,
     })
