@@ -1,10 +1,14 @@
 //! From what a door was shown to a caller: the one place where a caller comes to be.
 
+mod known;
+
 use crate::receipt::SignedRequests;
 use crate::{
     Binding, CertificateFacts, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked, Trusted,
     VerifiedToken, verify_bound_token, verify_token,
 };
+use known::KnownCallers;
+use oxrdf::NamedNode;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use twinlink_core::{
@@ -22,6 +26,7 @@ pub struct TokenAuthenticator {
     proofs: Arc<OnceStore>,
     apps: Option<Apps>,
     requests: Arc<SignedRequests>,
+    known: Arc<KnownCallers>,
 }
 
 /// Whose apps may do without a client certificate, and how they show each time that they hold their key.
@@ -42,6 +47,7 @@ impl TokenAuthenticator {
             proofs: Arc::new(OnceStore::new(REMEMBERED)),
             apps: None,
             requests: Arc::new(SignedRequests::new()),
+            known: Arc::default(),
         }
     }
 
@@ -154,8 +160,17 @@ impl TokenAuthenticator {
     }
 
     fn check_revoked(&self, token: &VerifiedToken, now: OffsetDateTime) -> Result<(), Refusal> {
-        match self.revoked.holds(&token.issuer, &token.token_id, now) {
-            true => Err(refuse("token.revoked", "the token was revoked").at(token.issuer.as_str())),
+        self.check_not_revoked(&token.issuer, &token.token_id, now)
+    }
+
+    fn check_not_revoked(
+        &self,
+        issuer: &NamedNode,
+        token_id: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
+        match self.revoked.holds(issuer, token_id, now) {
+            true => Err(refuse("token.revoked", "the token was revoked").at(issuer.as_str())),
             false => Ok(()),
         }
     }
@@ -193,13 +208,27 @@ impl Authenticator for TokenAuthenticator {
             .certificate
             .as_deref()
             .ok_or_else(|| refuse("certificate", "the client presented no certificate"))?;
+        let shown = credentials
+            .token
+            .as_ref()
+            .map(|token| known::shown(token, certificate));
+        let known = shown.and_then(|shown| self.known.find(&shown, &trusted, now));
+        if let Some(caller) = known {
+            self.check_not_revoked(caller.participant(), caller.token_id(), now)?;
+            return Ok(caller);
+        }
         let client = trusted.client(certificate, now)?;
         let token = credentials.token.as_ref().ok_or_else(no_token)?;
         let token = verify_token(token, &trusted, &client.thumbprint, now)?;
         check_participant(&token, &client)?;
         self.check_revoked(&token, now)?;
         let is_owner = &token.issuer == trusted.own();
-        Ok(caller(token, is_owner))
+        let ends = token.expires.min(client.not_after);
+        let caller = caller(token, is_owner);
+        if let Some(shown) = shown {
+            self.known.keep(shown, &caller, &trusted, now, ends);
+        }
+        Ok(caller)
     }
 
     fn signed_request(

@@ -59,7 +59,7 @@ impl Revoked {
     }
 
     /// Takes one in again by its id, until it must have expired.
-    fn restore(
+    pub(crate) fn restore(
         &self,
         issuer: &NamedNode,
         token_id: &str,
