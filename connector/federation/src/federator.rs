@@ -12,7 +12,7 @@ use crate::needs::{everything, needs};
 use crate::peers::{FederationLimits, Peers};
 use crate::probe::Probe;
 use crate::scratch::Scratch;
-use crate::summaries::{Cache, Summaries, SummaryQuestion, SummaryReply};
+use crate::summaries::{Cache, Key, Sent, Summaries, SummaryQuestion, SummaryReply};
 use crate::summary::Summary;
 use crate::text::{depth, is_portable, query_text};
 use crate::unsure::needs_all;
@@ -38,6 +38,7 @@ pub struct Federator {
     limits: FederationLimits,
     summaries: Option<Arc<dyn Summaries>>,
     cache: Cache,
+    sent: Sent,
     gates: Gates,
 }
 
@@ -62,6 +63,7 @@ impl Federator {
             limits,
             summaries: None,
             cache: Cache::default(),
+            sent: Sent::default(),
             gates: Gates::default(),
         }
     }
@@ -141,13 +143,14 @@ impl Federation for Federator {
                 delegation,
                 budget,
                 held,
+                base: None,
             };
             let summaries = self.summaries.as_ref()?;
             let told = summaries.summary(&self.participant, &question).await?;
             Some(Overview {
                 bytes: match told.reply {
                     SummaryReply::Held => None,
-                    SummaryReply::Other(summary) => Some(summary.encode()),
+                    SummaryReply::Other(summary) => Some(self.told(&summary, delegation, held)),
                 },
                 as_of: told.status.and_then(|status| status.as_of),
             })
@@ -157,6 +160,18 @@ impl Federation for Federator {
 }
 
 impl Federator {
+    /// The bytes of a summary of ours for a caller: what is new since the one that it holds, where that is less.
+    fn told(&self, summary: &Summary, delegation: &Delegation, held: Option<&str>) -> Vec<u8> {
+        let key = Key::new(&self.participant, delegation);
+        let whole = summary.encode();
+        let held = held.and_then(|held| self.sent.get(&key, held));
+        let since = held.map(|held| summary.encode_since(&held));
+        self.sent.put(key, summary.version(), &whole);
+        since
+            .filter(|since| since.len() < whole.len())
+            .unwrap_or(whole)
+    }
+
     async fn harvest(
         &self,
         query: &Query,

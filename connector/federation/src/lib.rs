@@ -15,6 +15,7 @@ mod describe;
 mod explain;
 mod federator;
 mod fetch;
+mod foreign;
 mod gate;
 mod hedge;
 mod ledger;
@@ -31,8 +32,9 @@ mod text;
 mod unsure;
 
 pub use federator::Federator;
+pub use foreign::{SubQueryForm, asks, form};
 pub use hedge::hedged;
 pub use peers::{FederationLimits, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
 pub use summaries::{Summaries, Summarized, SummaryQuestion, SummaryReply};
-pub use summary::{Summary, SummaryError, SummaryLimits};
+pub use summary::{Summary, SummaryError, SummaryLimits, View};
 pub use text::query_text;

@@ -10,6 +10,11 @@ pub trait Peers: Send + Sync {
     /// The participant ids of all peers, in a stable order.
     fn list(&self) -> Vec<NamedNode>;
 
+    /// The peer that a question means by this endpoint: its participant id, or its address.
+    fn at(&self, endpoint: &NamedNode) -> Option<NamedNode> {
+        self.list().contains(endpoint).then(|| endpoint.clone())
+    }
+
     /// What is known of a peer before it is asked.
     fn traits(&self, _peer: &NamedNode) -> PeerTraits {
         PeerTraits::default()
@@ -158,6 +163,8 @@ pub struct FederationLimits {
     /// For how long a peer's summary is believed without asking the peer whether it is still so. What a peer gained
     /// meanwhile may be missed; with zero, the default, nothing is.
     pub summary_age: Duration,
+    /// For how long a peer that gave no summary is not asked for one again.
+    pub summary_retry: Duration,
     /// The most memory for summaries of all peers and callers, in bytes.
     pub summary_bytes: usize,
 }
@@ -181,6 +188,7 @@ impl Default for FederationLimits {
             query_bytes: 128 * 1024,
             nesting: 48,
             summary_age: Duration::ZERO,
+            summary_retry: Duration::from_secs(60),
             summary_bytes: 256 << 20,
         }
     }

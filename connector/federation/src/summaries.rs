@@ -1,5 +1,7 @@
 //! Summaries of all members: how they are had, and kept for the next question.
 
+mod sent;
+
 use crate::members::Members;
 use crate::summary::Summary;
 use futures::future::BoxFuture;
@@ -35,6 +37,8 @@ pub struct SummaryQuestion<'a> {
     pub budget: &'a Budget,
     /// The version that is held already.
     pub held: Option<&'a str>,
+    /// It, where it is held here.
+    pub base: Option<&'a Summary>,
 }
 
 /// A reply to it.
@@ -64,6 +68,11 @@ impl From<SummaryReply> for Summarized {
     }
 }
 
+pub(crate) use sent::Sent;
+
+/// What an entry takes beside its summary, in bytes, roughly.
+const ENTRY: usize = 512;
+
 /// The summaries had so far.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
@@ -72,7 +81,7 @@ pub(crate) struct Cache {
 
 /// Whose view of which member. Two callers never share what they know.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+pub(crate) struct Key {
     member: NamedNode,
     participant: NamedNode,
     subject: String,
@@ -83,12 +92,34 @@ struct Key {
     break_glass: Option<NamedNode>,
 }
 
+impl Key {
+    pub(crate) fn new(member: &NamedNode, delegation: &Delegation) -> Self {
+        Self {
+            member: member.clone(),
+            participant: delegation.participant.clone(),
+            subject: delegation.subject.clone(),
+            roles: delegation.roles.clone(),
+            purpose: delegation.purpose.clone(),
+            claims: delegation.claims.clone(),
+            break_glass: delegation.break_glass.clone(),
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Kept {
-    summary: Arc<Summary>,
+    /// None where the member gave none.
+    summary: Option<Arc<Summary>>,
     /// When the member last said that it is so.
     confirmed: Instant,
     used: Instant,
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        let summary = self.summary.as_ref();
+        ENTRY + summary.map_or(0, |summary| summary.bytes())
+    }
 }
 
 impl Cache {
@@ -106,33 +137,30 @@ impl Cache {
     ) -> Option<Arc<Summary>> {
         let name = members.names.get(member)?;
         let delegation = members.delegation;
-        let key = Key {
-            member: name.clone(),
-            participant: delegation.participant.clone(),
-            subject: delegation.subject.clone(),
-            roles: delegation.roles.clone(),
-            purpose: delegation.purpose.clone(),
-            claims: delegation.claims.clone(),
-            break_glass: delegation.break_glass.clone(),
-        };
+        let key = Key::new(name, delegation);
         let now = members.clock.instant();
         let kept = self.lock().get_mut(&key).map(|kept| {
             kept.used = now;
             kept.clone()
         });
         let limits = &members.limits;
-        if let Some(kept) = &kept
-            // This twin is asked anyway: it costs no request.
-            && member != 0
-            && now.saturating_duration_since(kept.confirmed) < limits.summary_age
-        {
-            return Some(Arc::clone(&kept.summary));
+        // This twin is asked anyway: it costs no request.
+        if let Some(kept) = kept.as_ref().filter(|_| member != 0) {
+            let age = match kept.summary {
+                Some(_) => limits.summary_age,
+                None => limits.summary_retry,
+            };
+            if now.saturating_duration_since(kept.confirmed) < age {
+                return kept.summary.clone();
+            }
         }
+        let held = kept.and_then(|kept| kept.summary);
         let question = SummaryQuestion {
             permit: members.permit,
             delegation,
             budget: members.budget,
-            held: kept.as_ref().map(|kept| kept.summary.version()),
+            held: held.as_ref().map(|held| held.version()),
+            base: held.as_deref(),
         };
         members.ledger.begin(member, now);
         let reply = members
@@ -143,35 +171,32 @@ impl Cache {
         if let Some(status) = reply.as_ref().and_then(|reply| reply.status.as_ref()) {
             members.ledger.says(member, status);
         }
-        let summary = match (reply.map(|reply| reply.reply), kept) {
-            (Some(SummaryReply::Held), Some(kept)) => kept.summary,
-            (Some(SummaryReply::Other(summary)), _) => summary,
-            (Some(SummaryReply::Held), None) | (None, _) => {
-                self.lock().remove(&key);
-                return None;
-            }
+        let summary = match (reply.map(|reply| reply.reply), held) {
+            (Some(SummaryReply::Held), held) => held,
+            (Some(SummaryReply::Other(summary)), _) => Some(summary),
+            (None, _) => None,
         };
         let kept = Kept {
-            summary: Arc::clone(&summary),
+            summary: summary.clone(),
             confirmed: now,
             used: now,
         };
         self.keep(key, kept, limits.summary_bytes);
-        Some(summary)
+        summary
     }
 
     /// Keeps it, and no more bytes than so many: what was not used for longest goes.
     fn keep(&self, key: Key, kept: Kept, most: usize) {
         let mut all = self.lock();
         all.insert(key, kept);
-        let mut bytes: usize = all.values().map(|kept| kept.summary.bytes()).sum();
+        let mut bytes: usize = all.values().map(Kept::bytes).sum();
         while bytes > most {
             let oldest = all.iter().min_by_key(|(_, kept)| kept.used);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
                 return;
             };
             let gone = all.remove(&oldest);
-            bytes -= gone.map_or(bytes, |kept| kept.summary.bytes());
+            bytes -= gone.map_or(bytes, |kept| kept.bytes());
         }
     }
 }

@@ -6,6 +6,7 @@
 //! and nobody else's.
 
 mod build;
+mod delta;
 mod filter;
 mod part;
 mod profile;
@@ -14,6 +15,7 @@ mod wire;
 
 use crate::algebra::Context;
 use crate::needs::Atom;
+pub use build::View;
 use oxrdf::{NamedNode, Variable};
 pub(crate) use part::{Part, Places};
 pub(crate) use profile::{Mark, Star};
@@ -30,6 +32,8 @@ pub(crate) const PIECES: [usize; 2] = [4, 7];
 pub struct Summary {
     version: String,
     recipients: Vec<NamedNode>,
+    /// Whether parts were cut to fit.
+    is_cut: bool,
     default: Arc<Part>,
     /// In order.
     named: Vec<Named>,
@@ -62,6 +66,8 @@ pub struct SummaryLimits {
     pub filter_bytes: usize,
     /// The most marks of characteristic sets; with more, there are none.
     pub marks: usize,
+    /// The most quads of one part that are held in memory to know them in detail; more are known in outline.
+    pub detailed: usize,
 }
 
 impl Default for SummaryLimits {
@@ -70,6 +76,7 @@ impl Default for SummaryLimits {
             predicates: 4_096,
             filter_bytes: 4 << 20,
             marks: 1 << 20,
+            detailed: 100_000,
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use oxrdf::{NamedNode, Term};
 
-/// Bits for each key where there is room.
-const BITS: usize = 16;
+/// Bits for each key at least, where there is room.
+const BITS: usize = 12;
 /// Bits that are looked at for each key.
 const PROBES: u64 = 9;
 
@@ -15,19 +15,41 @@ pub(super) struct Filter {
 
 impl Filter {
     /// The keys in at most so many bytes. Where that is too few, it answers "perhaps" more often.
-    pub(super) fn new(keys: impl ExactSizeIterator<Item = u64>, most_bytes: usize) -> Self {
-        let words = steady(keys.len().saturating_mul(BITS) / 64 + 1).min(most_bytes / 8 + 1);
-        let mut filter = Self {
-            words: vec![0; words],
-        };
-        for key in keys {
-            for bit in filter.places(key) {
-                if let Some(word) = filter.words.get_mut(bit / 64) {
-                    *word |= 1 << (bit % 64);
-                }
+    pub(super) fn of(keys: impl ExactSizeIterator<Item = u64>, most_bytes: usize) -> Self {
+        let mut filter = Self::empty(keys.len(), most_bytes);
+        keys.for_each(|key| filter.insert(key));
+        filter
+    }
+
+    /// With room for so many keys. Its size is a power of two: a key more or less seldom changes where all the others
+    /// are, and it can be folded.
+    pub(super) fn empty(keys: usize, most_bytes: usize) -> Self {
+        let words = (keys.saturating_mul(BITS) / 64).max(1);
+        let words = words.checked_next_power_of_two().unwrap_or(usize::MAX);
+        let most = (most_bytes / 8).max(1);
+        Self {
+            words: vec![0; words.min(1 << most.ilog2())],
+        }
+    }
+
+    pub(super) fn insert(&mut self, key: u64) {
+        for bit in self.places(key) {
+            if let Some(word) = self.words.get_mut(bit / 64) {
+                *word |= 1 << (bit % 64);
             }
         }
-        filter
+    }
+
+    /// In half the room.
+    pub(super) fn fold(&mut self) {
+        let upper = self.words.split_off(self.words.len() / 2);
+        if self.words.is_empty() {
+            self.words = upper;
+            return;
+        }
+        for (word, other) in self.words.iter_mut().zip(upper) {
+            *word |= other;
+        }
     }
 
     pub(super) fn has(&self, key: u64) -> bool {
@@ -53,12 +75,6 @@ impl Filter {
     pub(super) fn bytes(&self) -> usize {
         self.words.len() * 8
     }
-}
-
-/// The next larger number of few: a key more or less seldom changes where all the others are.
-fn steady(words: usize) -> usize {
-    let step = (words.checked_next_power_of_two().unwrap_or(words) / 16).max(1);
-    words.div_ceil(step).saturating_mul(step)
 }
 
 /// The key of a term as subject or object, of one predicate or of any.

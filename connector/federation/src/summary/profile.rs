@@ -62,6 +62,12 @@ impl Profiles {
         })
     }
 
+    /// How many marks there are, and lists of them.
+    pub(super) fn cost(&self) -> usize {
+        let lists = self.sets.iter().flat_map(|set| &set.marks);
+        lists.map(|marks| marks.len() + 1).sum()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         let sets = self.sets.iter();
         sets.map(|set| {

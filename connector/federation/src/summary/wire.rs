@@ -40,6 +40,7 @@ impl Summary {
         for recipient in &self.recipients {
             out.text(recipient.as_str());
         }
+        out.flags([self.is_cut, false]);
         out.part(&self.default);
         out.length(self.named.len());
         for named in &self.named {
@@ -69,6 +70,7 @@ impl Summary {
         for _ in 0..input.length(RECIPIENTS)? {
             recipients.push(input.name()?);
         }
+        let [is_cut, _] = input.flags()?;
         let mut room = *limits;
         let default = Arc::new(input.part(&mut room)?);
         let mut named: Vec<Named> = Vec::new();
@@ -91,13 +93,14 @@ impl Summary {
         Ok(Self {
             version,
             recipients,
+            is_cut,
             default,
             named,
         })
     }
 }
 
-struct Writer(Vec<u8>);
+pub(super) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
     /// [LEB128](https://webassembly.github.io/spec/core/binary/values.html#integers)
@@ -110,7 +113,7 @@ impl Writer {
         self.0.push(u8::try_from(number).unwrap_or_default());
     }
 
-    fn length(&mut self, length: usize) {
+    pub(super) fn length(&mut self, length: usize) {
         self.number(length as u64);
     }
 
@@ -170,10 +173,10 @@ impl Writer {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], SummaryError> {
+    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8], SummaryError> {
         let (taken, rest) = self
             .0
             .split_at_checked(length)
@@ -186,7 +189,7 @@ impl<'a> Reader<'a> {
         self.take(1)?.first().copied().ok_or(SummaryError::Content)
     }
 
-    fn number(&mut self) -> Result<u64, SummaryError> {
+    pub(super) fn number(&mut self) -> Result<u64, SummaryError> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -202,12 +205,18 @@ impl<'a> Reader<'a> {
         Err(SummaryError::Content)
     }
 
-    fn length(&mut self, most: usize) -> Result<usize, SummaryError> {
+    pub(super) fn length(&mut self, most: usize) -> Result<usize, SummaryError> {
         let length = usize::try_from(self.number()?).map_err(|_| SummaryError::Size)?;
         if length > most {
             return Err(SummaryError::Size);
         }
         Ok(length)
+    }
+
+    pub(super) fn word(&mut self) -> Result<u64, SummaryError> {
+        let word = self.take(8)?.try_into();
+        word.map(u64::from_le_bytes)
+            .map_err(|_| SummaryError::Content)
     }
 
     fn text(&mut self) -> Result<String, SummaryError> {

@@ -165,13 +165,14 @@ proptest! {
         bindings in prop_oneof![Just(0_usize), Just(2), Just(500)],
         is_summarised: bool,
         is_apart: bool,
+        detailed in prop_oneof![Just(100_000_usize), Just(3)],
     ) {
         let mut world = World::new(split(&held));
         if is_apart {
             name_apart(&mut world.members);
         }
         if is_summarised {
-            world.summaries = Some(Shown::to_all(&world.members));
+            world.summaries = Some(Shown::outlined(&world.members, detailed));
         }
         world.limits = FederationLimits { share_bindings, bindings, ..FederationLimits::default() };
         for shape in shapes {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twinlink_federation::{
     Federator, Summaries, Summarized, Summary, SummaryError, SummaryLimits, SummaryQuestion,
-    SummaryReply,
+    SummaryReply, View,
 };
 
 /// What the members show, with a version that counts changes.
@@ -19,6 +19,7 @@ pub(crate) struct Shown {
     asked: AtomicUsize,
     sent: AtomicUsize,
     recipients: Vec<NamedNode>,
+    pub(crate) limits: SummaryLimits,
 }
 
 impl Shown {
@@ -29,12 +30,20 @@ impl Shown {
             asked: AtomicUsize::new(0),
             sent: AtomicUsize::new(0),
             recipients: Vec::new(),
+            limits: SummaryLimits::default(),
         })
     }
 
     /// As [`Self::of`], and each lets the caller tell all others.
     pub(crate) fn to_all(members: &[Vec<Quad>]) -> Arc<Self> {
         Self::told(members, (0..members.len()).map(participant).collect())
+    }
+
+    /// As [`Self::to_all`]; graphs of more quads are known in outline only.
+    pub(crate) fn outlined(members: &[Vec<Quad>], detailed: usize) -> Arc<Self> {
+        let mut shown = Arc::into_inner(Self::to_all(members)).unwrap();
+        shown.limits.detailed = detailed;
+        Arc::new(shown)
     }
 
     /// As [`Self::of`], and each lets the caller tell these.
@@ -60,7 +69,7 @@ impl Summaries for Shown {
             SummaryReply::Held
         } else {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            let summary = Summary::of(version, quads.clone(), &SummaryLimits::default()).unwrap();
+            let summary = Summary::of(version, quads.clone(), &self.limits).unwrap();
             let summary = summary.with_recipients(self.recipients.clone());
             let bytes = summary.encode();
             let again = Summary::decode(&bytes, &SummaryLimits::default()).unwrap();
@@ -68,6 +77,27 @@ impl Summaries for Shown {
             SummaryReply::Other(Arc::new(again))
         };
         std::future::ready(Some(reply.into())).boxed()
+    }
+}
+
+/// Quads that a caller may see.
+struct Shows(Vec<Quad>);
+
+impl View for Shows {
+    fn graphs(&self) -> Option<Vec<GraphName>> {
+        let mut graphs: Vec<_> = Vec::new();
+        for quad in &self.0 {
+            if quad.graph_name != GraphName::DefaultGraph && !graphs.contains(&quad.graph_name) {
+                graphs.push(quad.graph_name.clone());
+            }
+        }
+        Some(graphs)
+    }
+
+    fn each(&self, graph: &GraphName, each: &mut dyn FnMut(Quad) -> bool) -> Option<()> {
+        let mut of_graph = self.0.iter().filter(|quad| quad.graph_name == *graph);
+        of_graph.all(|quad| each(quad.clone()));
+        Some(())
     }
 }
 
@@ -418,6 +448,79 @@ fn what_changed_is_noticed_and_costs_one_summary() {
 }
 
 #[test]
+fn a_small_change_is_told_in_few_bytes() {
+    let limits = SummaryLimits::default();
+    let mut quads: Vec<_> = shops().members.concat();
+    for n in 0..2_000 {
+        quads.push(Quad::new(
+            iri(&format!("urn:thing{n}")),
+            iri("urn:is"),
+            iri(&format!("urn:kind{}", n % 7)),
+            GraphName::DefaultGraph,
+        ));
+    }
+    let old = Summary::of("v".to_owned(), quads.clone(), &limits)
+        .unwrap()
+        .encode();
+    quads.push(Quad::new(
+        iri("urn:new"),
+        iri("urn:is"),
+        iri("urn:kind1"),
+        iri("urn:news"),
+    ));
+    quads.push(Quad::new(
+        iri("urn:thing7"),
+        iri("urn:note"),
+        Literal::from("broken"),
+        GraphName::DefaultGraph,
+    ));
+    let new = Summary::of("w".to_owned(), quads, &limits).unwrap();
+    let since = new.encode_since(&old).len();
+    assert!(
+        since * 4 < new.encode().len(),
+        "{since} of {}",
+        new.encode().len()
+    );
+}
+
+/// Gives no summaries.
+#[derive(Default)]
+struct Silent(AtomicUsize);
+
+impl Summaries for Silent {
+    fn summary<'a>(
+        &'a self,
+        _: &'a NamedNode,
+        _: &'a SummaryQuestion<'a>,
+    ) -> BoxFuture<'a, Option<Summarized>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::future::ready(None).boxed()
+    }
+}
+
+#[test]
+fn who_gives_no_summary_is_not_asked_again_at_once() {
+    let mut world = shops();
+    let none = Arc::new(Silent::default());
+    world.summaries = Some(Arc::clone(&none) as _);
+    let clock = PatientClock::new();
+    let federator = world.federator(&clock);
+    let query = "SELECT * { ?p <urn:label> ?l }";
+    for _ in 0..3 {
+        let answer = World::ask_of(&federator, &clock, query, None).unwrap();
+        assert_eq!(answer.rows.solutions.len(), 30);
+    }
+    // Each peer once, this twin each time.
+    assert_eq!(none.0.load(Ordering::Relaxed), 3 + 3);
+    world.limits.summary_retry = Duration::ZERO;
+    let federator = world.federator(&clock);
+    for _ in 0..2 {
+        World::ask_of(&federator, &clock, query, None).unwrap();
+    }
+    assert_eq!(none.0.load(Ordering::Relaxed), 6 + 8);
+}
+
+#[test]
 fn bytes_that_are_no_summary_are_refused() {
     let world = shops();
     let limits = SummaryLimits::default();
@@ -450,11 +553,57 @@ proptest! {
     fn any_bytes_are_read(bytes in prop::collection::vec(any::<u8>(), 0..200), place in 0..200_usize, byte: u8) {
         let limits = SummaryLimits::default();
         drop(Summary::decode(&bytes, &limits));
+        let held = Summary::of("v".to_owned(), shops().members[1].clone(), &limits).unwrap();
+        let mut since = held.encode_since(&held.encode());
+        if let Some(at) = since.get_mut(place) {
+            *at = byte;
+        }
+        drop(Summary::read(&since, Some(&held), &limits));
         let mut good = Summary::of("v".to_owned(), shops().members[1].clone(), &limits).unwrap().encode();
         if let Some(at) = good.get_mut(place) {
             *at = byte;
         }
         drop(Summary::decode(&good, &limits));
+    }
+
+    /// A summary kept up by the graphs that changed is that which would be made anew, and where graphs are known in
+    /// outline only, or share parts, the federated answer is the merged one all the same.
+    #[test]
+    fn a_summary_after_a_change_is_as_made_anew(held in crate::equal::held(), more in crate::equal::held(), detailed in 0..30_usize) {
+        let limits = SummaryLimits { detailed, ..SummaryLimits::default() };
+        let mut quads = crate::equal::split(&held).concat();
+        let before = Summary::of("v".to_owned(), quads.clone(), &limits).unwrap();
+        let more = crate::equal::split(&more).concat();
+        // Some are gone, some are new.
+        let (gone, new) = more.split_at(more.len() / 2);
+        let mut changed: Vec<_> = new.iter().map(|quad| quad.graph_name.clone()).collect();
+        changed.extend(gone.iter().chain(quads.iter().take(5)).map(|quad| quad.graph_name.clone()));
+        changed.dedup();
+        quads = quads.into_iter().skip(5).filter(|quad| !gone.contains(quad)).collect();
+        quads.extend(new.iter().cloned());
+        let anew = Summary::of("w".to_owned(), quads.clone(), &limits).unwrap();
+        let after = before.after("w".to_owned(), &changed, &Shows(quads), &limits);
+        prop_assert_eq!(after.unwrap().encode(), anew.encode());
+    }
+
+    /// What is new in a summary, with the one that is held, is the summary; with another one it is nothing.
+    #[test]
+    fn a_difference_leads_to_the_summary(held in crate::equal::held(), more in crate::equal::held()) {
+        let limits = SummaryLimits::default();
+        let of = |version: &str, held: &[crate::equal::Held]| {
+            let quads = crate::equal::split(held).concat();
+            Summary::of(version.to_owned(), quads, &limits).unwrap()
+        };
+        let (old, new) = (of("v", &held), of("w", &[held, more].concat()));
+        let since = new.encode_since(&old.encode());
+        prop_assert_eq!(Summary::read(&since, Some(&old), &limits), Ok(new.clone()));
+        let whole = Summary::read(&new.encode(), Some(&old), &limits);
+        prop_assert_eq!(whole, Ok(new.clone()));
+        prop_assert!(Summary::read(&since, Some(&new), &limits).is_err());
+        prop_assert!(Summary::read(&since, None, &limits).is_err());
+        for end in 0..since.len() {
+            prop_assert!(Summary::read(&since[..end], Some(&old), &limits).is_err());
+        }
     }
 
     /// A summary in little room is coarser, and as right.
