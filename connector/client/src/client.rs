@@ -22,6 +22,7 @@ pub struct Client {
     pub(crate) stub: ConnectorClient<Channel>,
     pub(crate) stewardship: StewardshipClient<Channel>,
     tokens: Arc<dyn TokenSource>,
+    trace: fn() -> Option<String>,
 }
 
 /// What to ask, and until when.
@@ -126,7 +127,16 @@ impl Client {
                 .max_decoding_message_size(MESSAGE_BYTES)
                 .max_encoding_message_size(MESSAGE_BYTES),
             tokens,
+            trace: || None,
         }
+    }
+
+    /// The same connection, with what tells the `traceparent` of the request that is being worked for:
+    /// <https://www.w3.org/TR/trace-context/#traceparent-header>.
+    #[must_use]
+    pub fn with_trace(mut self, trace: fn() -> Option<String>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// The same connection with other tokens.
@@ -136,6 +146,7 @@ impl Client {
             stub: self.stub.clone(),
             stewardship: self.stewardship.clone(),
             tokens,
+            trace: self.trace,
         }
     }
 
@@ -218,6 +229,9 @@ impl Client {
         request
             .metadata_mut()
             .insert("authorization", bearer(&token)?);
+        if let Some(trace) = (self.trace)().and_then(|trace| trace.parse().ok()) {
+            request.metadata_mut().insert("traceparent", trace);
+        }
         request.set_timeout(deadline.saturating_duration_since(Instant::now()));
         Ok(request)
     }

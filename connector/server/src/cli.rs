@@ -48,7 +48,7 @@ enum Command {
     /// Make a new connector: participant id, keys, configuration, policies that permit nobody but its own stewards.
     Init(init::InitArguments),
     /// Run the connector until it is told to stop (Ctrl-C, SIGTERM). SIGHUP reads policies, peers and certificates again.
-    Serve,
+    Serve(ServeArguments),
     /// Load RDF (Turtle, N-Triples, N-Quads, TriG, RDF/XML, JSON-LD; gzip too) or OpenStreetMap extracts (.osm.pbf).
     Import(load::ImportArguments),
     /// Write the twin, or one graph of it, as RDF.
@@ -88,6 +88,14 @@ enum Command {
     Demo(crate::demo::DemoArguments),
 }
 
+#[derive(Debug, clap::Args)]
+struct ServeArguments {
+    /// How the log is written to standard error; by default as the configuration says, or as text. TWINLINK_LOG says how
+    /// much of it.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<crate::config::LogFormat>,
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -95,7 +103,7 @@ pub fn main() -> ExitCode {
     let config = &arguments.config;
     let result = match arguments.command {
         Command::Init(given) => init::run(&given, &console),
-        Command::Serve => crate::wire::run(config),
+        Command::Serve(given) => crate::wire::run(config, given.log_format),
         Command::Import(given) => load::import(config, &given, &console),
         Command::Export(given) => load::export(config, &given),
         Command::Backup(given) => backup::run(config, &given, &console),

@@ -3,11 +3,13 @@
 mod apps;
 mod limits;
 mod peer;
+mod telemetry;
 mod template;
 
 pub use apps::{Apps, ClientFile};
 use limits::RawLimits;
 pub use peer::PeerFile;
+pub use telemetry::{LogFormat, Telemetry};
 pub(crate) use template::render;
 
 use oxrdf::NamedNode;
@@ -56,6 +58,8 @@ pub struct Config {
     pub cosign: Duration,
     /// Where metrics are told, to whoever can connect; nowhere without it.
     pub metrics: Option<SocketAddr>,
+    /// Logs and traces.
+    pub telemetry: Telemetry,
 }
 
 /// What decisions need beside policies, and what goes with them.
@@ -138,6 +142,8 @@ struct RawConfig {
     clients: PathBuf,
     #[serde(default)]
     apps: Apps,
+    #[serde(default)]
+    telemetry: Telemetry,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     metrics: Option<String>,
     #[serde(default = "default_cosign_seconds")]
@@ -230,6 +236,10 @@ impl Config {
                 seconds @ 1..=86_400 => Duration::from_secs(seconds.into()),
                 _ => return Err(wrong("cosign_seconds", "is not from 1 to 86400".to_owned())),
             },
+            telemetry: raw
+                .telemetry
+                .validate()
+                .map_err(|p| wrong("telemetry.otlp", p))?,
             public_url: url(&raw.public_url).map_err(|p| wrong("public_url", p))?,
             store: folder.join(raw.store),
             policies: folder.join(raw.policies),

@@ -177,10 +177,11 @@ async fn health(method: Method) -> Result<&'static str, Fault> {
 
 async fn ready(State(door): State<Arc<Door>>, method: Method) -> Result<&'static str, Fault> {
     reading_only(&method)?;
-    if door.settings.ready.load(Ordering::Relaxed) {
+    let is_able = door.server.as_ref().is_none_or(AuthorizationServer::is_ready);
+    if is_able && door.settings.ready.load(Ordering::Relaxed) {
         Ok("ready")
     } else {
-        Err(Refusal::new(Code::Unavailable, "ready", "the connector starts or stops").into())
+        Err(Refusal::new(Code::Unavailable, "ready", "the connector starts or stops, or its certificate or disk does not let it work").into())
     }
 }
 

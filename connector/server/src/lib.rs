@@ -20,5 +20,6 @@ pub mod serve;
 mod session;
 mod shown;
 mod tally;
+mod telemetry;
 pub mod status;
 pub mod wire;

@@ -5,6 +5,7 @@ mod reply;
 
 use crate::config::PeerFile;
 use crate::grpc::Participants;
+use crate::telemetry;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
@@ -138,6 +139,7 @@ impl Remote {
             tokens: Arc::new(Token::new("")),
             connect_timeout: CONNECT,
         })
+        .map(|client| client.with_trace(telemetry::traceparent))
         .map_err(|error| error.to_string())
     }
 

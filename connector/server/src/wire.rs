@@ -5,7 +5,7 @@ mod upkeep;
 
 use crate::backup::Archive;
 use crate::cli::Failure;
-use crate::config::{Config, PeerFile};
+use crate::config::{Config, LogFormat, PeerFile};
 use crate::evidence::{self, Evidence};
 use crate::http::HttpSettings;
 use crate::http::oauth::{AuthorizationServer, Clients};
@@ -16,6 +16,7 @@ use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
 use crate::shown::{self, AppsDoor};
 use crate::tally::{self, Tally};
+use crate::telemetry::{self, Traces};
 use crate::{grpc, http, secret};
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -56,6 +57,7 @@ pub struct Node {
     archive: Archive,
     server: AuthorizationServer,
     tally: Arc<Tally>,
+    traces: Traces,
 }
 
 /// The policies in force.
@@ -90,6 +92,10 @@ impl Node {
                 peers: config.apps.peers,
             });
         }
+        let traces = match &config.telemetry.otlp {
+            Some(endpoint) => Traces::to(endpoint, &config.participant)?,
+            None => Traces::default(),
+        };
         let policies = Arc::new(Policies(ArcSwap::from_pointee(policies(&config)?)));
         let store = Arc::new(TwinStore::open(
             &config.store,
@@ -159,6 +165,7 @@ impl Node {
             revoked: authenticator.revoked(),
             used: authenticator.used(),
             nonces,
+            store: config.store.clone(),
             clients,
         };
         let connector = Connector {
@@ -189,6 +196,7 @@ impl Node {
             archive,
             server,
             tally,
+            traces,
         })
     }
 
@@ -216,6 +224,7 @@ impl Node {
             .merge(grpc.into_axum_router())
             .layer(from_fn_with_state(apps, shown::possession))
             .layer(from_fn_with_state(Arc::clone(&self.tally), tally::record))
+            .layer(from_fn_with_state(self.traces.clone(), telemetry::trace))
     }
 
     /// Binds the configured address, over TLS with client certificates.
@@ -278,16 +287,9 @@ impl Node {
 }
 
 /// `twinlink serve`: runs until it is told to stop.
-pub(crate) fn run(file: &Path) -> Result<ExitCode, Failure> {
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("TWINLINK_LOG")
-                .unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+pub(crate) fn run(file: &Path, format: Option<LogFormat>) -> Result<ExitCode, Failure> {
     let config = Config::load(file)?;
+    telemetry::log(format.unwrap_or(config.telemetry.log));
     runtime()?.block_on(serve(config))
 }
 
@@ -316,6 +318,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
         })
         .await;
     node.tally.flush().await;
+    node.traces.end().await;
     // What was recorded last can then be verified alone, without the next start.
     if let Err(refusal) = node.receipts.seal().await {
         tracing::error!(%refusal, "the log of use ends without a checkpoint");

@@ -29,6 +29,7 @@ pub use change::with_fresh_blank_nodes;
 pub use error::StoreError;
 pub use evaluate::{EvaluationOptions, QuadWorkbench};
 pub use ledger::Ledger;
+pub use log::room::has_room;
 pub use snapshot::{Snapshot, Summary};
 pub use store::{ChangeSet, TwinStore, UseJournal};
 pub use view::View;

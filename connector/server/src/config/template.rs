@@ -45,6 +45,10 @@ pseudonym_key = "identity/pseudonym.key"
 # age_grain_seconds = 60  # how exactly they who see a part are told when the twin last changed; 0: not at all
 # review_hours = 72       # how soon a use that broke the glass is to be reviewed
 
+# [telemetry]
+# log = "text"            # or "json"; how much: TWINLINK_LOG=info
+# otlp = "http://127.0.0.1:4317"  # where traces are sent (OpenTelemetry, gRPC, without encryption); nowhere without it
+
 # Apps of ours without a client certificate: each request then proves its key (DPoP). What they may ask for is in clients/*.toml.
 # [apps]
 # dpop = true

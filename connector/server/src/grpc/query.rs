@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 use twinlink_client::Encoder;
 use twinlink_core::{
     Code, Connector, DatasetChoice, Explain, Head, Piece, Refusal, Reply, Request as Question,
@@ -129,7 +130,7 @@ fn send(reply: Reply, deadline: Instant) -> impl Stream<Item = Result<v1::QueryR
     let request = reply.request();
     let (messages_in, messages) = mpsc::channel(IN_FLIGHT);
     let (failure_in, failure) = oneshot::channel();
-    tokio::spawn(async move {
+    let task = async move {
         let work = pump(reply, &messages_in);
         let result = tokio::select! {
             result = work => result,
@@ -144,7 +145,8 @@ fn send(reply: Reply, deadline: Instant) -> impl Stream<Item = Result<v1::QueryR
             // The receiver is gone where the client went away meanwhile.
             drop(failure_in.send(status(&refusal, Some(request))));
         }
-    });
+    };
+    tokio::spawn(task.in_current_span());
     let messages = stream::unfold(messages, |mut messages| async move {
         let message = messages.recv().await?;
         Some((Ok(message), messages))

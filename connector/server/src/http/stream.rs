@@ -14,6 +14,7 @@ use http_body_util::StreamBody;
 use hyper::body::Frame;
 use std::time::Instant;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 use twinlink_core::{Code, Head, Refusal, Reply};
 use uuid::Uuid;
 
@@ -105,7 +106,8 @@ pub(super) async fn deliver(mut reply: Reply, delivery: Delivery) -> Result<Resp
     }
     let trailers = delivery.carries == Carries::Trailers;
     let (parts_in, parts) = mpsc::channel(IN_FLIGHT);
-    tokio::spawn(pump(reply, writer, trailers, delivery.until, parts_in));
+    let task = pump(reply, writer, trailers, delivery.until, parts_in);
+    tokio::spawn(task.in_current_span());
     let body = Body::new(StreamBody::new(frames(parts)));
     let mut response = head(request, media_type, body);
     if trailers {

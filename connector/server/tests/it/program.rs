@@ -4,6 +4,7 @@ mod backup;
 mod crisis;
 mod messages;
 mod serving;
+mod telemetry;
 
 use serde_json::Value;
 use std::fs;
@@ -100,10 +101,33 @@ impl Folder {
         fs::write(path, text.replace(from, to)).unwrap();
     }
 
+    /// Adds to a file.
+    fn append(&self, name: &str, more: &str) {
+        let path = self.path(name);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(path, format!("{text}\n{more}")).unwrap();
+    }
+
+    /// Lets it log all that it can, as JSON.
+    fn log_everything(&self) {
+        self.append("twinlink.toml", "[telemetry]\nlog = \"json\"\n");
+        fs::write(self.path("log-everything"), "").unwrap();
+    }
+
     /// Serves; returns once it says that it is ready.
     fn serve(&self) -> Serving {
+        let level = match self.path("log-everything").exists() {
+            true => "trace",
+            false => "info",
+        };
+        self.serve_with("TWINLINK_LOG", level)
+    }
+
+    /// As [`Self::serve`], with a variable in its environment.
+    fn serve_with(&self, name: &str, value: &str) -> Serving {
         let mut child = self
             .command()
+            .env(name, value)
             .arg("--config")
             .arg(self.path("twinlink.toml"))
             .arg("serve")

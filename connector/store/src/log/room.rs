@@ -56,6 +56,11 @@ impl Room {
     }
 }
 
+/// Whether the disk that a folder is on has room for writes: for who asks whether the connector is ready.
+pub fn has_room(folder: &Path) -> bool {
+    free(folder).is_ok_and(|free| free >= RESERVE)
+}
+
 /// The free bytes of the disk that a folder is on, for who is not root.
 pub(crate) fn free(folder: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;

@@ -1,0 +1,87 @@
+//! What an operator can follow a request by: the log, and the trace that goes with it from connector to connector.
+//!
+//! Neither holds a token, a query's text or a row: what is told of a request is its door, its operation, how it ended and
+//! which check refused it.
+
+mod context;
+mod export;
+
+use crate::config::LogFormat;
+use crate::shown::Refused;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::error::Error as _;
+use tracing::Instrument as _;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
+
+pub(crate) use context::{Context, traceparent};
+pub(crate) use export::Traces;
+
+/// What the operations of the HTTP door are called.
+const OPERATIONS: [&str; 11] = [
+    "/sparql",
+    "/data",
+    "/health",
+    "/ready",
+    "/oauth/token",
+    "/oauth/introspect",
+    "/oauth/revoke",
+    "/oauth/jwks",
+    "/.well-known/oauth-authorization-server",
+    "/twinlink.v1.",
+    "/grpc.",
+];
+
+/// Begins to log to standard error. How much says `TWINLINK_LOG`.
+pub(crate) fn log(format: LogFormat) {
+    let wanted = EnvFilter::try_from_env("TWINLINK_LOG").unwrap_or_else(|_| "info".into());
+    // INVARIANT(no-headers-in-logs): the libraries that see headers and bodies say no more than that something went wrong,
+    // whatever level is asked for.
+    let own = filter_fn(|metadata| {
+        metadata.target().starts_with("twinlink") || *metadata.level() <= LevelFilter::INFO
+    });
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+    };
+    registry().with(wanted).with(lines.with_filter(own)).init();
+}
+
+/// Follows a request: its place in the trace that it came with, or in a new one, is in the log, goes to the peers that are
+/// asked for it, and to the collector where there is one.
+pub(crate) async fn trace(State(traces): State<Traces>, request: Request, next: Next) -> Response {
+    let operation = operation(request.uri().path());
+    let came_with = Context::of(request.headers());
+    let (context, span) = traces.begin(operation, came_with);
+    let logged =
+        tracing::info_span!("request", operation, trace = %context.trace(), span = %context.span());
+    let work = context.during(next.run(request));
+    let response = work.instrument(logged.clone()).await;
+    tracing::debug!(parent: &logged, status = response.status().as_u16(), "answered");
+    span.end(&response, refused(&response));
+    response
+}
+
+/// Which operation a path is of: of a bounded number, as it is told to others.
+fn operation(path: &str) -> &'static str {
+    let found = OPERATIONS.into_iter().find(|one| path.starts_with(one));
+    found.unwrap_or("other")
+}
+
+/// The check that refused.
+fn refused(response: &Response) -> Option<&'static str> {
+    let extensions = response.extensions();
+    if let Some(refused) = extensions.get::<Refused>() {
+        return Some(refused.check);
+    }
+    let source = extensions.get::<tonic::Status>()?.source()?;
+    source
+        .downcast_ref::<Refused>()
+        .map(|refused| refused.check)
+}
