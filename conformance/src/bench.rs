@@ -1,5 +1,6 @@
 //! All benchmarks, by name. A figure stands beside another that was measured in the same run.
 
+mod auth;
 mod decide;
 mod fedshop;
 mod guard;
@@ -35,6 +36,11 @@ pub struct Effort {
 
 /// The benchmarks, in the order in which `all` runs them.
 pub const BENCHES: &[Bench] = &[
+    Bench {
+        name: "auth",
+        about: "ASK with a token over mutual TLS against a bare tonic echo over the same; the check of a token",
+        run: |_| auth::run(),
+    },
     Bench {
         name: "decide",
         about: "Decisions by compiled policies, on the cases of odrl-evaluation (--suites)",

@@ -98,7 +98,7 @@ pub(super) fn run() -> Result<Value, Fault> {
 }
 
 /// The same connector, but for the log.
-fn forgetful(with: &Connector) -> Connector {
+pub(super) fn forgetful(with: &Connector) -> Connector {
     Connector {
         use_log: Arc::new(Forgetful),
         ..with.clone()
@@ -259,7 +259,7 @@ fn median(mut all: Vec<Figures>) -> Figures {
     all.get(all.len() / 2).copied().unwrap_or(none)
 }
 
-fn middle(mut values: Vec<f64>) -> f64 {
+pub(super) fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
