@@ -9,6 +9,7 @@ mod entry;
 mod envelope;
 mod exchange;
 mod export;
+mod purge;
 mod reconcile;
 mod requests;
 mod resume;
@@ -39,6 +40,7 @@ pub use envelope::{
 };
 pub use exchange::Arrived;
 pub use export::{TransactionRecord, export_transactions};
+pub use purge::{Purged, find_purgeable, unrecorded_purges};
 pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile, unsigned};
 pub(crate) use requests::SignedRequests;
 
@@ -147,6 +149,11 @@ impl Receipts {
         }
         let draft = Draft::new(moment(time).map_err(|error| fault(&error))?, kind);
         self.scribe.hand(draft)
+    }
+
+    /// The journal that it is written to: to be read.
+    pub fn journal(&self) -> &dyn Journal {
+        &*self.journal
     }
 
     /// Puts a signed checkpoint behind all that was written. Otherwise there is one after a second, and at the end.

@@ -183,6 +183,10 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
         }
         EntryKind::Cosigned { .. } => ("cosigned".to_owned(), None, String::new(), None),
         EntryKind::Witnessed { .. } => ("witnessed".to_owned(), None, String::new(), None),
+        EntryKind::Purge { records, .. } => {
+            let what = format!("purged {} records", records.len());
+            (what, None, String::new(), None)
+        }
         EntryKind::Contradicted { .. } => {
             let what = "REWROTE ITS LOG".to_owned();
             (what, None, String::new(), None)

@@ -132,6 +132,15 @@ pub enum EntryKind {
         /// What it signed now.
         shown: String,
     },
+    /// Records are about to be purged: only their digests stay.
+    Purge {
+        /// Their places in the journal.
+        records: Vec<u64>,
+        /// The person or program.
+        by: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Who uses what, for which purpose, by which policies.
@@ -234,7 +243,8 @@ impl EntryKind {
             Self::Checkpoint { .. }
             | Self::Cosigned { .. }
             | Self::Witnessed { .. }
-            | Self::Contradicted { .. } => Vec::new(),
+            | Self::Contradicted { .. }
+            | Self::Purge { .. } => Vec::new(),
         }
     }
 
@@ -250,7 +260,7 @@ impl EntryKind {
             | Self::Cosigned { participant, .. }
             | Self::Witnessed { participant, .. }
             | Self::Contradicted { participant, .. } => Some(participant),
-            Self::Checkpoint { .. } => None,
+            Self::Checkpoint { .. } | Self::Purge { .. } => None,
         }
     }
 }
