@@ -2,7 +2,8 @@
 
 use crate::outcome::node;
 use crate::{
-    Answer, ClientConfig, Error, ImportOptions, Imported, MESSAGE_BYTES, Token, TokenSource, import,
+    Answer, ClientConfig, Error, Explain, ImportOptions, Imported, MESSAGE_BYTES, Token,
+    TokenSource, import,
 };
 use bytes::Bytes;
 use futures::Stream;
@@ -13,7 +14,8 @@ use tonic::Request;
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use twinlink_proto::v1::{
-    self, connector_client::ConnectorClient, stewardship_client::StewardshipClient,
+    self, connector_client::ConnectorClient, evidence_client::EvidenceClient,
+    stewardship_client::StewardshipClient,
 };
 
 /// A connection to one connector. Cheap to clone: clones share the connection.
@@ -21,6 +23,7 @@ use twinlink_proto::v1::{
 pub struct Client {
     pub(crate) stub: ConnectorClient<Channel>,
     pub(crate) stewardship: StewardshipClient<Channel>,
+    pub(crate) evidence: EvidenceClient<Channel>,
     tokens: Arc<dyn TokenSource>,
     trace: fn() -> Option<String>,
 }
@@ -38,6 +41,8 @@ pub struct QueryOptions {
     pub federated: bool,
     /// What is required of the sources.
     pub require: Requirement,
+    /// Whether to tell how the answer is come by, in place of its rows.
+    pub explain: Option<Explain>,
     /// The purpose; the token must carry the same.
     pub purpose: Option<NamedNode>,
     /// The declared incident for which the caller breaks the glass.
@@ -123,6 +128,7 @@ impl Client {
         Self {
             stewardship: StewardshipClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES),
+            evidence: EvidenceClient::new(channel.clone()),
             stub: ConnectorClient::new(channel)
                 .max_decoding_message_size(MESSAGE_BYTES)
                 .max_encoding_message_size(MESSAGE_BYTES),
@@ -145,6 +151,7 @@ impl Client {
         Self {
             stub: self.stub.clone(),
             stewardship: self.stewardship.clone(),
+            evidence: self.evidence.clone(),
             tokens,
             trace: self.trace,
         }
@@ -169,6 +176,10 @@ impl Client {
             break_glass: text(options.break_glass),
             envelope: options.envelope.unwrap_or_default(),
             require: required(options.require),
+            explain: options
+                .explain
+                .map_or(v1::Explain::Unspecified, v1::Explain::from)
+                .into(),
         };
         let request = self.request(message, deadline).await?;
         let mut stub = self.stub.clone();
@@ -246,6 +257,7 @@ impl QueryOptions {
             dataset: None,
             federated: false,
             require: Requirement::default(),
+            explain: None,
             purpose: None,
             break_glass: None,
             request_id: None,

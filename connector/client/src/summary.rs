@@ -26,18 +26,29 @@ pub struct SummaryOptions {
 /// A summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summarized {
-    /// These bytes, whatever they are. None where the one that we have is as it would be made now.
-    pub bytes: Option<Vec<u8>>,
-    /// Of the use that it is, with its receipt.
-    pub outcome: Outcome,
+    /// What came.
+    pub reply: SummaryReply,
+    /// Of the use that it is, with its receipt. None of connectors that make no summaries.
+    pub outcome: Option<Outcome>,
+}
+
+/// What a connector tells in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SummaryReply {
+    /// The one that we have is as it would be made now.
+    Held,
+    /// These bytes, whatever they are.
+    Bytes(Vec<u8>),
+    /// There is none for us.
+    None,
 }
 
 impl Client {
-    /// Asks for a summary of what we may see. None where the connector makes none.
+    /// Asks for a summary of what we may see.
     ///
     /// # Errors
     /// Any [`Error`]; connectors of older versions do not know the call.
-    pub async fn summarize(&self, options: SummaryOptions) -> Result<Option<Summarized>, Error> {
+    pub async fn summarize(&self, options: SummaryOptions) -> Result<Summarized, Error> {
         let deadline = options.deadline;
         let message = v1::SummarizeRequest {
             purpose: text(options.purpose),
@@ -50,12 +61,14 @@ impl Client {
         let mut stub = self.stub.clone();
         let response = within(deadline, async { Ok(stub.summarize(request).await?) }).await?;
         let response = response.into_inner();
-        let bytes = match response.kind {
-            Some(Kind::IsHeld(true)) => None,
-            Some(Kind::Summary(bytes)) => Some(bytes),
-            Some(Kind::IsHeld(false)) | None => return Ok(None),
+        let reply = match response.kind {
+            Some(Kind::IsHeld(true)) => SummaryReply::Held,
+            Some(Kind::Summary(bytes)) => SummaryReply::Bytes(bytes),
+            Some(Kind::IsHeld(false)) | None => SummaryReply::None,
         };
-        let outcome = response.outcome.unwrap_or_default().try_into()?;
-        Ok(Some(Summarized { bytes, outcome }))
+        Ok(Summarized {
+            reply,
+            outcome: response.outcome.map(TryInto::try_into).transpose()?,
+        })
     }
 }

@@ -78,6 +78,11 @@ pub fn request_digest(text: &str, base: Option<&str>, dataset: Option<&DatasetCh
     hex(&hasher.finalize())
 }
 
+/// SHA-256 over a summary as it travels, lower-case hex.
+pub fn summary_digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 fn both(dataset: &DatasetChoice) -> [&[NamedNode]; 2] {
     [&dataset.default_graphs, &dataset.named_graphs]
 }
@@ -87,7 +92,7 @@ fn part(hasher: &mut Sha256, text: &str) {
     hasher.update(text);
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or(b'0'));
     bytes

@@ -120,6 +120,19 @@ pub async fn list_obligations(
     .await
 }
 
+/// Lets a steward read the log of use from a place on: that is on record before anything is read.
+///
+/// # Errors
+/// As [`declare_incident`].
+pub async fn admit_log_reader(
+    connector: &Connector,
+    credentials: &Credentials,
+    from: u64,
+) -> Result<(), Refusal> {
+    let text = format!("from {from}");
+    record(connector, credentials, "readLog", &text, async |_| Ok(())).await
+}
+
 /// Notes that an obligation was fulfilled.
 ///
 /// # Errors
@@ -179,6 +192,21 @@ impl BackupUse {
     }
 }
 
+/// Lets a steward have records of use forgotten; hands the steward's name to the work.
+///
+/// # Errors
+/// As [`declare_incident`]; those of the work.
+pub async fn purge_records<T>(
+    connector: &Connector,
+    credentials: &Credentials,
+    text: &str,
+    work: impl AsyncFnOnce(String) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let (_, intent) = admit(connector, credentials, "purge", text).await?;
+    let subject = intent.record.subject.clone().unwrap_or_default();
+    finish(connector, intent, async || work(subject).await).await
+}
+
 /// Lets a steward do something, with a record of it before and after. Hands the steward's organisation to the work.
 async fn record<T>(
     connector: &Connector,
@@ -188,8 +216,17 @@ async fn record<T>(
     work: impl AsyncFnOnce(NamedNode) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
     let (steward, intent) = admit(connector, credentials, action, text).await?;
+    finish(connector, intent, async || work(steward).await).await
+}
+
+/// Does what was admitted, and records how it ended.
+async fn finish<T>(
+    connector: &Connector,
+    intent: Intent,
+    work: impl AsyncFnOnce() -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
     let request = intent.record.clone();
-    let done = work(steward).await;
+    let done = work().await;
     let recorded = recorded(connector, done.as_ref().err());
     match connector.use_log.complete(intent, recorded).await {
         Ok(_) => done,

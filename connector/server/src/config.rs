@@ -1,12 +1,14 @@
 //! The configuration file: read once, validated once, typed from then on.
 
 mod apps;
+mod foreign;
 mod limits;
 mod peer;
 mod telemetry;
 mod template;
 
 pub use apps::{Apps, ClientFile};
+pub use foreign::{ForeignAuth, ForeignAuthKind, ForeignFile};
 use limits::RawLimits;
 pub use peer::PeerFile;
 pub use telemetry::{LogFormat, Telemetry};
@@ -42,6 +44,8 @@ pub struct Config {
     pub policies: PathBuf,
     /// The folder of the peers: one `*.toml` each.
     pub peers: PathBuf,
+    /// The folder of SPARQL endpoints that are members of federated answers: one `*.toml` each.
+    pub foreign: PathBuf,
     /// The folder of the own organisation's clients that may get tokens: one `*.toml` each.
     pub clients: PathBuf,
     /// Apps without a certificate.
@@ -56,6 +60,8 @@ pub struct Config {
     pub admission: AdmissionLimits,
     /// How often peers are shown our log of use, where it grew, to cosign it.
     pub cosign: Duration,
+    /// For how long what a peer shows in short is believed without asking whether it is still so.
+    pub summary_age: Duration,
     /// Where metrics are told, to whoever can connect; nowhere without it.
     pub metrics: Option<SocketAddr>,
     /// Logs and traces.
@@ -138,6 +144,8 @@ struct RawConfig {
     policies: PathBuf,
     #[serde(default = "default_peers")]
     peers: PathBuf,
+    #[serde(default = "default_foreign")]
+    foreign: PathBuf,
     #[serde(default = "default_clients")]
     clients: PathBuf,
     #[serde(default)]
@@ -148,6 +156,8 @@ struct RawConfig {
     metrics: Option<String>,
     #[serde(default = "default_cosign_seconds")]
     cosign_seconds: u32,
+    #[serde(default)]
+    summary_age_seconds: u32,
     identity: RawIdentity,
     #[serde(default)]
     policy: RawPolicy,
@@ -195,6 +205,10 @@ fn default_cosign_seconds() -> u32 {
     60
 }
 
+fn default_foreign() -> PathBuf {
+    "foreign".into()
+}
+
 fn default_clients() -> PathBuf {
     "clients".into()
 }
@@ -232,6 +246,13 @@ impl Config {
                 Some(text) => Some(address(text).map_err(|p| wrong("metrics", p))?),
                 None => None,
             },
+            summary_age: match raw.summary_age_seconds {
+                seconds @ 0..=86_400 => Duration::from_secs(seconds.into()),
+                _ => {
+                    let problem = "is not from 0 to 86400".to_owned();
+                    return Err(wrong("summary_age_seconds", problem));
+                }
+            },
             cosign: match raw.cosign_seconds {
                 seconds @ 1..=86_400 => Duration::from_secs(seconds.into()),
                 _ => return Err(wrong("cosign_seconds", "is not from 1 to 86400".to_owned())),
@@ -244,6 +265,7 @@ impl Config {
             store: folder.join(raw.store),
             policies: folder.join(raw.policies),
             peers: folder.join(raw.peers),
+            foreign: folder.join(raw.foreign),
             clients: folder.join(raw.clients),
             apps: raw.apps,
             identity: Identity {
@@ -269,6 +291,14 @@ impl Config {
             .iter()
             .map(|path| PeerFile::load(path))
             .collect()
+    }
+
+    /// The files of foreign endpoints, in the order of their names.
+    ///
+    /// # Errors
+    /// [`ConfigError`], naming the endpoint's file and the key.
+    pub fn foreign(&self) -> Result<Vec<ForeignFile>, ConfigError> {
+        foreign::load(&self.foreign)
     }
 
     /// The clients' files, in the order of their names.

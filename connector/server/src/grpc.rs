@@ -2,17 +2,22 @@
 
 mod backup;
 mod describe;
+mod evidence;
 mod import;
+mod log;
 mod outcome;
+mod purge;
 mod query;
 mod stewardship;
 mod summarize;
 
 pub(crate) use outcome::told;
 
-use crate::shown;
 use crate::backup::Archive;
+use crate::evidence::Evidence;
+use crate::shown;
 use crate::status::status;
+use evidence::EvidenceDoor;
 use futures::FutureExt as _;
 use oxrdf::NamedNode;
 use std::sync::Arc;
@@ -26,7 +31,8 @@ use tonic_health::server::{HealthReporter, HealthService};
 use twinlink_client::MESSAGE_BYTES;
 use twinlink_core::{Connector, Credentials, Refusal};
 use twinlink_proto::v1::{
-    self, connector_server::ConnectorServer, stewardship_server::StewardshipServer,
+    self, connector_server::ConnectorServer, evidence_server::EvidenceServer,
+    stewardship_server::StewardshipServer,
 };
 
 /// The participant ids of the peers there are now.
@@ -35,21 +41,30 @@ pub type Participants = Arc<dyn Fn() -> Vec<NamedNode> + Send + Sync>;
 /// The largest message that a client may send: queries and chunks are far smaller.
 const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
+/// The largest message about logs of use.
+const EVIDENCE_BYTES: usize = 128 * 1024;
+
 /// The routes of the gRPC door. A path that is none of its own is left to whatever it is merged with.
 pub fn routes(connector: Arc<Connector>, participants: Participants) -> Routes {
-    routes_with(connector, participants, None)
+    routes_with(connector, participants, None, None)
 }
 
-/// As [`routes`], with what stewards may take copies of.
+/// As [`routes`], with what stewards may take copies of, and what peers tell of their logs.
 pub(crate) fn routes_with(
     connector: Arc<Connector>,
     participants: Participants,
     archive: Option<Archive>,
+    evidence: Option<Arc<Evidence>>,
 ) -> Routes {
+    let peers = evidence.clone().map(|evidence| EvidenceDoor {
+        connector: Arc::clone(&connector),
+        evidence,
+    });
     let door = Arc::new(Door {
         connector,
         participants,
         archive,
+        evidence,
     });
     let stewardship = StewardshipServer::from_arc(Arc::clone(&door))
         .max_decoding_message_size(REQUEST_BYTES)
@@ -60,6 +75,10 @@ pub(crate) fn routes_with(
     let mut routes = Routes::new(door)
         .add_service(stewardship)
         .add_service(health());
+    if let Some(peers) = peers {
+        let peers = EvidenceServer::new(peers).max_decoding_message_size(EVIDENCE_BYTES);
+        routes = routes.add_service(peers);
+    }
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(twinlink_proto::FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -87,6 +106,7 @@ struct Door {
     connector: Arc<Connector>,
     participants: Participants,
     archive: Option<Archive>,
+    evidence: Option<Arc<Evidence>>,
 }
 
 #[tonic::async_trait]

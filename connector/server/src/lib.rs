@@ -19,7 +19,7 @@ mod secret;
 pub mod serve;
 mod session;
 mod shown;
+pub mod status;
 mod tally;
 mod telemetry;
-pub mod status;
 pub mod wire;

@@ -1,33 +1,53 @@
 //! The peers: one connection each, a fresh delegated token for each question, and no trust in what they answer.
 
+mod foreign;
+mod members;
 mod overview;
 mod reply;
 
+pub use foreign::{Foreign, ForeignError};
+pub(crate) use members::Members;
+
 use crate::config::PeerFile;
+use crate::evidence::{Answered, Evidence};
 use crate::grpc::Participants;
+use crate::runtime::SystemClock;
 use crate::telemetry;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tonic::codegen::http::Uri;
-use twinlink_client::{Client, ClientConfig, Dataset, QueryOptions, Token, VerifyPeer};
-use twinlink_core::{Code, Delegation};
-use twinlink_federation::{Peers, SubAnswer, SubQuery, Unanswered};
-use twinlink_trust::{
-    CertificateFacts, CurrentIdentity, Protocol, Registry, TokenIssuer, client_config,
+use twinlink_client::{
+    Client, ClientConfig, Dataset, Error, QueryOptions, Token, VerifyPeer, WitnessReply,
 };
+use twinlink_core::{Code, Delegation, Refusal, request_digest};
+use twinlink_federation::{Peers, SubAnswer, SubQuery, Unanswered, hedged};
+use twinlink_trust::{
+    Acknowledgement, CertificateFacts, CurrentIdentity, Protocol, Received, Registry, TokenIssuer,
+    client_config,
+};
+use uuid::Uuid;
 
 /// How long a connection to a peer may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a peer may take to take in what it is told of logs.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one replica of a peer may take before another is asked beside it.
+const HEDGE: Duration = Duration::from_secs(1);
 
 /// The connectors of other organisations, over gRPC. They can be replaced while requests run.
 pub struct Remote {
     identity: Arc<CurrentIdentity>,
     registry: Arc<Registry>,
     peers: Arc<ArcSwap<Vec<Peer>>>,
+    evidence: Arc<Evidence>,
 }
 
 /// What is wrong with a peer's entry.
@@ -43,7 +63,12 @@ pub struct PeerError {
 #[derive(Debug, Clone)]
 struct Peer {
     participant: NamedNode,
-    client: Client,
+    /// Where it listens.
+    url: String,
+    /// Of its replicas: all of them prove to be this participant.
+    replicas: Arc<[Client]>,
+    /// The replica that answered last is asked first.
+    preferred: Arc<AtomicUsize>,
     /// Of the identity that the connection shows, whatever is in force by now: a token is bound to a certificate.
     issuer: TokenIssuer,
 }
@@ -57,11 +82,13 @@ impl Remote {
         entries: Vec<PeerFile>,
         identity: Arc<CurrentIdentity>,
         registry: Arc<Registry>,
+        evidence: Arc<Evidence>,
     ) -> Result<Self, PeerError> {
         let remote = Self {
             identity,
             registry,
             peers: Arc::default(),
+            evidence,
         };
         remote.replace(entries)?;
         Ok(remote)
@@ -91,10 +118,14 @@ impl Remote {
         for entry in entries {
             let participant = entry.participant();
             let Some(url) = entry.url else { continue };
-            match self.client(&participant, &url, &identity) {
-                Ok(client) => peers.push(Peer {
+            let urls = std::iter::once(&url).chain(&entry.replicas);
+            let replicas = urls.map(|url| self.client(&participant, url, &identity));
+            match replicas.collect::<Result<_, _>>() {
+                Ok(replicas) => peers.push(Peer {
                     participant,
-                    client,
+                    url,
+                    replicas,
+                    preferred: Arc::default(),
                     issuer: TokenIssuer::new(Arc::clone(&identity)),
                 }),
                 Err(reason) => {
@@ -107,6 +138,14 @@ impl Remote {
         }
         peers.sort_by(|a, b| a.participant.cmp(&b.participant));
         Ok(peers)
+    }
+
+    /// The peer whose SPARQL endpoint has this URL.
+    fn at(&self, endpoint: &NamedNode) -> Option<NamedNode> {
+        let url = endpoint.as_str().strip_suffix("/sparql")?;
+        let peers = self.peers.load();
+        let peer = peers.iter().find(|peer| peer.url == url);
+        peer.map(|peer| peer.participant.clone())
     }
 
     /// The participant ids of the peers there are at each call.
@@ -143,12 +182,71 @@ impl Remote {
         .map_err(|error| error.to_string())
     }
 
+    /// Tells a peer, in this connector's own name, what was received of its answers.
+    ///
+    /// # Errors
+    /// As [`Client::acknowledge`].
+    pub(crate) async fn acknowledge(
+        &self,
+        peer: &NamedNode,
+        received: Vec<Received>,
+    ) -> Result<u32, Error> {
+        let client = self.own_client(peer)?;
+        let identity = self.identity.load();
+        let said = Acknowledgement::new(&identity, peer, received, OffsetDateTime::now_utc());
+        let said = said
+            .sign(&identity)
+            .map_err(|error| Error::Configuration(error.to_string()))?;
+        client
+            .acknowledge(said, (Instant::now() + PATIENCE).into())
+            .await
+    }
+
+    /// Shows a peer our log at some size, in this connector's own name.
+    ///
+    /// # Errors
+    /// As [`Client::witness`].
+    pub(crate) async fn witness(
+        &self,
+        peer: &NamedNode,
+        checkpoint: String,
+        proof: (u64, Vec<[u8; 32]>),
+    ) -> Result<WitnessReply, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let client = self.own_client(peer)?;
+        client.witness(checkpoint, proof, deadline.into()).await
+    }
+
+    /// What is recorded of questions to peers.
+    pub(crate) fn evidence(&self) -> &Arc<Evidence> {
+        &self.evidence
+    }
+
+    /// To a peer, to speak of the logs of use in this connector's own name.
+    fn own_client(&self, peer: &NamedNode) -> Result<Client, Error> {
+        let gone = || Error::Configuration("it is no peer any more".to_owned());
+        let peers = self.peers.load();
+        let entry = peers.iter().find(|entry| &entry.participant == peer);
+        let entry = entry.ok_or_else(gone)?;
+        let delegation = Delegation {
+            request: Uuid::now_v7(),
+            participant: self.identity.load().participant().clone(),
+            subject: "connector".to_owned(),
+            roles: Vec::new(),
+            purpose: None,
+            claims: BTreeMap::new(),
+            break_glass: None,
+        };
+        let token = token(entry, &delegation).map_err(|why| Error::Token(why.to_string()))?;
+        let replica = entry.preferred.load(Ordering::Relaxed);
+        entry.client(replica, token).map_err(|_| gone())
+    }
+
     async fn question(
         &self,
         peer: &NamedNode,
         question: &SubQuery,
     ) -> Result<SubAnswer, Unanswered> {
-        let started = Instant::now();
         let peers = self.peers.load_full();
         let entry = peers
             .iter()
@@ -156,14 +254,81 @@ impl Remote {
             .ok_or_else(|| Unanswered::Unreachable {
                 reason: "it is no peer any more".to_owned(),
             })?;
-        let client = entry
-            .client
-            .with_tokens(Arc::new(token(entry, &question.delegation)?));
+        let ask = |number: usize| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let answer = entry.question(number, question, &self.evidence).await?;
+                entry.preferred.store(number, Ordering::Relaxed);
+                Ok(answer)
+            })
+        };
+        let first = entry.preferred.load(Ordering::Relaxed);
+        hedged(entry.replicas.len(), first, ask, HEDGE, &SystemClock).await
+    }
+}
+
+impl Peer {
+    /// Asks one of its replicas. Each request is a use of its own at the provider.
+    async fn question(
+        &self,
+        replica: usize,
+        question: &SubQuery,
+        evidence: &Evidence,
+    ) -> Result<SubAnswer, Unanswered> {
+        let started = Instant::now();
+        let (peer, delegation) = (&self.participant, &question.delegation);
+        let client = self.client(replica, token(self, delegation)?)?;
+        let digest = request_digest(&question.query, None, question.dataset.as_ref());
+        let signed = evidence
+            .ask(peer, delegation, &digest)
+            .await
+            .map_err(|refusal| not_asked(peer, &refusal))?;
+        let mut options = options(question);
+        options.envelope = Some(signed.envelope.clone());
         let answer = client
-            .query(options(question))
+            .query(options)
             .await
             .map_err(|error| reply::unanswered(peer, error))?;
-        reply::receive(peer, answer, question.budget.rows(), started).await
+        let (answer, rows, result_digest) =
+            reply::receive(peer, answer, question.budget.rows(), started).await?;
+        let receipt = answer.status.receipt.as_deref().unwrap_or_default();
+        evidence
+            .answered(Answered {
+                peer,
+                delegation,
+                signed: &signed,
+                request_digest: &digest,
+                result_digest: &result_digest,
+                rows,
+                receipt,
+            })
+            .await
+            .map_err(|refusal| not_believed(&refusal))?;
+        Ok(answer)
+    }
+
+    fn client(&self, replica: usize, token: Token) -> Result<Client, Unanswered> {
+        let client = self.replicas.get(replica);
+        let client = client.ok_or_else(|| Unanswered::Unreachable {
+            reason: "it has no such replica".to_owned(),
+        })?;
+        Ok(client.with_tokens(Arc::new(token)))
+    }
+}
+
+/// Our own log cannot take the intent: what is not on record is not asked.
+fn not_asked(peer: &NamedNode, refusal: &Refusal) -> Unanswered {
+    tracing::error!(peer = peer.as_str(), check = refusal.check(), %refusal, "a peer was not asked");
+    let reason = "it was not asked: the intent to ask could not be recorded".to_owned();
+    Unanswered::NotEvaluable { reason }
+}
+
+fn not_believed(refusal: &Refusal) -> Unanswered {
+    let reason = match refusal.code() {
+        Code::Unavailable => "its answer could not be recorded",
+        _ => "its receipt is not of what it answered",
+    };
+    Unanswered::NotEvaluable {
+        reason: reason.to_owned(),
     }
 }
 

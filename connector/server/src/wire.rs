@@ -11,7 +11,7 @@ use crate::http::HttpSettings;
 use crate::http::oauth::{AuthorizationServer, Clients};
 use crate::metrics::Metrics;
 use crate::overviews::Overviews;
-use crate::peers::Remote;
+use crate::peers::{Foreign, Members, Remote};
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::Listener;
 use crate::shown::{self, AppsDoor};
@@ -34,9 +34,9 @@ use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
-    Apps, Assertable, ClientCertificates, CurrentIdentity, Identity, KeyFiles, Nonces,
-    Receipts, Registry, TokenAuthenticator, TrustError, Trusted, TrustedParty,
-    check_identity, server_config_watched,
+    Apps, Assertable, ClientCertificates, CurrentIdentity, Identity, KeyFiles, Nonces, Receipts,
+    Registry, TokenAuthenticator, TrustError, Trusted, TrustedParty, check_identity,
+    server_config_watched,
 };
 
 use upkeep::{keep_fresh, warn_of_overdue};
@@ -52,6 +52,7 @@ pub struct Node {
     registry: Arc<Registry>,
     policies: Arc<Policies>,
     remote: Arc<Remote>,
+    foreign: Arc<Foreign>,
     metrics: Arc<Metrics>,
     receipts: Arc<Receipts>,
     archive: Archive,
@@ -127,20 +128,30 @@ impl Node {
         )?;
         let remote = Arc::new(remote);
         evidence::watch(&remote, due, &identity, config.cosign);
+        let foreign = Arc::new(Foreign::new(config.foreign()?)?);
+        let members = Arc::new(Members {
+            remote: Arc::clone(&remote),
+            foreign: Arc::clone(&foreign),
+        });
         let federation = Federator::new(
             config.participant.clone(),
             Arc::clone(&store) as _,
             Arc::clone(&store) as _,
             Arc::clone(&workers) as _,
-            Arc::clone(&remote) as _,
+            Arc::clone(&members) as _,
             Arc::clone(&clock) as _,
-            FederationLimits::default(),
+            FederationLimits {
+                summary_age: config.summary_age,
+                ..FederationLimits::default()
+            },
         )
         .with_summaries(Arc::new(Overviews::new(
             config.participant.clone(),
             Arc::clone(&store),
             Arc::clone(&workers) as _,
             Arc::clone(&remote),
+            members,
+            Arc::clone(&policies),
         )));
         let archive = Archive::new(
             Arc::clone(&store),
@@ -191,6 +202,7 @@ impl Node {
             registry,
             policies,
             remote,
+            foreign,
             metrics,
             receipts,
             archive,
@@ -250,6 +262,7 @@ impl Node {
         let identity = &self.config.identity;
         let mut others = crate::config::files(&self.config.peers, &["toml"])?;
         others.extend(crate::config::files(&self.config.clients, &["toml"])?);
+        others.extend(crate::config::files(&self.config.foreign, &["toml"])?);
         others.extend(identity.overlapping_keys.iter().cloned());
         for peer in self.config.peers()? {
             others.extend(peer.revocations);
@@ -276,10 +289,13 @@ impl Node {
         let clients = Clients::new(config.clients()?, &peers)?;
         check_identity(&identity, &trusted, OffsetDateTime::now_utc())?;
         self.remote.check(peers.clone())?;
+        let foreign = config.foreign()?;
+        Foreign::check(foreign.clone())?;
         // From here on nothing is wrong any more. Peers come after what is trusted: they connect anew by it.
         self.identity.replace(identity)?;
         self.registry.replace(trusted);
         self.remote.replace(peers)?;
+        self.foreign.replace(foreign)?;
         self.policies.0.store(Arc::new(policies));
         self.server.clients.store(Arc::new(clients));
         Ok(())
@@ -380,10 +396,7 @@ pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, 
     if !lists.is_empty() {
         own.revocations_pem = Some(lists.concat());
     }
-    let peers = peers
-        .into_iter()
-        .map(party)
-        .collect::<Result<_, _>>()?;
+    let peers = peers.into_iter().map(party).collect::<Result<_, _>>()?;
     Ok(Trusted::new(own, peers)?.tolerating(STALENESS))
 }
 

@@ -14,6 +14,8 @@ mod reconcile;
 mod requests;
 mod resume;
 mod scribe;
+mod statements;
+mod witness;
 
 use crate::merkle::{Digest256, verify_inclusion};
 use crate::{CurrentIdentity, PublicKey, TrustError};
@@ -32,7 +34,7 @@ use time::format_description::well_known::Rfc3339;
 use twinlink_core::{Code, Intent, Journal, Recorded, Refusal, UseLog, UseRecord};
 
 pub use audit::{Audit, audit, list_entries, prove_consistency, show_entries, verify_log};
-pub use checkpoint::{Checkpoint, Witness, verify_checkpoint, verify_cosignature};
+pub use checkpoint::{Checkpoint, verify_checkpoint, verify_cosignature};
 pub use entry::{Entry, EntryKind, Used, tombstone};
 pub use envelope::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Asking, EnvelopeClaims, Expected, Received,
@@ -43,6 +45,9 @@ pub use export::{TransactionRecord, export_transactions};
 pub use purge::{Purged, find_purgeable, unrecorded_purges};
 pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile, unsigned};
 pub(crate) use requests::SignedRequests;
+pub use scribe::Sealed;
+pub use statements::{Statements, verify_statements};
+pub use witness::{Shown, Witness, Witnessed, witnessed};
 
 /// The longest receipt, in bytes.
 const LENGTH: usize = 64 * 1024;
@@ -89,7 +94,7 @@ pub struct ReceiptClaims {
 }
 
 /// A record that somebody shows of its log, proven to be in it.
-struct Shown {
+struct Proven {
     checkpoint: Checkpoint,
     record: Record,
     digest: Digest256,
@@ -156,6 +161,43 @@ impl Receipts {
         &*self.journal
     }
 
+    /// At most `most` records from sequence number `from` on, as they lie in the journal. Blocks.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn records(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
+        self.journal.read(from, most)
+    }
+
+    /// The last record's sequence number. Blocks.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    pub fn last(&self) -> Result<Option<u64>, Refusal> {
+        resume::last_sequence(&*self.journal)
+    }
+
+    /// The last checkpoint that was written since this was opened: what peers are shown.
+    pub fn sealed(&self) -> Option<Sealed> {
+        self.scribe.sealed()
+    }
+
+    /// As [`prove_consistency`], of this log. Blocks.
+    ///
+    /// # Errors
+    /// As [`prove_consistency`].
+    pub fn prove(&self, old: u64, new: u64) -> Result<Vec<Digest256>, Refusal> {
+        prove_consistency(&*self.journal, old, new)
+    }
+
+    /// As [`witnessed()`], of this log. Blocks.
+    ///
+    /// # Errors
+    /// As [`witnessed()`].
+    pub fn witnessed(&self) -> Result<Witnessed, Refusal> {
+        witnessed(&*self.journal)
+    }
+
     /// Puts a signed checkpoint behind all that was written. Otherwise there is one after a second, and at the end.
     ///
     /// # Errors
@@ -188,7 +230,7 @@ fn text(written: Written) -> Result<String, Refusal> {
 fn read_shown(
     text: &str,
     verify: impl FnOnce(&str) -> Result<Checkpoint, Refusal>,
-) -> Result<Shown, (&'static str, String)> {
+) -> Result<Proven, (&'static str, String)> {
     let form = |what: &str| ("form", what.to_owned());
     if text.len() > LENGTH {
         return Err(form("is over 64 KiB"));
@@ -219,7 +261,7 @@ fn read_shown(
         return Err(("proof", what.to_owned()));
     }
     let (record, _) = Record::read(&record).ok_or_else(|| form("has a record of no known kind"))?;
-    Ok(Shown {
+    Ok(Proven {
         checkpoint,
         record,
         digest,

@@ -30,6 +30,10 @@ pub struct QueryRequest {
     /// receipt. A wrong one is refused; apps send none.
     #[prost(string, tag = "9")]
     pub envelope: ::prost::alloc::string::String,
+    /// How the answer is come by, in place of its rows: then the head has no variables, no batches come, and the outcome
+    /// has an explanation.
+    #[prost(enumeration = "Explain", tag = "10")]
+    pub explain: i32,
 }
 /// Which sources must have given all that the caller may see. Where one is missing the call ends with UNAVAILABLE, no
 /// rows, and in the trailer `twinlink-outcome-bin` an Outcome that says what became of each source.
@@ -169,6 +173,64 @@ pub struct Outcome {
     /// index, its sequence number, its path to the checkpoint and the record itself, both base64url.
     #[prost(string, tag = "5")]
     pub receipt: ::prost::alloc::string::String,
+    /// Where it was asked for.
+    #[prost(message, optional, tag = "6")]
+    pub explanation: ::core::option::Option<Explanation>,
+}
+/// How an answer is come by. Rests on what the caller may see, and on nothing else.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Explanation {
+    /// Whether it was done, not only planned.
+    #[prost(bool, tag = "1")]
+    pub is_run: bool,
+    /// Every source; the connector itself first.
+    #[prost(message, repeated, tag = "2")]
+    pub choices: ::prost::alloc::vec::Vec<SourceChoice>,
+    /// What is done, in the order in which it ended.
+    #[prost(message, repeated, tag = "3")]
+    pub steps: ::prost::alloc::vec::Vec<ExplanationStep>,
+    /// Whether there were more steps than are told.
+    #[prost(bool, tag = "4")]
+    pub is_cut: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SourceChoice {
+    /// Participant id.
+    #[prost(string, tag = "1")]
+    pub participant: ::prost::alloc::string::String,
+    /// Whether anything of the answer is asked of it.
+    #[prost(bool, tag = "2")]
+    pub is_asked: bool,
+    #[prost(string, tag = "3")]
+    pub why: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplanationStep {
+    /// `summary`, `probe`, `fetch`, `whole`, `service` or `evaluate`.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// Participant ids of the sources that it asks.
+    #[prost(string, repeated, tag = "2")]
+    pub at: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Patterns, or a query.
+    #[prost(string, tag = "3")]
+    pub what: ::prost::alloc::string::String,
+    /// How many rows were expected at most.
+    #[prost(uint64, optional, tag = "4")]
+    pub estimate: ::core::option::Option<u64>,
+    /// How many came.
+    #[prost(uint64, optional, tag = "5")]
+    pub rows: ::core::option::Option<u64>,
+    /// Requests to other sources.
+    #[prost(uint64, tag = "6")]
+    pub requests: u64,
+    /// Bytes of the terms that came from them.
+    #[prost(uint64, tag = "7")]
+    pub bytes: u64,
+    #[prost(message, optional, tag = "8")]
+    pub elapsed: ::core::option::Option<::prost_types::Duration>,
+    #[prost(string, tag = "9")]
+    pub word: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SourceStatus {
@@ -300,7 +362,7 @@ pub struct SummarizeRequest {
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SummarizeResponse {
-    /// Of the use that a summary is, with its receipt. Absent where there is none.
+    /// Of the use that the call is, with its receipt, whether there is a summary or not.
     #[prost(message, optional, tag = "3")]
     pub outcome: ::core::option::Option<Outcome>,
     /// Without either there is no summary for this caller.
@@ -436,6 +498,27 @@ pub struct FulfilObligationRequest {
     #[prost(string, tag = "2")]
     pub evidence: ::prost::alloc::string::String,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurgeRequest {
+    /// Ids of requests, here or in both logs: all records of them.
+    #[prost(string, repeated, tag = "1")]
+    pub requests: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Numbers of records.
+    #[prost(uint64, repeated, tag = "2")]
+    pub records: ::prost::alloc::vec::Vec<u64>,
+    /// Why, for the record.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurgeResponse {
+    /// Numbers of the records that were purged now.
+    #[prost(uint64, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<u64>,
+    /// Number of the record that says so. 0: all were purged already.
+    #[prost(uint64, tag = "2")]
+    pub recorded: u64,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupRequest {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -532,6 +615,37 @@ pub mod witness_response {
         /// The proof must be from this size: the last one that was seen here. 0: none was seen.
         #[prost(uint64, tag = "2")]
         SeenSize(u64),
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Explain {
+    Unspecified = 0,
+    /// What would be done. Nothing is fetched.
+    Plan = 1,
+    /// What was done. The rows are counted and thrown away.
+    Analyze = 2,
+}
+impl Explain {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXPLAIN_UNSPECIFIED",
+            Self::Plan => "EXPLAIN_PLAN",
+            Self::Analyze => "EXPLAIN_ANALYZE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXPLAIN_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXPLAIN_PLAN" => Some(Self::Plan),
+            "EXPLAIN_ANALYZE" => Some(Self::Analyze),
+            _ => None,
+        }
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -1365,6 +1479,28 @@ pub mod stewardship_client {
                 .insert(GrpcMethod::new("twinlink.v1.Stewardship", "Backup"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Has the log of use forget what it says of requests. Digests stay, and a record of the purge.
+        pub async fn purge(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PurgeRequest>,
+        ) -> std::result::Result<tonic::Response<super::PurgeResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/Purge",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "Purge"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads the log of use, up to the last record that there is when the call begins.
         pub async fn read_log(
             &mut self,
@@ -1447,6 +1583,11 @@ pub mod stewardship_server {
             &self,
             request: tonic::Request<super::BackupRequest>,
         ) -> std::result::Result<tonic::Response<Self::BackupStream>, tonic::Status>;
+        /// Has the log of use forget what it says of requests. Digests stay, and a record of the purge.
+        async fn purge(
+            &self,
+            request: tonic::Request<super::PurgeRequest>,
+        ) -> std::result::Result<tonic::Response<super::PurgeResponse>, tonic::Status>;
         /// Server streaming response type for the ReadLog method.
         type ReadLogStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::ReadLogResponse, tonic::Status>,
@@ -1803,6 +1944,49 @@ pub mod stewardship_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/Purge" => {
+                    #[allow(non_camel_case_types)]
+                    struct PurgeSvc<T: Stewardship>(pub Arc<T>);
+                    impl<T: Stewardship> tonic::server::UnaryService<super::PurgeRequest>
+                    for PurgeSvc<T> {
+                        type Response = super::PurgeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PurgeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::purge(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PurgeSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

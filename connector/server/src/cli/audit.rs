@@ -1,17 +1,23 @@
-//! `twinlink audit`: the log of use, read and verified with the files of this connector alone: no network, no connector
-//! that runs.
+//! `twinlink audit`: the log of use, read and verified with the files of this connector alone, and no network; while the
+//! connector runs, which has the log then, by asking it.
+
+mod journal;
+mod purge;
 
 use super::{Console, Failure};
 use crate::config::Config;
+use crate::wire;
 use clap::{Args, Subcommand, ValueEnum};
+use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use twinlink_store::{EvaluationOptions, StoreError, TwinStore, UseJournal};
+use twinlink_core::Journal;
 use twinlink_trust::{
     Agreement, Entry, EntryKind, Exchange, Identity, PublicKey, consumed, export_transactions,
-    list_entries, provided, read_file, reconcile, show_entries, verify_log, verify_receipt,
+    list_entries, provided, read_file, reconcile, show_entries, unrecorded_purges, unsigned,
+    verify_log, verify_receipt, verify_statements,
 };
 
 #[derive(Debug, Subcommand)]
@@ -42,6 +48,8 @@ pub(super) enum AuditCommand {
     },
     /// Write the log for others.
     Export(ExportArguments),
+    /// Forget what the log says of requests: their digests stay, and a record of who had them forgotten, and why.
+    Purge(purge::PurgeArguments),
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +57,9 @@ pub(super) struct VerifyArguments {
     /// A public key that this connector had before, as a JWK. May be given more than once.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
+    /// A public key that a peer had before, as `IRI=FILE`, the file a JWK. May be given more than once.
+    #[arg(long = "peer-key", value_name = "IRI=FILE")]
+    peer_keys: Vec<String>,
     /// A receipt that a peer has of us. May be given more than once.
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
@@ -95,34 +106,28 @@ pub(super) fn run(
     command: &AuditCommand,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
+    if let AuditCommand::Purge(given) = command {
+        return purge::run(file, given, console);
+    }
     let config = Config::load(file)?;
-    let journal = open(&config)?;
+    let journal = journal::open(&config)?;
+    let journal = &*journal;
     match command {
         AuditCommand::List { from, limit, json } => {
-            let entries = list_entries(&journal, *from, *limit)?;
+            let entries = list_entries(journal, *from, *limit)?;
             list(&entries, *json, console)
         }
         AuditCommand::Show { request } => {
-            let entries = show_entries(&journal, request)?;
+            let entries = show_entries(journal, request)?;
             if entries.is_empty() {
                 return Err(format!("the log has nothing about {request}").into());
             }
             list(&entries, true, console)
         }
-        AuditCommand::Verify(given) => verify(&config, &journal, given, console),
-        AuditCommand::Reconcile { theirs } => compare(&config, &journal, theirs, console),
-        AuditCommand::Export(given) => export(&config, &journal, given, console),
-    }
-}
-
-fn open(config: &Config) -> Result<UseJournal, Failure> {
-    match TwinStore::open(&config.store, EvaluationOptions::default()) {
-        Ok(store) => Ok(store.journal()),
-        Err(error @ StoreError::InUse { .. }) => Err(format!(
-            "{error}: the log is read while the connector does not run, or from a copy"
-        )
-        .into()),
-        Err(error) => Err(error.into()),
+        AuditCommand::Verify(given) => verify(&config, journal, given, console),
+        AuditCommand::Reconcile { theirs } => compare(&config, journal, theirs, console),
+        AuditCommand::Export(given) => export(&config, journal, given, console),
+        AuditCommand::Purge(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -205,7 +210,7 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
 
 fn verify(
     config: &Config,
-    journal: &UseJournal,
+    journal: &dyn Journal,
     given: &VerifyArguments,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
@@ -220,26 +225,64 @@ fn verify(
         receipt.check_against(journal)?;
         held.push(receipt.checkpoint);
     }
+    let receipts = held.len();
+    let trusted = wire::trusted(config, config.peers()?)?;
+    let mut former = Vec::new();
+    for pair in &given.peer_keys {
+        let (peer, path) = pair.rsplit_once('=').ok_or("--peer-key is IRI=FILE")?;
+        let text = read_file(Path::new(path))?;
+        former.push((peer, PublicKey::from_jwk(&text, path)?));
+    }
+    let others = |participant: &NamedNode| {
+        let former = former
+            .iter()
+            .filter(|(peer, _)| *peer == participant.as_str());
+        let former = former.map(|(_, key)| key.clone());
+        trusted
+            .keys(participant)
+            .iter()
+            .cloned()
+            .chain(former)
+            .collect()
+    };
+    let (statements, cosigned) = verify_statements(journal, &config.participant, others)?;
+    held.extend(cosigned);
     let found = verify_log(journal, &config.participant, &keys, &held)?;
+    let unrecorded = unrecorded_purges(journal)?;
     console.say(json!({
         "records": found.records,
         "purged": found.purged,
+        "purged_without_record": unrecorded.len(),
         "checkpoints": found.checkpoints,
         "without_checkpoint": found.open,
-        "receipts": held.len(),
+        "receipts": receipts,
         "root": found.root.to_string(),
+        "statements_of_others": statements,
     }));
-    console.note("the log is whole");
-    Ok(ExitCode::SUCCESS)
+    if !unrecorded.is_empty() {
+        return Err(format!("records {unrecorded:?} are purged, and nothing says by whom").into());
+    }
+    match found.purged {
+        0 => console.note("the log is whole"),
+        purged => console.note(format_args!(
+            "the log is whole; {purged} records are purged"
+        )),
+    }
+    match statements.contradicted {
+        0 => Ok(ExitCode::SUCCESS),
+        _ => {
+            Err("a peer's log contradicts what it signed before: see `twinlink audit list`".into())
+        }
+    }
 }
 
-fn entries(journal: &UseJournal) -> Result<Vec<(u64, Entry)>, Failure> {
+fn entries(journal: &dyn Journal) -> Result<Vec<(u64, Entry)>, Failure> {
     Ok(list_entries(journal, 0, usize::MAX)?)
 }
 
 fn compare(
     config: &Config,
-    journal: &UseJournal,
+    journal: &dyn Journal,
     theirs: &Path,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
@@ -266,6 +309,12 @@ fn compare(
             }));
         }
     }
+    match unsigned(&entries, &theirs.participant) {
+        0 => {}
+        count => console.note(format_args!(
+            "{count} uses by them are not compared: their people asked past their own connector"
+        )),
+    }
     match is_good {
         true => Ok(ExitCode::SUCCESS),
         false => Err("the two logs do not agree on everything".into()),
@@ -274,7 +323,7 @@ fn compare(
 
 fn export(
     config: &Config,
-    journal: &UseJournal,
+    journal: &dyn Journal,
     given: &ExportArguments,
     console: &Console,
 ) -> Result<ExitCode, Failure> {

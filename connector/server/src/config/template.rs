@@ -25,6 +25,13 @@ public_url = {public_url:?}
 # Where counts and times are told to your monitoring, in the OpenMetrics format, without a password: your own network only.
 # metrics = "127.0.0.1:9464"
 
+# How often, in seconds, peers are shown our log of use, where it grew: they sign that nobody rewrote it.
+# cosign_seconds = 60
+
+# For how many seconds what a peer shows in short is believed without asking it whether it is still so. With 0 it is asked for
+# every federated question; with more, what a peer gained meanwhile may be missed.
+# summary_age_seconds = 0
+
 # Folders, seen from this file.
 store = "twin"
 policies = "policies"

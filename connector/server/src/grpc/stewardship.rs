@@ -29,6 +29,13 @@ impl v1::stewardship_server::Stewardship for Door {
             .map_err(|refusal| status(&refusal, None))
     }
 
+    async fn purge(
+        &self,
+        request: Request<v1::PurgeRequest>,
+    ) -> Result<Response<v1::PurgeResponse>, Status> {
+        respond(super::purge::purge(self, request)).await
+    }
+
     async fn declare_incident(
         &self,
         request: Request<v1::DeclareIncidentRequest>,
@@ -97,13 +104,14 @@ impl v1::stewardship_server::Stewardship for Door {
         .await
     }
 
-    type ReadLogStream = futures::stream::BoxStream<'static, Result<v1::ReadLogResponse, Status>>;
+    type ReadLogStream = super::log::Pages;
 
     async fn read_log(
         &self,
-        _: Request<v1::ReadLogRequest>,
-    ) -> Result<Response<Self::ReadLogStream>, Status> {
-        Err(Status::unimplemented("not yet"))
+        request: Request<v1::ReadLogRequest>,
+    ) -> Result<Response<super::log::Pages>, Status> {
+        let read = super::log::read_log(self, request).await;
+        read.map_err(|refusal| status(&refusal, None))
     }
 }
 

@@ -32,17 +32,13 @@ pub(super) async fn summarize(
         held: some(message.held),
         patience,
     };
-    let Some((overview, outcome)) = answer(connector, &credentials, question).await? else {
-        return Ok(v1::SummarizeResponse::default());
-    };
+    let (overview, outcome) = answer(connector, &credentials, question).await?;
     let outcome = outcome::outcome(outcome);
-    let kind = match overview.bytes {
+    let room = (MESSAGE_BYTES - AROUND).saturating_sub(outcome.encoded_len());
+    let kind = overview.and_then(|overview| match overview.bytes {
         None => Some(Kind::IsHeld(true)),
-        Some(bytes) if bytes.len() + outcome.encoded_len() <= MESSAGE_BYTES - AROUND => {
-            Some(Kind::Summary(bytes))
-        }
-        Some(_) => None,
-    };
+        Some(bytes) => (bytes.len() <= room).then_some(Kind::Summary(bytes)),
+    });
     Ok(v1::SummarizeResponse {
         kind,
         outcome: Some(outcome),

@@ -1,17 +1,14 @@
 //! What a peer shows in short: asked for on behalf of the caller, taken in within bounds.
 
-use super::{Remote, reply, token};
+use super::{Remote, not_asked, reply, token};
+use crate::evidence::Answered;
 use oxrdf::NamedNode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use twinlink_client::SummaryOptions;
-use twinlink_federation::{
-    Summarized, Summary, SummaryError, SummaryLimits, SummaryQuestion, SummaryReply,
-};
-
-/// The largest summary that is taken from a peer, in bytes.
-const MOST_BYTES: usize = 16 << 20;
+use twinlink_client::{SummaryOptions, SummaryReply as Told};
+use twinlink_core::{SUMMARY, request_digest, summary_digest};
+use twinlink_federation::{Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply};
 
 impl Remote {
     /// The peer's summary for this caller, if it gives one. Whatever goes wrong here, the peer is asked the long way and
@@ -27,40 +24,57 @@ impl Remote {
         let entry = peers.iter().find(|entry| &entry.participant == peer)?;
         let replica = entry.preferred.load(Ordering::Relaxed);
         let client = entry.client(replica, token(entry, delegation).ok()?).ok()?;
+        let request_digest = request_digest(SUMMARY, None, None);
+        let asked = self.evidence.ask(peer, delegation, &request_digest).await;
+        let signed = asked.inspect_err(|refusal| drop(not_asked(peer, refusal)));
+        let signed = signed.ok()?;
         let options = SummaryOptions {
             purpose: delegation.purpose.clone(),
             break_glass: delegation.break_glass.clone(),
             request_id: Some(delegation.request.to_string()),
-            envelope: None,
+            envelope: Some(signed.envelope.clone()),
             held: question.held.map(str::to_owned),
             deadline: question.budget.deadline().into(),
         };
         let told = match client.summarize(options).await {
-            Ok(told) => told?,
+            Ok(told) => told,
             Err(error) => {
                 tracing::debug!(peer = peer.as_str(), %error, "a peer gives no summary");
                 return None;
             }
         };
-        let reply = match told.bytes.as_deref().map(read) {
-            None => SummaryReply::Held,
-            Some(Ok(summary)) => SummaryReply::Other(Arc::new(summary)),
-            Some(Err(error)) => {
-                tracing::info!(peer = peer.as_str(), %error, "a peer's summary is of no use");
-                return None;
+        let outcome = told.outcome?;
+        let result_digest = match &told.reply {
+            Told::Bytes(bytes) => summary_digest(bytes),
+            Told::Held | Told::None => String::new(),
+        };
+        let answered = Answered {
+            peer,
+            delegation,
+            signed: &signed,
+            request_digest: &request_digest,
+            result_digest: &result_digest,
+            rows: 0,
+            receipt: &outcome.receipt,
+        };
+        self.evidence.answered(answered).await.ok()?;
+        let reply = match &told.reply {
+            Told::None => return None,
+            Told::Held => SummaryReply::Held,
+            Told::Bytes(bytes) => {
+                match Summary::read(bytes, question.base, &SummaryLimits::default()) {
+                    Ok(summary) => SummaryReply::Other(Arc::new(summary)),
+                    Err(error) => {
+                        tracing::info!(peer = peer.as_str(), %error, "a peer's summary is of no use");
+                        return None;
+                    }
+                }
             }
         };
-        let status = reply::own_status(peer, told.outcome, started).ok()?;
+        let status = reply::own_status(peer, outcome, started).ok()?;
         Some(Summarized {
             reply,
             status: Some(status),
         })
     }
-}
-
-fn read(bytes: &[u8]) -> Result<Summary, SummaryError> {
-    if bytes.len() > MOST_BYTES {
-        return Err(SummaryError::Size);
-    }
-    Summary::decode(bytes, &SummaryLimits::default())
 }

@@ -4,25 +4,27 @@ use oxrdf::NamedNode;
 use std::time::Instant;
 use time::OffsetDateTime;
 use twinlink_client::{Answer, Error, Outcome, Row};
-use twinlink_core::{Head, Solution, SourceState, SourceStatus};
+use twinlink_core::{Head, ResultDigest, Solution, SourceState, SourceStatus};
 use twinlink_federation::{Rows, SubAnswer, Unanswered};
 
 /// The most memory that one answer of a peer may take, in bytes.
 const ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Takes a peer's answer in, within bounds.
+/// Takes a peer's answer in, within bounds; with the number of its rows and the digest over them as they came.
 pub(super) async fn receive(
     peer: &NamedNode,
     mut answer: Answer,
     most: u64,
     started: Instant,
-) -> Result<SubAnswer, Unanswered> {
+) -> Result<(SubAnswer, u64, String), Unanswered> {
     let head = match answer.head() {
         twinlink_client::Head::Solutions(variables) => Head::Solutions(variables.clone()),
         twinlink_client::Head::Graph => Head::Graph,
         twinlink_client::Head::Boolean(value) => Head::Boolean(*value),
     };
     let mut rows = Rows::default();
+    let mut digest = ResultDigest::default();
+    digest.head(&head);
     let mut count = 0;
     loop {
         let batch = match answer.next().await {
@@ -30,6 +32,7 @@ pub(super) async fn receive(
             Ok(None) => break,
             Err(error) => return Err(broken_off(peer, error, head, rows)),
         };
+        let before = (rows.solutions.len(), rows.triples.len());
         for row in batch {
             if count == most {
                 return Err(cut(format!("more than {most} rows"), head, rows));
@@ -37,16 +40,18 @@ pub(super) async fn receive(
             count += 1;
             take(&mut rows, row, &head);
         }
+        digest.solutions(rows.solutions.get(before.0..).unwrap_or_default());
+        digest.triples(rows.triples.get(before.1..).unwrap_or_default());
         if answer.bytes() > ANSWER_BYTES {
             return Err(cut(format!("more than {ANSWER_BYTES} bytes"), head, rows));
         }
     }
     match answer.outcome().await {
-        Ok(outcome) => Ok(SubAnswer {
-            head,
-            rows,
-            status: own_status(peer, outcome, started)?,
-        }),
+        Ok(outcome) => {
+            let status = own_status(peer, outcome, started)?;
+            let answer = SubAnswer { head, rows, status };
+            Ok((answer, digest.rows(), digest.finish()))
+        }
         Err(error) => Err(broken_off(peer, error, head, rows)),
     }
 }

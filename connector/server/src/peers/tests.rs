@@ -7,16 +7,15 @@ use super::*;
 use crate::grpc::tests::fakes::{World, head, row};
 use crate::serve::Listener;
 use oxrdf::Literal;
-use twinlink_client::Outcome;
 use std::sync::atomic::AtomicBool;
+use twinlink_client::Outcome;
 use twinlink_core::{
     Budget, Connector, Delegation, Evaluated, Head, Journal, Piece, Refusal, SourceState,
 };
 use twinlink_store::{EvaluationOptions, TwinStore, UseJournal};
 use twinlink_trust::{
     Assertable, Authority, ClientCertificates, Identity, Receipts, SigningKey, Subject,
-    TokenAuthenticator,
-    Trusted, TrustedParty, server_config,
+    TokenAuthenticator, Trusted, TrustedParty, server_config,
 };
 use uuid::Uuid;
 

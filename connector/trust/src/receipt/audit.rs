@@ -7,6 +7,7 @@ use super::{EntryKind, ReceiptClaims};
 use crate::PublicKey;
 use crate::merkle::{Digest256, Growth, Peaks};
 use oxrdf::NamedNode;
+use std::collections::HashMap;
 use twinlink_core::{Code, Journal, Refusal};
 
 /// How many records are read at once.
@@ -118,19 +119,23 @@ pub fn prove_consistency(
     new: u64,
 ) -> Result<Vec<Digest256>, Refusal> {
     let missing = || Refusal::new(Code::NotFound, "checkpoint", "the log is not that long");
-    let (before, after) = (resume(journal, old)?, resume(journal, new)?);
-    if before.peaks.size() != old || after.peaks.size() != new || old > new {
+    let before = resume(journal, old)?;
+    if before.peaks.size() != old || old > new {
         return Err(missing());
     }
-    let mut growth = Growth::from(before.peaks);
-    let mut index = 0;
-    walk(journal, |_, _, digest| {
-        if index >= old && index < new {
-            growth.push(digest);
+    let (mut growth, mut from) = (Growth::from(before.peaks), before.next);
+    while growth.size() < new {
+        let left = usize::try_from(new - growth.size()).unwrap_or(BATCH);
+        let batch = journal.read(from, left.min(BATCH))?;
+        if batch.is_empty() {
+            return Err(missing());
         }
-        index += 1;
-        Ok(())
-    })?;
+        for (sequence, bytes) in batch {
+            let (_, digest) = decode(sequence, &bytes)?;
+            growth.push(digest);
+            from = sequence.saturating_add(1);
+        }
+    }
     growth.consistency().ok_or_else(missing)
 }
 
@@ -168,7 +173,11 @@ fn check(
     let mut tail = Tail::empty();
     let (mut last, mut purged, mut checkpoints) = (None, 0, 0);
     let mut unsealed_purge = None;
-    check_held(held, &tail.peaks)?;
+    let mut by_size: HashMap<u64, Vec<&Checkpoint>> = HashMap::new();
+    for one in held {
+        by_size.entry(one.size).or_default().push(one);
+    }
+    check_held(&by_size, &tail.peaks)?;
     walk(journal, |sequence, record, digest| {
         match record {
             Record::Purged => {
@@ -201,7 +210,7 @@ fn check(
         }
         tail.push(record, digest);
         last = Some(sequence);
-        check_held(held, &tail.peaks)
+        check_held(&by_size, &tail.peaks)
     })?;
     if let Some(sequence) = unsealed_purge {
         return Err(broken(
@@ -244,8 +253,8 @@ fn check_checkpoint(sequence: u64, entry: &Entry, tail: &Tail) -> Result<(), Ref
     }
 }
 
-fn check_held(held: &[Checkpoint], peaks: &Peaks) -> Result<(), Refusal> {
-    for checkpoint in held.iter().filter(|held| held.size == peaks.size()) {
+fn check_held(held: &HashMap<u64, Vec<&Checkpoint>>, peaks: &Peaks) -> Result<(), Refusal> {
+    for checkpoint in held.get(&peaks.size()).into_iter().flatten() {
         if checkpoint.root != peaks.root() {
             return Err(not_held(checkpoint, "the log was rewritten"));
         }
@@ -254,7 +263,7 @@ fn check_held(held: &[Checkpoint], peaks: &Peaks) -> Result<(), Refusal> {
 }
 
 /// Calls for each record of the log, in order.
-fn walk(
+pub(super) fn walk(
     journal: &dyn Journal,
     mut visit: impl FnMut(u64, &Record, Digest256) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {

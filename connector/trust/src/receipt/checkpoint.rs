@@ -1,11 +1,9 @@
 //! Signed heads of a log, and what peers say of them: one head for everybody, and nothing behind it ever changes.
 
-use crate::merkle::{Digest256, verify_consistency};
-use crate::{CurrentIdentity, Identity, PublicKey, TrustError, json, jws};
+use crate::merkle::Digest256;
+use crate::{Identity, PublicKey, TrustError, json, jws};
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
 use twinlink_core::{Code, Refusal};
 
@@ -37,12 +35,6 @@ struct Cosignature {
     iss: String,
     iat: i64,
     checkpoint: Checkpoint,
-}
-
-/// Watches the logs of peers: signs a checkpoint only if the log grew from the last one that it signed.
-pub struct Witness {
-    identity: Arc<CurrentIdentity>,
-    seen: Mutex<HashMap<String, Checkpoint>>,
 }
 
 impl Checkpoint {
@@ -87,74 +79,20 @@ pub fn verify_cosignature(
     Ok(seen.checkpoint)
 }
 
-impl Witness {
-    /// A witness that has seen these checkpoints: the last of each log that its own log of use holds.
-    pub fn new(identity: Arc<CurrentIdentity>, seen: impl IntoIterator<Item = Checkpoint>) -> Self {
-        let mut last: HashMap<String, Checkpoint> = HashMap::new();
-        for checkpoint in seen {
-            let is_older = |known: &Checkpoint| known.size > checkpoint.size;
-            if !last.get(&checkpoint.log).is_some_and(is_older) {
-                last.insert(checkpoint.log.clone(), checkpoint);
-            }
-        }
-        Self {
-            identity,
-            seen: Mutex::new(last),
-        }
-    }
-
-    /// The last checkpoint seen of a log: the proof must be from there.
-    pub fn last(&self, log: &NamedNode) -> Option<Checkpoint> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.get(log.as_str()).cloned()
-    }
-
-    /// Signs a peer's checkpoint, if the proof shows that its log grew from the last one seen.
-    ///
-    /// `keep` makes the checkpoint durable, before anybody sees the signature: a witness that forgets can be made to
-    /// sign two histories.
-    ///
-    /// # Errors
-    /// [`Code::Invalid`], check `checkpoint`, for a checkpoint that its owner did not sign; [`Code::Conflict`], check
-    /// `checkpoint.consistency`, for one that does not follow: the peer rewrote its log, or shows several;
-    /// `keep`'s own.
-    // INVARIANT(one-history): a witness signs checkpoints of a log that are one history only.
-    pub fn cosign(
-        &self,
-        checkpoint: &str,
-        (signer, keys): (&NamedNode, &[PublicKey]),
-        proof: &[Digest256],
-        now: OffsetDateTime,
-        keep: impl FnOnce(&Checkpoint) -> Result<(), Refusal>,
-    ) -> Result<String, Refusal> {
-        let checkpoint = verify_checkpoint(checkpoint, signer, keys)?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = seen.get(signer.as_str());
-        let old = last.map_or((0, Digest256::of_nothing()), |last| (last.size, last.root));
-        let proof = if last.is_some() { proof } else { &[] };
-        if !verify_consistency(old, (checkpoint.size, checkpoint.root), proof) {
-            return Err(Refusal::new(
-                Code::Conflict,
-                "checkpoint.consistency",
-                format_args!(
-                    "a log of {} records does not follow from the one of {} that was seen before",
-                    checkpoint.size, old.0
-                ),
-            )
-            .at(signer.as_str()));
-        }
-        keep(&checkpoint)?;
-        let identity = self.identity.load();
-        let cosignature = Cosignature {
-            iss: identity.participant().as_str().to_owned(),
-            iat: now.unix_timestamp(),
-            checkpoint: checkpoint.clone(),
-        };
-        let payload = serde_json::to_vec(&cosignature).map_err(fault)?;
-        let text = jws::sign(&payload, COSIGNATURE, identity.key()).map_err(fault)?;
-        seen.insert(signer.as_str().to_owned(), checkpoint);
-        Ok(text)
-    }
+/// A statement of this identity's organisation that it has seen a log grow to a checkpoint.
+pub(super) fn cosign(
+    checkpoint: Checkpoint,
+    identity: &Identity,
+    now: OffsetDateTime,
+) -> Result<String, TrustError> {
+    let cosignature = Cosignature {
+        iss: identity.participant().as_str().to_owned(),
+        iat: now.unix_timestamp(),
+        checkpoint,
+    };
+    let payload = serde_json::to_vec(&cosignature)
+        .map_err(|error| TrustError::cryptography("write a cosignature", error))?;
+    jws::sign(&payload, COSIGNATURE, identity.key())
 }
 
 /// The claims of a JWS of this type, at most so long, that one of the keys signed.
@@ -172,14 +110,4 @@ pub(super) fn signed<T: serde::de::DeserializeOwned>(
 
 fn refuse(reason: impl std::fmt::Display) -> Refusal {
     Refusal::new(Code::Invalid, "checkpoint", reason)
-}
-
-fn fault(error: impl std::fmt::Display) -> Refusal {
-    Refusal::new(Code::Internal, "checkpoint", error)
-}
-
-impl std::fmt::Debug for Witness {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Witness").finish_non_exhaustive()
-    }
 }

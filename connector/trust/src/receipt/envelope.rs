@@ -6,7 +6,7 @@
 
 use super::checkpoint::{Checkpoint, signed};
 use super::entry::{EntryKind, Record};
-use super::{ReceiptClaims, Shown, read_shown};
+use super::{Proven, ReceiptClaims, read_shown};
 use crate::merkle::Digest256;
 use crate::{Identity, PublicKey, TrustError, jws};
 use oxrdf::NamedNode;
@@ -146,7 +146,7 @@ pub(crate) fn read_envelope(
         };
         Refusal::new(Code::Unauthenticated, check, detail).at(consumer.as_str())
     };
-    let Shown {
+    let Proven {
         checkpoint,
         record,
         digest,

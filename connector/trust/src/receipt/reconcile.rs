@@ -19,10 +19,13 @@ pub struct Exchange {
     pub rows: Option<u64>,
     /// Whether the consumer's word that it received this is here. A consumer has its own.
     pub acknowledged: bool,
+    /// Whether the provider refused it: then nothing was given, and there is nothing to acknowledge.
+    #[serde(default)]
+    pub refused: bool,
 }
 
 /// What became of one use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Agreement {
     /// Both recorded the same, and the consumer acknowledged it.
@@ -37,8 +40,7 @@ pub enum Agreement {
     NoAcknowledgement,
 }
 
-/// What we provided to a peer, from our log with its sequence numbers: uses that the peer signed a request for. Refused
-/// requests were no use and are left out.
+/// What we provided to a peer, or refused it, from our log with its sequence numbers: what the peer signed a request for.
 pub fn provided(entries: &[(u64, Entry)], consumer: &str) -> Vec<Exchange> {
     let mut uses: BTreeMap<u64, Exchange> = BTreeMap::new();
     let mut received: BTreeMap<String, Received> = BTreeMap::new();
@@ -47,13 +49,18 @@ pub fn provided(entries: &[(u64, Entry)], consumer: &str) -> Vec<Exchange> {
             continue;
         }
         match &entry.kind {
-            EntryKind::Intent {
-                used,
-                refused: None,
-                ..
-            } => {
-                if let Some(known) = exchange(used) {
-                    uses.insert(*sequence, known);
+            EntryKind::Intent { used, refused, .. } => {
+                let Some(known) = exchange(used) else {
+                    continue;
+                };
+                // What was begun may be refused after all: that is a second record of one request.
+                let begun = refused.as_ref().and_then(|_| begun(&mut uses, &known));
+                match begun {
+                    Some(begun) => begun.refused = true,
+                    None => {
+                        let refused = refused.is_some();
+                        uses.insert(*sequence, Exchange { refused, ..known });
+                    }
                 }
             }
             EntryKind::Completion {
@@ -140,6 +147,12 @@ pub fn consumed(entries: &[(u64, Entry)], provider: &str) -> Vec<Exchange> {
     uses.into_values().collect()
 }
 
+/// The request as it was begun, and did not end.
+fn begun<'a>(uses: &'a mut BTreeMap<u64, Exchange>, known: &Exchange) -> Option<&'a mut Exchange> {
+    let mut last = uses.values_mut().rev();
+    last.find(|one| one.transaction == known.transaction && one.result_digest.is_none())
+}
+
 fn exchange(used: &Used) -> Option<Exchange> {
     let transaction = used.transaction.as_deref()?;
     Some(Exchange {
@@ -155,6 +168,7 @@ fn blank(transaction: &str) -> Exchange {
         result_digest: None,
         rows: None,
         acknowledged: false,
+        refused: false,
     }
 }
 
@@ -185,6 +199,13 @@ pub fn reconcile(ours: &[Exchange], theirs: &[Exchange]) -> Vec<(String, Agreeme
 fn agreement(here: &Exchange, there: &Exchange) -> Agreement {
     if here.request_digest != there.request_digest {
         return Agreement::DigestMismatch("request");
+    }
+    if here.refused || there.refused {
+        let is_given = here.result_digest.is_some() || there.result_digest.is_some();
+        return match is_given {
+            true => Agreement::DigestMismatch("refusal"),
+            false => Agreement::Matched,
+        };
     }
     // One side may not have seen the end: the other cannot know, so it is no mismatch but lacks the acknowledgement.
     if let (Some(ours), Some(theirs)) = (&here.result_digest, &there.result_digest) {

@@ -20,6 +20,8 @@ pub(super) struct Tail {
     pub(super) time: String,
     /// How many records have no checkpoint behind them.
     pub(super) open: u64,
+    /// The least sequence number that the next may have.
+    pub(super) next: u64,
 }
 
 impl Tail {
@@ -29,6 +31,7 @@ impl Tail {
             head: Digest256::of_nothing(),
             time: String::new(),
             open: 0,
+            next: 0,
         }
     }
 
@@ -90,6 +93,7 @@ fn read_on(
                 tail = Peaks::new(*before, peaks.clone()).map(|peaks| Tail {
                     peaks,
                     head: entry.previous,
+                    next: sequence,
                     ..Tail::empty()
                 });
             }
@@ -99,6 +103,7 @@ fn read_on(
             }
             if let Some(tail) = &mut tail {
                 tail.push(&record, digest);
+                tail.next = next;
             }
         }
     }
@@ -106,7 +111,7 @@ fn read_on(
 }
 
 /// The last record's sequence number, found by doubling and halving.
-fn last_sequence(journal: &dyn Journal) -> Result<Option<u64>, Refusal> {
+pub(super) fn last_sequence(journal: &dyn Journal) -> Result<Option<u64>, Refusal> {
     let read = |from| journal.read(from, 1).map_err(unavailable);
     let Some((mut at, _)) = read(0)?.into_iter().next() else {
         return Ok(None);

@@ -12,8 +12,8 @@ use crate::merkle::{Digest256, Growth};
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::future::join_all;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use twinlink_core::{Code, Journal, Refusal};
 
@@ -29,6 +29,18 @@ const OPEN_RECORDS: u64 = 16 * 1024;
 /// The way to the thread. It ends when this is dropped, with a checkpoint.
 pub(super) struct Scribe {
     orders: SyncSender<Order>,
+    sealed: Arc<Mutex<Option<Sealed>>>,
+}
+
+/// A checkpoint of the log that is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// As it was signed.
+    pub checkpoint: String,
+    /// How many records it is over.
+    pub size: u64,
+    /// How many of the records since the log was opened are of uses: the same number says that nothing is to be told.
+    pub uses: u64,
 }
 
 /// A record's place, once it is on disk.
@@ -70,6 +82,9 @@ struct Writer {
     open_since: Option<Instant>,
     /// The longest that records stay without a checkpoint behind them in the log.
     patience: Duration,
+    /// How many records were written that are about uses.
+    uses: u64,
+    sealed: Arc<Mutex<Option<Sealed>>>,
 }
 
 impl Scribe {
@@ -80,18 +95,25 @@ impl Scribe {
     ) -> Result<Self, Refusal> {
         let tail = resume(&*journal, u64::MAX)?;
         let (orders, incoming) = sync_channel(WAITING);
+        let sealed = Arc::default();
         let mut writer = Writer {
             journal,
             identity,
             open_since: (tail.open > 0).then(Instant::now),
             tail: Some(tail),
             patience,
+            uses: 0,
+            sealed: Arc::clone(&sealed),
         };
         std::thread::Builder::new()
             .name("use-log".to_owned())
             .spawn(move || writer.run(&incoming))
             .map_err(|error| Refusal::new(Code::Internal, "use-log", error))?;
-        Ok(Self { orders })
+        Ok(Self { orders, sealed })
+    }
+
+    pub(super) fn sealed(&self) -> Option<Sealed> {
+        lock(&self.sealed).clone()
     }
 
     pub(super) async fn write(&self, draft: Draft) -> Result<Written, Refusal> {
@@ -207,6 +229,13 @@ impl Writer {
             false => None,
         };
         let is_sealed = checkpoint.is_some();
+        let sealed = checkpoint.as_ref().and_then(Draft::checkpoint);
+        let sealed = sealed.map(|(size, text)| Sealed {
+            checkpoint: text.to_owned(),
+            size,
+            uses: self.uses,
+        });
+        let uses = drafts.iter().filter(|draft| !draft.is_of_logs()).count() as u64;
         let mut growth = Growth::from(tail.peaks.clone());
         let mut next = Tail {
             open: if is_sealed { 0 } else { tail.open },
@@ -237,6 +266,10 @@ impl Writer {
                 (_, false) => self.open_since.or_else(|| Some(Instant::now())),
             };
             self.tail = Some(next);
+            self.uses += uses;
+            if sealed.is_some() {
+                *lock(&self.sealed) = sealed;
+            }
         } else {
             // What is on disk is not known: no receipt is given for any of it, and the journal is read again.
             for (result, proof) in results.iter_mut().zip(proofs) {
@@ -305,6 +338,11 @@ impl Writer {
             .sign(&identity)
             .map_err(|error| Refusal::new(Code::Internal, "use-log", error))
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // It is replaced as a whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The places, if the journal kept the order.

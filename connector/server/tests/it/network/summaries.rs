@@ -4,7 +4,7 @@ use super::caller::{Answered, Caller, PATIENCE};
 use super::town::{Organisation, Permission, Town};
 use std::collections::BTreeSet;
 use tokio::time::Instant;
-use twinlink_client::{Error, Summarized, SummaryOptions};
+use twinlink_client::{Error, Summarized, SummaryOptions, SummaryReply};
 use twinlink_federation::{Summary, SummaryLimits};
 use twinlink_trust::EntryKind;
 use twinlink_vocab::tl;
@@ -18,7 +18,7 @@ fn rows(answered: &Answered) -> BTreeSet<String> {
     rows.map(|row| format!("{:?}", row.values)).collect()
 }
 
-async fn summary(caller: &Caller, at: &Organisation, held: Option<&str>) -> Option<Summarized> {
+async fn summary(caller: &Caller, at: &Organisation, held: Option<&str>) -> Summarized {
     summarize(caller, at, held).await.unwrap()
 }
 
@@ -26,19 +26,22 @@ async fn summarize(
     caller: &Caller,
     at: &Organisation,
     held: Option<&str>,
-) -> Result<Option<Summarized>, Error> {
+) -> Result<Summarized, Error> {
     let options = SummaryOptions {
         purpose: None,
         break_glass: None,
         request_id: None,
+        envelope: None,
         held: held.map(str::to_owned),
         deadline: Instant::now() + PATIENCE,
     };
     caller.client(at).await.unwrap().summarize(options).await
 }
 
-fn decoded(summarized: Option<Summarized>) -> (Summary, Vec<u8>) {
-    let bytes = summarized.unwrap().bytes.unwrap();
+fn decoded(summarized: Summarized) -> (Summary, Vec<u8>) {
+    let SummaryReply::Bytes(bytes) = summarized.reply else {
+        panic!("no summary")
+    };
     let summary = Summary::decode(&bytes, &SummaryLimits::default()).unwrap();
     (summary, bytes)
 }
@@ -136,10 +139,10 @@ async fn summaries_are_of_the_view() {
     .await;
     assert_eq!(decoded(summary(&caller, &town.police, None).await).1, bytes);
     let held = Some(before.version());
-    let told = summary(&caller, &town.police, held).await.unwrap();
-    assert_eq!(told.bytes, None);
+    let told = summary(&caller, &town.police, held).await;
+    assert_eq!(told.reply, SummaryReply::Held);
     // It is a use, and it has a receipt.
-    assert!(!told.outcome.receipt.is_empty());
+    assert!(!told.outcome.unwrap().receipt.is_empty());
     // Its own steward sees it.
     let (own, _) = decoded(summary(&town.police.steward(), &town.police, held).await);
     assert_eq!(own.triples(), 2);

@@ -98,67 +98,166 @@ fn an_intent_is_no_receipt() {
     assert_eq!(refusal.check(), "receipt.claims");
 }
 
+/// What the police, as a witness, makes of a checkpoint of the city.
+struct Watch {
+    case: Case,
+    police: Case,
+    witness: Witness,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let (case, police) = (Case::new(), Case::of("https://police.example/"));
+        let current = Arc::clone(&police.city.current);
+        Self {
+            case,
+            police,
+            witness: Witness::new(current, &Witnessed::default()),
+        }
+    }
+
+    /// A use more, and the city's log after it: with the checkpoint as it was signed.
+    fn checkpoint(&self) -> (String, Checkpoint) {
+        let receipt = block_on(self.case.use_once()).unwrap();
+        let claims = self.case.verify(&receipt).unwrap();
+        let text = receipt.split_once('~').unwrap().0;
+        (text.to_owned(), claims.checkpoint)
+    }
+
+    fn show(&self, text: &str, old: u64, proof: &[Digest256]) -> Result<Shown, Refusal> {
+        let keys = [self.case.city.identity().key().public().clone()];
+        let signer = (&self.case.city.id, &keys[..]);
+        let keep = |kind| block_on(self.police.receipts.note(kind, now())).map(drop);
+        self.witness.cosign(text, signer, (old, proof), now(), keep)
+    }
+
+    fn kept(&self) -> Witnessed {
+        witnessed(&*self.police.journal).unwrap()
+    }
+
+    /// Another past of the same log, signed with the same key: a checkpoint of this many uses.
+    fn rewritten(&self, uses: usize) -> String {
+        let other = Case::open(&self.case.city, &Arc::new(Memory::default()));
+        let mut text = String::new();
+        for _ in 0..uses {
+            let intent = block_on(other.intend(record())).unwrap();
+            text = block_on(other.complete(intent, done())).unwrap();
+        }
+        text.split_once('~').unwrap().0.to_owned()
+    }
+}
+
+/// INVARIANT(one-history)
 #[test]
 fn one_history() {
-    let case = Case::new();
-    let police = Organisation::new("https://police.example/");
-    let witness = Witness::new(Arc::clone(&police.current), []);
-    let keys = [case.city.identity().key().public().clone()];
-    let signer = (&case.city.id, &keys[..]);
-    let checkpoint = || {
-        let receipt = block_on(case.use_once()).unwrap();
-        let claims = case.verify(&receipt).unwrap();
-        (
-            receipt.split_once('~').unwrap().0.to_owned(),
-            claims.checkpoint,
-        )
+    let watch = Watch::new();
+    let (first, seen) = watch.checkpoint();
+    assert!(watch.witness.last(&watch.case.city.id).is_none());
+    let Shown::Cosigned(cosigned) = watch.show(&first, 0, &[]).unwrap() else {
+        panic!("not signed")
     };
-    let cosign = |witness: &Witness, text: &str, proof: &[Digest256]| {
-        witness.cosign(text, signer, proof, now(), |_| Ok(()))
-    };
-    let (first, seen) = checkpoint();
-    assert!(witness.last(&case.city.id).is_none());
-    let cosigned = cosign(&witness, &first, &[]).unwrap();
-    let police_keys = [police.identity().key().public().clone()];
-    let said = verify_cosignature(&cosigned, &police.id, &police_keys).unwrap();
+    let police_keys = [watch.police.city.identity().key().public().clone()];
+    let said = verify_cosignature(&cosigned, &watch.police.city.id, &police_keys).unwrap();
     assert_eq!(said, seen);
-    assert!(verify_cosignature(&cosigned, &case.city.id, &keys).is_err());
+    assert!(verify_cosignature(&cosigned, &watch.case.city.id, &police_keys).is_err());
+    let mut last = seen;
     for _ in 0..5 {
-        let (next, now) = checkpoint();
-        let last = witness.last(&case.city.id).unwrap();
-        let proof = prove_consistency(&*case.journal, last.size, now.size).unwrap();
-        let refusal = cosign(&witness, &next, &[]).unwrap_err();
-        assert_eq!(refusal.check(), "checkpoint.consistency");
-        cosign(&witness, &next, &proof).unwrap();
-        // Back again is another history.
-        assert_eq!(
-            cosign(&witness, &first, &proof).unwrap_err().code(),
-            Code::Conflict
-        );
+        let (next, now) = watch.checkpoint();
+        let proof = prove_consistency(&*watch.case.journal, last.size, now.size).unwrap();
+        // From elsewhere it proves nothing, and is no lie.
+        let elsewhere = watch.show(&next, last.size - 1, &proof).unwrap();
+        assert_eq!(elsewhere, Shown::Seen(last.size));
+        let signed = watch.show(&next, last.size, &proof).unwrap();
+        assert!(matches!(signed, Shown::Cosigned(_)));
+        // The same again is signed again; an old one that is shown again says nothing.
+        assert!(matches!(
+            watch.show(&next, 0, &[]).unwrap(),
+            Shown::Cosigned(_)
+        ));
+        assert_eq!(watch.witness.last(&watch.case.city.id).unwrap(), now);
+        last = now;
     }
+    assert_eq!(watch.show(&first, 0, &[]).unwrap(), Shown::Seen(last.size));
     // What was not kept was not seen.
-    let (next, now) = checkpoint();
-    let last = witness.last(&case.city.id).unwrap();
-    let proof = prove_consistency(&*case.journal, last.size, now.size).unwrap();
-    let full = |_: &Checkpoint| Err(Refusal::new(Code::Unavailable, "use-log", "full"));
-    assert!(
-        witness
-            .cosign(&next, signer, &proof, crate::testing::now(), full)
-            .is_err()
-    );
-    assert_eq!(witness.last(&case.city.id).unwrap(), last);
+    let (next, now) = watch.checkpoint();
+    let proof = prove_consistency(&*watch.case.journal, last.size, now.size).unwrap();
+    watch.police.journal.failing.store(true, Ordering::SeqCst);
+    assert!(watch.show(&next, last.size, &proof).is_err());
+    watch.police.journal.failing.store(false, Ordering::SeqCst);
+    assert_eq!(watch.witness.last(&watch.case.city.id).unwrap(), last);
     // A witness that starts again remembers.
-    let again = Witness::new(Arc::clone(&police.current), [last.clone(), seen]);
-    assert_eq!(again.last(&case.city.id), Some(last));
-    // Another past of the same log, signed with the same key.
-    let other = Case::open(&case.city, &Arc::new(Memory::default()));
-    let mut text = String::new();
-    for _ in 0..10 {
-        let intent = block_on(other.intend(record())).unwrap();
-        text = block_on(other.complete(intent, done())).unwrap();
+    let current = Arc::clone(&watch.police.city.current);
+    let again = Witness::new(current, &watch.kept());
+    assert_eq!(again.last(&watch.case.city.id), Some(last));
+    assert!(watch.kept().contradicted.is_empty());
+    assert!(prove_consistency(&*watch.case.journal, 1, 10_000).is_err());
+}
+
+/// INVARIANT(contradictions-are-kept)
+#[test]
+fn contradictions_are_kept() {
+    for uses in [2, 4, 8] {
+        let watch = Watch::new();
+        for _ in 0..3 {
+            watch.checkpoint();
+        }
+        let (text, seen) = watch.checkpoint();
+        watch.show(&text, 0, &[]).unwrap();
+        // Of as many records, of more and of fewer.
+        let other = watch.rewritten(uses);
+        let shown: Checkpoint = crate::jws::unverified(&other).unwrap();
+        let refusal = match watch.show(&other, seen.size, &[]) {
+            // In these tests no time passes: what is shorter and as old may be an old one.
+            Ok(told) => {
+                assert!(shown.size < seen.size && told == Shown::Seen(seen.size));
+                continue;
+            }
+            Err(refusal) => refusal,
+        };
+        assert_eq!(refusal.check(), "checkpoint.consistency");
+        assert_eq!(refusal.code(), Code::Conflict);
+        let kept = watch.kept();
+        let (before, after) = &kept.contradicted["https://city.example/"];
+        assert_eq!((before, after), (&text, &other));
+        // Both are signed by the city: who has the two can show anybody.
+        let keys = [watch.case.city.identity().key().public().clone()];
+        for text in [before, after] {
+            verify_checkpoint(text, &watch.case.city.id, &keys).unwrap();
+        }
+        // Said once, and nothing else is signed of that past.
+        assert!(watch.show(&other, seen.size, &[]).is_err());
+        assert_eq!(watch.police.journal.records.lock().unwrap().len(), 2);
+        assert_eq!(watch.witness.last(&watch.case.city.id).unwrap(), seen);
     }
-    let other = text.split_once('~').unwrap().0;
-    let refusal = cosign(&again, other, &proof).unwrap_err();
-    assert_eq!(refusal.check(), "checkpoint.consistency");
-    assert!(prove_consistency(&*case.journal, 1, 10_000).is_err());
+}
+
+#[test]
+fn what_is_shown_of_a_log_says_whether_anything_was_used() {
+    let case = Case::new();
+    assert!(case.receipts.sealed().is_none());
+    block_on(case.use_once()).unwrap();
+    case.seal();
+    let first = case.receipts.sealed().unwrap();
+    assert_eq!((first.size, first.uses), (2, 2));
+    let key = case.city.identity().key().public().clone();
+    let signed = verify_checkpoint(&first.checkpoint, &case.city.id, &[key]).unwrap();
+    assert_eq!(signed.size, 2);
+    let kind = EntryKind::Witnessed {
+        participant: "https://police.example/".to_owned(),
+        checkpoint: String::new(),
+    };
+    block_on(case.receipts.note(kind, now())).unwrap();
+    case.seal();
+    let second = case.receipts.sealed().unwrap();
+    assert_eq!((second.size, second.uses), (4, 2));
+    let proof = case.receipts.prove(2, 4).unwrap();
+    let root = |sealed: &Sealed| {
+        let checkpoint: Checkpoint = crate::jws::unverified(&sealed.checkpoint).unwrap();
+        (checkpoint.size, checkpoint.root)
+    };
+    assert!(crate::verify_consistency(
+        root(&first),
+        root(&second),
+        &proof
+    ));
 }

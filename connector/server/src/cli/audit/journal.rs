@@ -1,0 +1,126 @@
+//! The log of use, off the disk while no connector runs, and by the connector while one does.
+
+use crate::cli::Failure;
+use crate::config::Config;
+use crate::session::{Person, Session};
+use crate::wire;
+use futures::future::{BoxFuture, ready};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+use twinlink_client::{Client, Error, LogReader};
+use twinlink_core::{Code, Journal, Refusal};
+use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
+use twinlink_vocab::tl;
+
+/// How long all of it may take to read.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Opens the log.
+///
+/// # Errors
+/// What is wrong with the store, or why the connector that has it does not let it be read.
+pub(super) fn open(config: &Config) -> Result<Box<dyn Journal>, Failure> {
+    match TwinStore::open(&config.store, EvaluationOptions::default()) {
+        Ok(store) => Ok(Box::new(store.journal())),
+        Err(StoreError::InUse { .. }) => Ok(Box::new(Running::connect(config)?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The log of a connector that runs, as it was when it was first read.
+struct Running {
+    runtime: Runtime,
+    client: Client,
+    reading: Mutex<Reading>,
+}
+
+#[derive(Default)]
+struct Reading {
+    /// What came after it is not read: to read is on record, and would never end.
+    last: Option<u64>,
+    open: Option<Open>,
+}
+
+struct Open {
+    reader: LogReader,
+    /// Where it goes on.
+    next: u64,
+    waiting: VecDeque<(u64, Vec<u8>)>,
+}
+
+impl Running {
+    fn connect(config: &Config) -> Result<Self, Failure> {
+        let runtime = wire::runtime()?;
+        let steward = Person {
+            subject: "audit".to_owned(),
+            roles: vec![tl::STEWARD.into_owned()],
+            purpose: None,
+            claims: BTreeMap::new(),
+        };
+        let session = Session::open(config, None)?;
+        let client = runtime.block_on(session.connect(steward))?;
+        Ok(Self {
+            runtime,
+            client,
+            reading: Mutex::default(),
+        })
+    }
+
+    async fn read_on(
+        &self,
+        reading: &mut Reading,
+        from: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+        if reading.last.is_some_and(|last| from > last) {
+            return Ok(Vec::new());
+        }
+        if !reading.open.as_ref().is_some_and(|open| open.next == from) {
+            let limit = if most == 1 { 1 } else { 0 };
+            let deadline = Instant::now() + PATIENCE;
+            let reader = self.client.read_log(from, limit, deadline).await?;
+            reading.last.get_or_insert(reader.last());
+            reading.open = Some(Open {
+                reader,
+                next: from,
+                waiting: VecDeque::new(),
+            });
+        }
+        let (last, mut found) = (reading.last.unwrap_or_default(), Vec::new());
+        let Some(open) = &mut reading.open else {
+            return Ok(found);
+        };
+        while found.len() < most {
+            match open.waiting.pop_front() {
+                Some((sequence, _)) if sequence > last => break,
+                Some(one) => found.push(one),
+                None => match open.reader.next().await? {
+                    Some(more) => open.waiting.extend(more),
+                    None => break,
+                },
+            }
+        }
+        if let Some((sequence, _)) = found.last() {
+            open.next = sequence.saturating_add(1);
+        }
+        Ok(found)
+    }
+}
+
+impl Journal for Running {
+    fn append(&self, _: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+        let detail = "the log of a connector that runs is written by it alone";
+        Box::pin(ready(Err(Refusal::new(Code::Conflict, "log", detail))))
+    }
+
+    fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
+        let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = self
+            .runtime
+            .block_on(self.read_on(&mut reading, from, most));
+        read.map_err(|error| Refusal::new(Code::Unavailable, "log", error))
+    }
+}
