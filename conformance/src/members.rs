@@ -201,6 +201,8 @@ impl Town {
             roles: Vec::new(),
             purpose: None,
             break_glass: None,
+            on_behalf: Vec::new(),
+            left_out: Vec::new(),
         };
         let permit = &self.permit;
         let gathered = self
@@ -307,6 +309,7 @@ impl Others {
                 reason: None,
                 receipt: None,
             },
+            beyond: Vec::new(),
         })
     }
 }

@@ -147,6 +147,7 @@ async fn once(connector: &Connector, credentials: &Credentials) -> Result<String
         base: None,
         dataset: None,
         federated: false,
+        left_out: Vec::new(),
         require: Default::default(),
         explain: None,
         purpose: None,

@@ -39,6 +39,8 @@ pub struct QueryOptions {
     pub dataset: Option<Dataset>,
     /// Whether the connector asks its peers too.
     pub federated: bool,
+    /// Participants that it does not ask, because they are asked already: for connectors that pass a question on.
+    pub left_out: Vec<NamedNode>,
     /// What is required of the sources.
     pub require: Requirement,
     /// Whether to tell how the answer is come by, in place of its rows.
@@ -171,6 +173,7 @@ impl Client {
                 named_graph_iris: texts(dataset.named_graphs),
             }),
             federated: options.federated,
+            left_out: texts(options.left_out),
             purpose: text(options.purpose),
             request_id: options.request_id.unwrap_or_default(),
             break_glass: text(options.break_glass),
@@ -256,6 +259,7 @@ impl QueryOptions {
             base: None,
             dataset: None,
             federated: false,
+            left_out: Vec::new(),
             require: Requirement::default(),
             explain: None,
             purpose: None,

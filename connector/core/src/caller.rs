@@ -43,6 +43,7 @@ pub struct Caller {
     token_id: String,
     is_owner: bool,
     values: BTreeMap<NamedNode, Vec<Term>>,
+    on_behalf: Vec<NamedNode>,
 }
 
 impl Secret {
@@ -85,7 +86,21 @@ impl Caller {
             token_id,
             is_owner,
             values: BTreeMap::new(),
+            on_behalf: Vec::new(),
         }
+    }
+
+    /// The same caller, that asks for somebody of another organisation: the organisations that the question comes from,
+    /// by brokers, the asker's first and the one before this caller's last.
+    #[must_use]
+    pub fn on_behalf_of(mut self, path: Vec<NamedNode>) -> Self {
+        self.on_behalf = path;
+        self
+    }
+
+    /// The organisations that the question comes from, by brokers. Empty where the caller's own organisation asks.
+    pub fn on_behalf(&self) -> &[NamedNode] {
+        &self.on_behalf
     }
 
     /// The same caller, whose verified token says these too: a left operand, such as `tl:legalBasis`, and its values.

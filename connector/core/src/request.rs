@@ -19,6 +19,8 @@ pub struct Request {
     pub dataset: Option<DatasetChoice>,
     /// Whether to ask the peers too.
     pub federated: bool,
+    /// Participants that are asked already, by whoever passes the question on to us: not to be asked again.
+    pub left_out: Vec<NamedNode>,
     /// What the caller requires of the sources.
     pub require: Requirement,
     /// Whether to tell how the answer is come by, in place of its rows.
@@ -96,4 +98,8 @@ pub struct Delegation {
     pub claims: BTreeMap<NamedNode, Vec<NamedNode>>,
     /// The incident for which it breaks the glass.
     pub break_glass: Option<NamedNode>,
+    /// Where the organisation passes the question on as a broker: the organisations that it comes from, the first first.
+    pub on_behalf: Vec<NamedNode>,
+    /// Participants that are asked already, and are not asked again.
+    pub left_out: Vec<NamedNode>,
 }

@@ -156,11 +156,12 @@ async fn describe_at(
         .ask(member, query, &Form::Graph, Patience::Share, most)
         .await?;
     if let Some(given) = given {
+        let sources = given.sources.unwrap_or_else(|| [source].into());
         let quads = given.rows.triples.into_iter().map(|triple| {
             let triple = triple_apart(triple, source);
             in_graph(triple, GraphName::DefaultGraph)
         });
-        fetcher.keep(member, quads.collect());
+        fetcher.keep(member, &sources, quads.collect());
     }
     Ok(())
 }

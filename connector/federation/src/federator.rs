@@ -88,7 +88,10 @@ impl Federation for Federator {
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         let mut names = vec![self.participant.clone()];
         for peer in self.peers.list() {
-            if !names.contains(&peer) && names.len() < usize::from(u16::MAX) {
+            let is_asked = delegation.left_out.contains(&peer)
+                || delegation.on_behalf.contains(&peer)
+                || delegation.participant == peer;
+            if !is_asked && !names.contains(&peer) && names.len() < usize::from(u16::MAX) {
                 names.push(peer);
             }
         }
@@ -287,6 +290,8 @@ impl Federator {
         let summaries = self.summaries.as_deref();
         try_join_all((0..members.names.len()).map(|member| async move {
             if !members.is_cut_off(member)
+                // Its summary is of its own twin.
+                && !members.is_broker(member)
                 && let Some(summaries) = summaries
                 && let Some(summary) = self.cache.summary(members, summaries, member).await
             {
@@ -328,6 +333,9 @@ fn choices(members: &Members<'_>, known: Vec<(usize, usize, bool)>) -> Vec<Choic
             let by = |summary| if summary { "its summary" } else { "asking it" };
             let why = match (known.next(), status.reason) {
                 (_, Some(reason)) => reason,
+                (None, None) if !members.names.contains(&status.participant) => {
+                    "a broker asks it".to_owned()
+                }
                 (Some((0, 0, _)) | None, None) => "the question asks for no data".to_owned(),
                 (Some((0, all, summary)), None) => {
                     format!("can match none of {all} patterns, by {}", by(summary))
@@ -400,7 +408,19 @@ async fn ask_alone(
         // A "yes" is something that it gave.
         let yes = usize::from(given.head == Head::Boolean(true));
         let rows = given.rows.solutions.len() + given.rows.triples.len();
-        members.ledger.rows(member, rows + yes);
+        match &given.sources {
+            None => members.ledger.rows(member, rows + yes),
+            Some(everyone) => {
+                // Whose each triple is nobody tells, and whose a truth value is neither.
+                let all = everyone.iter().map(|source| (source, rows + yes));
+                let all = all.filter(|_| given.rows.solutions.is_empty());
+                let by_row = given.rows.solutions.iter();
+                let by_row = by_row.flat_map(|row| row.sources.iter().map(|source| (source, 1)));
+                for (source, rows) in all.chain(by_row) {
+                    members.ledger.rows(usize::from(*source), rows);
+                }
+            }
+        }
     }
     Ok(Box::new(Relay {
         // The list of names is no longer than that.

@@ -226,7 +226,8 @@ impl<'a> Fetcher<'a> {
             requests.extend(batches.map(|values| (*member, Some(values))));
         }
         let asked = requests.into_iter().map(|(member, values)| async move {
-            let (query, form) = group.query(self, &join.filters, values, most);
+            let tells = self.members.sending(member).tells_sources;
+            let (query, form) = group.query(self, &join.filters, values, most, tells);
             let rows = self.members.limits.rows_per_fetch;
             let estimate = self.estimate_at(group, member);
             let given = self
@@ -247,14 +248,16 @@ impl<'a> Fetcher<'a> {
         let mut candidates = Candidates::new(&group.variables, most);
         for (member, given) in given {
             let Some(given) = given else { continue };
-            let Some(quads) = group.quads(&given, member) else {
-                let reason = "gave an answer that does not match the question";
-                let state = SourceState::NotEvaluable;
-                self.ledger.trouble(member, state, reason);
-                continue;
-            };
-            candidates.see(&group.atoms, &quads);
-            self.keep(member, quads);
+            for (sources, given) in given.by_sources(member) {
+                let Some(quads) = group.quads(&given, member) else {
+                    let reason = "gave an answer that does not match the question";
+                    let state = SourceState::NotEvaluable;
+                    self.ledger.trouble(member, state, reason);
+                    continue;
+                };
+                candidates.see(&group.atoms, &quads);
+                self.keep(member, &sources, quads);
+            }
         }
         Ok(Some((candidates, sources)))
     }
@@ -289,17 +292,16 @@ impl<'a> Fetcher<'a> {
             .map(drop)
     }
 
-    /// Takes quads that a member gave.
-    pub(crate) fn keep(&self, member: usize, quads: Vec<oxrdf::Quad>) {
-        self.ledger.rows(member, quads.len());
-        let Ok(source) = u16::try_from(member) else {
-            return;
-        };
+    /// Takes quads that a member gave, and those whose they are: itself, or those that it asked as a broker.
+    pub(crate) fn keep(&self, member: usize, sources: &[u16], quads: Vec<oxrdf::Quad>) {
+        for source in sources {
+            self.ledger.rows(usize::from(*source), quads.len());
+        }
         let room = self.members.limits.quads;
         let mut scratch = self.lock();
         let mut is_whole = true;
         for quad in quads {
-            is_whole &= scratch.insert(quad, source, room);
+            is_whole &= scratch.insert_of(&quad, sources, room);
         }
         drop(scratch);
         if !is_whole {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::{SourceState, SourceStatus};
 
-/// One entry for each member, ourselves first.
+/// One entry for each member, ourselves first, and after those that we ask those that brokers ask.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: Mutex<Vec<Entry>>,
@@ -24,25 +24,47 @@ struct Entry {
     policies: Vec<NamedNode>,
     not_evaluable: u64,
     receipt: Option<String>,
+    /// The member that asked it, where we did not.
+    broker: Option<usize>,
 }
 
 impl Ledger {
     pub(crate) fn new(participants: impl IntoIterator<Item = NamedNode>) -> Self {
-        let entries = participants.into_iter().map(|participant| Entry {
-            participant,
-            trouble: None,
-            is_out: false,
-            rows: 0,
-            started: None,
-            elapsed: Duration::ZERO,
-            as_of: None,
-            policies: Vec::new(),
-            not_evaluable: 0,
-            receipt: None,
-        });
+        let entries = participants.into_iter();
+        let entries = entries.map(|participant| Entry::new(participant, None));
         Self {
             entries: Mutex::new(entries.collect()),
         }
+    }
+
+    /// The number of a member that a broker asked, as it says. None where we ask that member ourselves, or there are too
+    /// many.
+    // INVARIANT(members-speak-for-themselves): of a member that is asked here, no broker's word is taken.
+    pub(crate) fn beyond(&self, broker: usize, participant: &NamedNode) -> Option<usize> {
+        let mut entries = self.lock();
+        let known = entries
+            .iter()
+            .position(|entry| &entry.participant == participant);
+        if let Some(number) = known {
+            let first = entries.get(number)?.broker?;
+            drop(entries);
+            if first != broker {
+                let reason = "is reached by two brokers, and may count twice";
+                self.trouble(number, SourceState::Partial, reason);
+            }
+            return Some(number);
+        }
+        let number = entries.len();
+        if number >= usize::from(u16::MAX) {
+            return None;
+        }
+        entries.push(Entry::new(participant.clone(), Some(broker)));
+        Some(number)
+    }
+
+    /// How long a broker took for a member, by its word.
+    pub(crate) fn took(&self, member: usize, elapsed: Duration) {
+        self.with(member, |entry| entry.elapsed = entry.elapsed.max(elapsed));
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -165,5 +187,23 @@ impl Ledger {
                 }
             })
             .collect()
+    }
+}
+
+impl Entry {
+    fn new(participant: NamedNode, broker: Option<usize>) -> Self {
+        Self {
+            participant,
+            trouble: None,
+            is_out: false,
+            rows: 0,
+            started: None,
+            elapsed: Duration::ZERO,
+            as_of: None,
+            policies: Vec::new(),
+            not_evaluable: 0,
+            receipt: None,
+            broker,
+        }
     }
 }

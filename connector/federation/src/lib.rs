@@ -10,6 +10,7 @@
 //! the merge that holds all quads used by those of its solutions that can reach the answer.
 
 mod algebra;
+mod broker;
 mod collector;
 mod describe;
 mod explain;

@@ -17,8 +17,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, DatasetChoice, Delegation, Head, Refusal, SourceState, SourceStatus, Step,
-    StepKind, Twin, Workers,
+    Budget, Clock, Code, DatasetChoice, Delegation, Head, Refusal, SourceState, SourceStatus,
+    Sources, Step, StepKind, Twin, Workers,
 };
 
 /// What all members are asked with, for one question.
@@ -59,6 +59,8 @@ pub(crate) struct Sending {
     pub(crate) learnt: bool,
     /// How many at most.
     pub(crate) most: usize,
+    /// Whether it says whose each row is, and so is better asked for rows than for triples.
+    pub(crate) tells_sources: bool,
 }
 
 /// What form of answer a question has.
@@ -94,6 +96,8 @@ impl Form {
 pub(crate) struct Given {
     pub(crate) head: Head,
     pub(crate) rows: Rows,
+    /// Of a broker's answer: the members that gave something towards it.
+    pub(crate) sources: Option<Sources>,
 }
 
 impl Members<'_> {
@@ -223,9 +227,14 @@ impl Members<'_> {
                 Sending {
                     learnt: self.limits.share_bindings && traits.takes_bindings,
                     most: most.min(traits.values),
+                    tells_sources: traits.is_broker,
                 }
             }
-            _ => Sending { learnt: true, most },
+            _ => Sending {
+                learnt: true,
+                most,
+                tells_sources: false,
+            },
         }
     }
 
@@ -254,6 +263,16 @@ impl Members<'_> {
             return None;
         }
         self.ledger.says(member, &answer.status);
+        let mut sources = None;
+        if self.is_broker(member) {
+            sources = self.take_beyond(member, &mut answer);
+            if sources.is_none() {
+                let reason = "speaks of members that it was not to ask";
+                self.ledger
+                    .trouble(member, SourceState::NotEvaluable, reason);
+                return None;
+            }
+        }
         let rows = &mut answer.rows;
         self.without_labels(member, rows, patience);
         if rows.solutions.len() > most || rows.triples.len() > most {
@@ -264,6 +283,7 @@ impl Members<'_> {
         Some(Given {
             head: answer.head,
             rows: answer.rows,
+            sources,
         })
     }
 
@@ -331,7 +351,12 @@ impl Members<'_> {
                 rows.solutions.truncate(most);
                 rows.triples.truncate(most);
                 self.without_labels(member, &mut rows, patience);
-                return Some(Given { head, rows });
+                // Of a broker nothing has said yet whose each row is: they count as its own.
+                return Some(Given {
+                    head,
+                    rows,
+                    sources: None,
+                });
             }
         };
         self.ledger.trouble(member, state, &reason);
@@ -354,6 +379,7 @@ impl Members<'_> {
             query: query_text(query).ok_or_else(Failed::unknown)?,
             dataset: self.dataset.clone(),
             delegation: self.delegation.clone(),
+            left_out: self.left_out_by(member),
             budget: budget.clone(),
         };
         let begun = self.gate(peer).begin(self.clock.instant())?;
@@ -423,6 +449,7 @@ impl Members<'_> {
                 reason: None,
                 receipt: None,
             },
+            beyond: Vec::new(),
         })
     }
 }

@@ -112,14 +112,19 @@ impl Merge for Relay {
             _ => given.rows.solutions.len() + given.rows.triples.len(),
         };
         sink.put(Piece::Head(given.head))?;
-        let sources: Arc<[u16]> = Arc::from([member]);
+        let own: Arc<[u16]> = Arc::from([member]);
+        let is_told = given.sources.is_some();
         let mut solutions = given.rows.solutions.into_iter().map(|row| Solution {
             values: row
                 .values
                 .into_iter()
                 .map(|value| value.map(|term| term_apart(term, member)))
                 .collect(),
-            sources: Arc::clone(&sources),
+            sources: if is_told {
+                row.sources
+            } else {
+                Arc::clone(&own)
+            },
         });
         in_pieces(&mut solutions, budget, |rows| {
             sink.put(Piece::Solutions(rows))
@@ -164,5 +169,6 @@ pub(crate) fn nothing(query: &Query) -> Given {
             Query::Construct { .. } | Query::Describe { .. } => Head::Graph,
         },
         rows: crate::peers::Rows::default(),
+        sources: None,
     }
 }

@@ -20,7 +20,8 @@ pub trait Peers: Send + Sync {
         PeerTraits::default()
     }
 
-    /// Asks one peer. The answer is about the peer's own twin: it does not ask its peers in turn.
+    /// Asks one peer. The answer is about the peer's own twin: it does not ask its peers in turn, unless it is a broker
+    /// and the question says whom to leave out.
     ///
     /// Need not watch the deadline: whoever calls drops the future when it has passed.
     ///
@@ -43,6 +44,8 @@ pub struct PeerTraits {
     /// Whether a blank node has the same label in all its answers. Where it has not, a row with one is of no use beside
     /// rows of other answers, and left out.
     pub keeps_labels: bool,
+    /// Whether it is asked together with its own peers, and believed about them.
+    pub is_broker: bool,
 }
 
 impl Default for PeerTraits {
@@ -51,6 +54,7 @@ impl Default for PeerTraits {
             takes_bindings: true,
             values: usize::MAX,
             keeps_labels: true,
+            is_broker: false,
         }
     }
 }
@@ -64,6 +68,8 @@ pub struct SubQuery {
     pub dataset: Option<DatasetChoice>,
     /// On whose behalf.
     pub delegation: Delegation,
+    /// For a broker: the participants that it does not ask, because they are asked already. None: it asks nobody.
+    pub left_out: Option<Vec<NamedNode>>,
     /// The time and the rows that the peer has.
     pub budget: Budget,
 }
@@ -82,10 +88,13 @@ pub struct Rows {
 pub struct SubAnswer {
     /// Its form.
     pub head: Head,
-    /// Its rows.
+    /// Its rows. The sources of a row count the peer as 0 and those in `beyond` from 1 on; where there are none, all of
+    /// them count.
     pub rows: Rows,
     /// What the peer says of itself: state, age, policies, items not evaluated, receipt.
     pub status: SourceStatus,
+    /// Of a broker: what it says of the members that it asked.
+    pub beyond: Vec<SourceStatus>,
 }
 
 /// Why there is no answer, or not the whole of it. Reasons are plain words for the caller.

@@ -50,6 +50,14 @@ impl Scratch {
         }
     }
 
+    /// As [`Scratch::insert`], for a quad that several members gave.
+    pub(crate) fn insert_of(&mut self, quad: &Quad, members: &[u16], room: usize) -> bool {
+        let mut inserted = members
+            .iter()
+            .map(|member| self.insert(quad.clone(), *member, room));
+        inserted.all(|is_in| is_in)
+    }
+
     /// All members that gave a quad.
     pub(crate) fn members(&self) -> Sources {
         let mut all: Vec<u16> = self

@@ -25,8 +25,8 @@ use tonic::codegen::http::Uri;
 use twinlink_client::{
     Client, ClientConfig, Dataset, Error, QueryOptions, Token, VerifyPeer, WitnessReply,
 };
-use twinlink_core::{Code, Delegation, Refusal, request_digest};
-use twinlink_federation::{Peers, SubAnswer, SubQuery, Unanswered, hedged};
+use twinlink_core::{Code, Delegation, Refusal, Secret, request_digest};
+use twinlink_federation::{PeerTraits, Peers, SubAnswer, SubQuery, Unanswered, hedged};
 use twinlink_trust::{
     Acknowledgement, CertificateFacts, CurrentIdentity, Protocol, Received, Registry, TokenIssuer,
     client_config,
@@ -47,6 +47,8 @@ pub struct Remote {
     identity: Arc<CurrentIdentity>,
     registry: Arc<Registry>,
     peers: Arc<ArcSwap<Vec<Peer>>>,
+    /// Those whose people's questions go on to our peers.
+    brokered: ArcSwap<Vec<NamedNode>>,
     evidence: Arc<Evidence>,
 }
 
@@ -65,6 +67,8 @@ struct Peer {
     participant: NamedNode,
     /// Where it listens.
     url: String,
+    /// Whether it is asked together with its own peers.
+    is_broker: bool,
     /// Of its replicas: all of them prove to be this participant.
     replicas: Arc<[Client]>,
     /// The replica that answered last is asked first.
@@ -88,6 +92,7 @@ impl Remote {
             identity,
             registry,
             peers: Arc::default(),
+            brokered: ArcSwap::default(),
             evidence,
         };
         remote.replace(entries)?;
@@ -100,7 +105,10 @@ impl Remote {
     /// # Errors
     /// As [`Remote::new`]; then all stays as it was.
     pub fn replace(&self, entries: Vec<PeerFile>) -> Result<(), PeerError> {
+        let brokered = entries.iter().filter(|entry| entry.brokered);
+        let brokered = brokered.map(PeerFile::participant).collect();
         self.peers.store(Arc::new(self.peers(entries)?));
+        self.brokered.store(Arc::new(brokered));
         Ok(())
     }
 
@@ -124,6 +132,7 @@ impl Remote {
                 Ok(replicas) => peers.push(Peer {
                     participant,
                     url,
+                    is_broker: entry.broker,
                     replicas,
                     preferred: Arc::default(),
                     issuer: TokenIssuer::new(Arc::clone(&identity)),
@@ -236,8 +245,12 @@ impl Remote {
             purpose: None,
             claims: BTreeMap::new(),
             break_glass: None,
+            on_behalf: Vec::new(),
+            left_out: Vec::new(),
         };
-        let token = token(entry, &delegation).map_err(|why| Error::Token(why.to_string()))?;
+        let token = self
+            .token(entry, &delegation)
+            .map_err(|why| Error::Token(why.to_string()))?;
         let replica = entry.preferred.load(Ordering::Relaxed);
         entry.client(replica, token).map_err(|_| gone())
     }
@@ -256,7 +269,10 @@ impl Remote {
             })?;
         let ask = |number: usize| -> BoxFuture<'_, _> {
             Box::pin(async move {
-                let answer = entry.question(number, question, &self.evidence).await?;
+                let token = self.token(entry, &question.delegation)?;
+                let answer = entry
+                    .question(number, token, question, &self.evidence)
+                    .await?;
                 entry.preferred.store(number, Ordering::Relaxed);
                 Ok(answer)
             })
@@ -271,12 +287,13 @@ impl Peer {
     async fn question(
         &self,
         replica: usize,
+        token: Token,
         question: &SubQuery,
         evidence: &Evidence,
     ) -> Result<SubAnswer, Unanswered> {
         let started = Instant::now();
         let (peer, delegation) = (&self.participant, &question.delegation);
-        let client = self.client(replica, token(self, delegation)?)?;
+        let client = self.client(replica, token)?;
         let digest = request_digest(&question.query, None, question.dataset.as_ref());
         let signed = evidence
             .ask(peer, delegation, &digest)
@@ -289,7 +306,7 @@ impl Peer {
             .await
             .map_err(|error| reply::unanswered(peer, error))?;
         let (answer, rows, result_digest) =
-            reply::receive(peer, answer, question.budget.rows(), started).await?;
+            reply::receive(self, answer, question.budget.rows(), started).await?;
         let receipt = answer.status.receipt.as_deref().unwrap_or_default();
         evidence
             .answered(Answered {
@@ -332,10 +349,22 @@ fn not_believed(refusal: &Refusal) -> Unanswered {
     }
 }
 
-fn token(peer: &Peer, delegation: &Delegation) -> Result<Token, Unanswered> {
+impl Remote {
+    /// The token for one sub-request, in the name of our own people; of another organisation's where we are its broker.
+    fn token(&self, peer: &Peer, delegation: &Delegation) -> Result<Token, Unanswered> {
+        let now = OffsetDateTime::now_utc();
+        let issued = if self.brokered.load().contains(&delegation.participant) {
+            peer.issuer.pass_on(delegation, &peer.participant, now)
+        } else {
+            peer.issuer.delegate(delegation, &peer.participant, now)
+        };
+        token(peer, issued)
+    }
+}
+
+fn token(peer: &Peer, issued: Result<Secret, Refusal>) -> Result<Token, Unanswered> {
     let participant = &peer.participant;
-    peer.issuer
-        .delegate(delegation, participant, OffsetDateTime::now_utc())
+    issued
         .map(|token| Token::new(token.reveal()))
         .map_err(|refusal| {
             tracing::info!(peer = participant.as_str(), check = refusal.check(), %refusal, "a peer was not asked");
@@ -350,6 +379,15 @@ fn token(peer: &Peer, delegation: &Delegation) -> Result<Token, Unanswered> {
 impl Peers for Remote {
     fn list(&self) -> Vec<NamedNode> {
         participants(&self.peers.load())
+    }
+
+    fn traits(&self, peer: &NamedNode) -> PeerTraits {
+        let peers = self.peers.load();
+        let entry = peers.iter().find(|entry| &entry.participant == peer);
+        PeerTraits {
+            is_broker: entry.is_some_and(|entry| entry.is_broker),
+            ..PeerTraits::default()
+        }
     }
 
     fn ask<'a>(
@@ -388,6 +426,8 @@ fn options(question: &SubQuery) -> QueryOptions {
         default_graphs: dataset.default_graphs.clone(),
         named_graphs: dataset.named_graphs.clone(),
     });
+    options.federated = question.left_out.is_some();
+    options.left_out = question.left_out.clone().unwrap_or_default();
     options.purpose = question.delegation.purpose.clone();
     options.break_glass = question.delegation.break_glass.clone();
     options.request_id = Some(question.delegation.request.to_string());

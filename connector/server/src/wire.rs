@@ -396,8 +396,11 @@ pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, 
     if !lists.is_empty() {
         own.revocations_pem = Some(lists.concat());
     }
+    let brokers = peers.iter().filter(|peer| peer.broker);
+    let brokers: Vec<_> = brokers.map(PeerFile::participant).collect();
     let peers = peers.into_iter().map(party).collect::<Result<_, _>>()?;
-    Ok(Trusted::new(own, peers)?.tolerating(STALENESS))
+    let trusted = Trusted::new(own, peers)?;
+    Ok(trusted.with_brokers(&brokers).tolerating(STALENESS))
 }
 
 fn party(peer: PeerFile) -> Result<TrustedParty, TrustError> {

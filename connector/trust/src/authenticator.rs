@@ -184,7 +184,8 @@ fn caller(token: VerifiedToken, is_owner: bool) -> Caller {
         token.purpose,
         token.token_id,
         is_owner,
-    );
+    )
+    .on_behalf_of(token.on_behalf);
     token
         .claims
         .into_iter()

@@ -82,6 +82,8 @@ struct Terms<'a> {
     actors: &'a [String],
     /// Who may come to act for it.
     may_act: Option<&'a str>,
+    /// The organisations that the question comes from, by brokers.
+    on_behalf: &'a [String],
 }
 
 impl TokenIssuer {
@@ -128,6 +130,7 @@ impl TokenIssuer {
             binding,
             actors: &[],
             may_act,
+            on_behalf: &[],
         };
         Self::sign(&self.identity.load(), request, terms, now)
     }
@@ -155,6 +158,37 @@ impl TokenIssuer {
             .open()
             .at(delegation.participant.as_str()));
         }
+        Self::sign_delegated(&identity, delegation, audience, Vec::new(), now)
+            .map_err(|error| Refusal::new(Code::Internal, "delegation", error))
+    }
+
+    /// Issues a token by which this connector, as a broker, passes on a question of another organisation's user: in its own
+    /// name, saying for whom. The peer takes it only from whom it knows as a broker, within what it lets us assert.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`], check `delegation`, where the question has passed too many brokers, or this one before.
+    // INVARIANT(brokers-say-so): a question of another organisation's user is passed on as such, never as one of our own.
+    pub fn pass_on(
+        &self,
+        delegation: &Delegation,
+        audience: &NamedNode,
+        now: OffsetDateTime,
+    ) -> Result<Secret, Refusal> {
+        let identity = self.identity.load();
+        let path = delegation.on_behalf.iter().chain([&delegation.participant]);
+        let path: Vec<String> = path.map(|one| one.as_str().to_owned()).collect();
+        Self::sign_delegated(&identity, delegation, audience, path, now).map_err(|error| {
+            Refusal::new(Code::Forbidden, "delegation", error).at(delegation.participant.as_str())
+        })
+    }
+
+    fn sign_delegated(
+        identity: &Identity,
+        delegation: &Delegation,
+        audience: &NamedNode,
+        on_behalf: Vec<String>,
+        now: OffsetDateTime,
+    ) -> Result<Secret, TrustError> {
         let request = TokenRequest {
             subject: delegation.subject.clone(),
             client_id: identity.participant().as_str().to_owned(),
@@ -171,10 +205,9 @@ impl TokenIssuer {
             binding: Binding::Certificate(&request.thumbprint),
             actors: &[],
             may_act: None,
+            on_behalf: &on_behalf,
         };
-        Self::sign(&identity, &request, terms, now)
-            .map(|issued| issued.token)
-            .map_err(|error| Refusal::new(Code::Internal, "delegation", error))
+        Self::sign(identity, &request, terms, now).map(|issued| issued.token)
     }
 
     fn sign(
@@ -205,6 +238,7 @@ impl TokenIssuer {
             may_act: terms.may_act.map(|one| MayAct {
                 sub: one.to_owned(),
             }),
+            on_behalf: terms.on_behalf.to_vec(),
             roles: strings(&request.roles),
             purpose: request.purpose.as_ref().map(|p| p.as_str().to_owned()),
             claims: request

@@ -62,6 +62,8 @@ pub(crate) struct Party {
     pub(crate) roles: Assertable,
     pub(crate) purposes: Assertable,
     pub(crate) claims: Assertable,
+    /// Whether it may ask for people of other organisations.
+    pub(crate) is_broker: bool,
     /// One for each authority: two may have one name, as when an authority changes its key.
     current: Vec<Verifiers>,
     /// As if every revocation list were current.
@@ -118,6 +120,16 @@ impl Trusted {
     pub fn tolerating(mut self, staleness: Duration) -> Self {
         for party in self.parties.values_mut() {
             party.staleness = staleness;
+        }
+        self
+    }
+
+    /// Lets these participants ask for people of other organisations too, within what they may assert. Without this each
+    /// asks for its own only.
+    #[must_use]
+    pub fn with_brokers(mut self, brokers: &[NamedNode]) -> Self {
+        for (participant, party) in &mut self.parties {
+            party.is_broker = brokers.contains(participant);
         }
         self
     }
@@ -317,6 +329,7 @@ impl Party {
             roles: given.roles.clone(),
             purposes: given.purposes.clone(),
             claims: given.claims.clone(),
+            is_broker: false,
             current,
             stale,
             authorities_end: authorities.iter().filter_map(end_of).min(),

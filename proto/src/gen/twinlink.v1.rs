@@ -34,6 +34,10 @@ pub struct QueryRequest {
     /// has an explanation.
     #[prost(enumeration = "Explain", tag = "10")]
     pub explain: i32,
+    /// Participant ids of those that are asked already, by the connector that passes this question on: with `federated`,
+    /// they are not asked.
+    #[prost(string, repeated, tag = "11")]
+    pub left_out: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Which sources must have given all that the caller may see. Where one is missing the call ends with UNAVAILABLE, no
 /// rows, and in the trailer `twinlink-outcome-bin` an Outcome that says what became of each source.

@@ -25,7 +25,10 @@ pub(crate) fn authenticate(
         .authenticator
         .authenticate(credentials, connector.clock.now())?;
     record.participant = Some(caller.participant().clone());
-    record.subject = Some(caller.subject().to_owned());
+    record.subject = Some(match caller.on_behalf().first() {
+        None => caller.subject().to_owned(),
+        Some(first) => format!("{} of <{}>", caller.subject(), first.as_str()),
+    });
     record.purpose = caller.purpose().cloned();
     record.token_id = Some(caller.token_id().to_owned());
     Ok(caller)

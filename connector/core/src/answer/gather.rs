@@ -103,6 +103,8 @@ async fn gather_federated(
         claims: plan.caller.claims(),
         purpose: plan.caller.purpose().cloned(),
         break_glass: plan.request.break_glass.clone(),
+        on_behalf: plan.caller.on_behalf().to_vec(),
+        left_out: plan.request.left_out.clone(),
     };
     let harvest = connector
         .federation

@@ -44,6 +44,8 @@ pub async fn summarize(
             claims: caller.claims(),
             purpose: caller.purpose().cloned(),
             break_glass: request.break_glass.clone(),
+            on_behalf: caller.on_behalf().to_vec(),
+            left_out: Vec::new(),
         };
         let permit = granted.permit();
         let held = request.held.as_deref();

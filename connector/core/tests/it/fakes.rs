@@ -111,6 +111,7 @@ impl World {
             base: None,
             dataset: None,
             federated: false,
+            left_out: Vec::new(),
             require: Default::default(),
             explain: None,
             purpose: None,

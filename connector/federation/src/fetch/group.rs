@@ -144,13 +144,14 @@ impl Group {
     }
 
     /// The sub-query that gives its quads: triples where the graph is known; rows where it is not, or where they are
-    /// to be counted because they may be `most`.
+    /// to be counted because they may be `most`, or come from a broker, which tells the sources of rows.
     pub(super) fn query(
         &self,
         fetcher: &Fetcher<'_>,
         filters: &[Expression],
         values: Option<GraphPattern>,
         most: Option<usize>,
+        tells_sources: bool,
     ) -> (Query, Form) {
         let mut pattern = match self.atoms.as_slice() {
             [atom] => atom_pattern(atom),
@@ -175,16 +176,17 @@ impl Group {
         let is_witness = self.atoms.iter().all(|atom| atom.is_witness);
         let variables: Vec<_> = self.variables.iter().cloned().collect();
         let is_counted = most.is_some() && !variables.is_empty();
-        if is_counted || self.graph().is_none() {
+        let is_of_rows = tells_sources && !variables.is_empty();
+        if is_counted || is_of_rows || self.graph().is_none() {
             let mut pattern = GraphPattern::Project {
                 inner: Box::new(pattern),
                 variables: variables.clone(),
             };
-            if most.is_some() {
+            if let Some(most) = most.or(is_witness.then_some(1)) {
                 pattern = GraphPattern::Slice {
                     inner: Box::new(pattern),
                     start: 0,
-                    length: most,
+                    length: Some(most),
                 };
             }
             let query = Query::Select {

@@ -170,12 +170,14 @@ impl Fetcher<'_> {
                 .ask(member, &parts.query, &parts.form, Patience::Share, rows)
                 .await?;
             let Some(given) = given else { return Ok(()) };
-            match parts.quads(given, member) {
-                Some(quads) => self.keep(member, quads),
-                None => {
-                    let reason = "gave an answer that does not match the question";
-                    let state = SourceState::NotEvaluable;
-                    self.ledger.trouble(member, state, reason);
+            for (sources, given) in given.by_sources(member) {
+                match parts.quads(given, member) {
+                    Some(quads) => self.keep(member, &sources, quads),
+                    None => {
+                        let reason = "gave an answer that does not match the question";
+                        let state = SourceState::NotEvaluable;
+                        self.ledger.trouble(member, state, reason);
+                    }
                 }
             }
             Ok::<_, Refusal>(())
@@ -209,7 +211,8 @@ impl Fetcher<'_> {
             left: Box::new(left),
             right: Box::new(right),
         };
-        if let Some(graph) = one_graph(&branches) {
+        let tells_sources = self.members.sending(member).tells_sources;
+        if let Some(graph) = one_graph(&branches).filter(|_| !tells_sources) {
             let template = branches.iter().flatten().map(|atom| atom.triple.clone());
             let query = Query::Construct {
                 template: template.collect(),

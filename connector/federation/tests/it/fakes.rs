@@ -133,6 +133,38 @@ impl World {
         }
     }
 
+    /// As [`World::federator`], for another participant of these members that has peers of its own.
+    pub(crate) fn federator_at(
+        &self,
+        member: usize,
+        peers: Arc<dyn Peers>,
+        clock: &Arc<PatientClock>,
+    ) -> Federator {
+        Federator::new(
+            participant(member),
+            Arc::new(FakeTwin {
+                dataset: self.members[member].iter().cloned().collect(),
+                modes: Arc::clone(&self.modes),
+                asked: Arc::clone(&self.asked),
+            }),
+            Arc::new(FakeWorkbench),
+            Arc::new(RightHere),
+            peers,
+            Arc::clone(clock) as _,
+            self.limits,
+        )
+    }
+
+    /// What a member without peers of its own answers.
+    pub(crate) async fn answer_of(
+        &self,
+        member: usize,
+        question: &SubQuery,
+    ) -> Result<SubAnswer, Unanswered> {
+        let dataset = self.members[member].iter().cloned().collect();
+        answer(&dataset, Mode::Well, &participant(member), question).await
+    }
+
     pub(crate) fn ask_of(
         federator: &Federator,
         clock: &Arc<PatientClock>,
@@ -213,7 +245,7 @@ impl World {
     }
 }
 
-fn permit() -> Permit {
+pub(crate) fn permit() -> Permit {
     let policy = "
         @prefix odrl: <http://www.w3.org/ns/odrl/2/> .
         <https://member0.example/policy/read> a odrl:Set ; odrl:permission [
@@ -238,6 +270,8 @@ fn delegation() -> Delegation {
     Delegation {
         claims: std::collections::BTreeMap::new(),
         request: uuid::Uuid::nil(),
+        on_behalf: Vec::new(),
+        left_out: Vec::new(),
         participant: participant(0),
         subject: "officer".to_owned(),
         roles: Vec::new(),
@@ -287,6 +321,7 @@ impl Twin for FakeTwin {
             query: query.to_string(),
             dataset: dataset.cloned(),
             delegation: delegation(),
+            left_out: None,
             budget: budget.clone(),
         };
         self.asked.lock().unwrap().push((0, question));
@@ -400,6 +435,7 @@ async fn answer(
                     head,
                     rows,
                     status: status(peer),
+                    beyond: Vec::new(),
                 });
             }
         }
@@ -415,6 +451,7 @@ async fn answer(
         head,
         rows,
         status: status(peer),
+        beyond: Vec::new(),
     })
 }
 
@@ -491,9 +528,9 @@ impl Future for Patience {
 }
 
 #[derive(Default)]
-struct Kept {
-    head: Option<Head>,
-    rows: Rows,
+pub(crate) struct Kept {
+    pub(crate) head: Option<Head>,
+    pub(crate) rows: Rows,
 }
 
 impl Sink for Kept {

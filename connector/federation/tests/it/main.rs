@@ -6,6 +6,7 @@
     reason = "a test that fails here fails rightly"
 )]
 
+mod brokers;
 mod equal;
 mod explain;
 mod failures;

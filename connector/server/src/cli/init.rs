@@ -152,6 +152,8 @@ impl Blueprint {
                 purposes: Vec::new(),
                 claims: Vec::new(),
                 introspect: false,
+                broker: false,
+                brokered: false,
             };
             write_public(&folder.join("card.toml"), &toml::to_string(&card)?)?;
         }

@@ -36,6 +36,13 @@ pub(super) struct AddArguments {
     /// The peer only asks: do not ask it.
     #[arg(long)]
     asks_only: bool,
+    /// The peer is a broker: ask it together with its own peers, and believe what it says of them. It may also ask for
+    /// people of other organisations, within these roles and purposes.
+    #[arg(long)]
+    broker: bool,
+    /// Be a broker for the peer: pass questions of its people on to the other peers, in our name.
+    #[arg(long)]
+    brokered: bool,
 }
 
 pub(super) fn run(
@@ -99,6 +106,8 @@ fn add(config: &Config, given: &AddArguments) -> Result<PathBuf, Failure> {
     peer.roles = checked("--role", &given.roles)?;
     peer.purposes = checked("--purpose", &given.purposes)?;
     peer.claims = checked("--claim", &given.claims)?;
+    peer.broker = given.broker;
+    peer.brokered = given.brokered;
     if given.asks_only {
         peer.url = None;
     }

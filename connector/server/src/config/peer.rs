@@ -37,6 +37,13 @@ pub struct PeerFile {
     /// Whether its connector may ask whether a token of ours, made for it, is still good.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub introspect: bool,
+    /// Whether it is a broker: asked together with its own peers, and believed about them; and taken at its word when it
+    /// asks for people of other organisations, within the roles and purposes that it may assert.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub broker: bool,
+    /// Whether we are a broker for it: questions of its people go on to our peers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brokered: bool,
 }
 
 impl PeerFile {

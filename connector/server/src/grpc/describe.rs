@@ -77,6 +77,7 @@ impl Lists<'_> {
             base: None,
             dataset: None,
             federated: false,
+            left_out: Vec::new(),
             require: Default::default(),
             explain: None,
             purpose: self.purpose.clone(),

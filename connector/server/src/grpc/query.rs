@@ -4,6 +4,7 @@ use super::{credentials, iri, outcome, patience, some};
 use crate::status::status;
 use futures::Stream;
 use futures::stream::{self, BoxStream, StreamExt as _};
+use oxrdf::NamedNode;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -25,6 +26,9 @@ const IN_FLIGHT: usize = 2;
 
 /// The most graphs that a request may choose.
 const GRAPHS: usize = 1000;
+
+/// The most participants that are left out.
+const PARTICIPANTS: usize = 4096;
 
 /// Opens the answer; returns when its head is known.
 pub(super) async fn query(
@@ -71,6 +75,7 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
         base: some(message.base_iri),
         dataset: message.dataset.map(dataset).transpose()?,
         federated: message.federated,
+        left_out: left_out(message.left_out)?,
         require: message
             .require
             .map(required)
@@ -82,6 +87,22 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
         envelope: some(message.envelope),
         patience: None,
     })
+}
+
+fn left_out(participants: Vec<String>) -> Result<Vec<NamedNode>, Refusal> {
+    if participants.len() > PARTICIPANTS {
+        return Err(Refusal::about_input(
+            "grpc.left_out",
+            format_args!("more than {PARTICIPANTS} participants are left out"),
+        ));
+    }
+    let participants = participants.iter();
+    let nodes = participants.map(|text| iri("grpc.left_out", "left_out", text));
+    Ok(nodes
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 fn required(message: v1::Requirement) -> Result<Requirement, Refusal> {

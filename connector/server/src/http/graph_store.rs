@@ -237,6 +237,7 @@ async fn ask(door: &Door, head: &Parts, stated: Options, query: String) -> Resul
         base: None,
         dataset: None,
         federated: false,
+        left_out: Vec::new(),
         require: Default::default(),
         explain: None,
         purpose: stated.purpose,

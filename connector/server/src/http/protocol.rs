@@ -126,6 +126,7 @@ async fn run_query(
         base: Some(door.endpoint()),
         dataset: parameters.dataset("default-graph-uri", "named-graph-uri")?,
         federated: stated.federated,
+        left_out: Vec::new(),
         require: stated.require,
         explain: stated.explain,
         purpose: stated.purpose,

@@ -1,6 +1,6 @@
 //! What a peer shows in short: asked for on behalf of the caller, taken in within bounds.
 
-use super::{Remote, not_asked, reply, token};
+use super::{Remote, not_asked, reply};
 use crate::evidence::Answered;
 use oxrdf::NamedNode;
 use std::sync::Arc;
@@ -23,7 +23,9 @@ impl Remote {
         let peers = self.peers.load_full();
         let entry = peers.iter().find(|entry| &entry.participant == peer)?;
         let replica = entry.preferred.load(Ordering::Relaxed);
-        let client = entry.client(replica, token(entry, delegation).ok()?).ok()?;
+        let client = entry
+            .client(replica, self.token(entry, delegation).ok()?)
+            .ok()?;
         let request_digest = request_digest(SUMMARY, None, None);
         let asked = self.evidence.ask(peer, delegation, &request_digest).await;
         let signed = asked.inspect_err(|refusal| drop(not_asked(peer, refusal)));

@@ -1,5 +1,6 @@
 //! What a peer answers: taken in within bounds, believed about the peer itself only.
 
+use super::Peer;
 use oxrdf::NamedNode;
 use std::time::Instant;
 use time::OffsetDateTime;
@@ -12,11 +13,12 @@ const ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Takes a peer's answer in, within bounds; with the number of its rows and the digest over them as they came.
 pub(super) async fn receive(
-    peer: &NamedNode,
+    from: &Peer,
     mut answer: Answer,
     most: u64,
     started: Instant,
 ) -> Result<(SubAnswer, u64, String), Unanswered> {
+    let peer = &from.participant;
     let head = match answer.head() {
         twinlink_client::Head::Solutions(variables) => Head::Solutions(variables.clone()),
         twinlink_client::Head::Graph => Head::Graph,
@@ -48,8 +50,17 @@ pub(super) async fn receive(
     }
     match answer.outcome().await {
         Ok(outcome) => {
-            let status = own_status(peer, outcome, started)?;
-            let answer = SubAnswer { head, rows, status };
+            let (status, beyond) = if from.is_broker {
+                statuses(peer, outcome, started)?
+            } else {
+                (own_status(peer, outcome, started)?, Vec::new())
+            };
+            let answer = SubAnswer {
+                head,
+                rows,
+                status,
+                beyond,
+            };
             Ok((answer, digest.rows(), digest.finish()))
         }
         Err(error) => Err(broken_off(peer, error, head, rows)),
@@ -73,38 +84,70 @@ pub(super) fn own_status(
     outcome: Outcome,
     started: Instant,
 ) -> Result<SourceStatus, Unanswered> {
-    let lie = |reason: String| {
-        tracing::warn!(
-            peer = peer.as_str(),
-            reason,
-            "a peer's answer was thrown away"
-        );
-        Err(Unanswered::NotEvaluable { reason })
-    };
+    if outcome.sources.len() > 1 {
+        let reason = "its answer rests on other sources than itself";
+        return Err(lie(peer, reason.to_owned()));
+    }
+    let rows = outcome.rows;
+    let (own, _) = statuses(peer, outcome, started)?;
+    Ok(SourceStatus { rows, ..own })
+}
+
+fn lie(peer: &NamedNode, reason: String) -> Unanswered {
+    tracing::warn!(
+        peer = peer.as_str(),
+        reason,
+        "a peer's answer was thrown away"
+    );
+    Unanswered::NotEvaluable { reason }
+}
+
+/// What a broker says of itself, and of the members that it asked.
+fn statuses(
+    peer: &NamedNode,
+    outcome: Outcome,
+    started: Instant,
+) -> Result<(SourceStatus, Vec<SourceStatus>), Unanswered> {
     let mut sources = outcome.sources.into_iter();
-    let (Some(own), None) = (sources.next(), sources.next()) else {
-        return lie("its answer rests on other sources than itself".to_owned());
+    let Some(own) = sources.next() else {
+        return Err(lie(peer, "its answer rests on no source".to_owned()));
     };
     if &own.participant != peer {
-        return lie(format!("it answered as <{}>", own.participant.as_str()));
+        let reason = format!("it answered as <{}>", own.participant.as_str());
+        return Err(lie(peer, reason));
     }
+    let beyond: Vec<_> = sources
+        .map(|status| SourceStatus {
+            participant: status.participant,
+            state: state(status.state),
+            rows: status.rows,
+            elapsed: status.elapsed,
+            as_of: status.as_of.map(OffsetDateTime::from),
+            policies: status.policies,
+            not_evaluable: status.not_evaluable,
+            reason: status.reason,
+            receipt: status.receipt,
+        })
+        .collect();
     let mut state = state(own.state);
     let mut reason = own.reason;
-    if !outcome.complete && state.is_settled() {
+    let is_explained = beyond.iter().any(|status| !status.state.is_settled());
+    if !outcome.complete && state.is_settled() && !is_explained {
         state = SourceState::Partial;
         reason.get_or_insert_with(|| "it calls its answer incomplete".to_owned());
     }
-    Ok(SourceStatus {
+    let own = SourceStatus {
         participant: own.participant,
         state,
-        rows: outcome.rows,
+        rows: own.rows,
         elapsed: started.elapsed(),
         as_of: own.as_of.map(OffsetDateTime::from),
         policies: own.policies,
         not_evaluable: own.not_evaluable,
         reason,
         receipt: Some(outcome.receipt).filter(|receipt| !receipt.is_empty()),
-    })
+    };
+    Ok((own, beyond))
 }
 
 fn state(state: twinlink_client::SourceState) -> SourceState {

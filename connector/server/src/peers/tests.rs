@@ -124,6 +124,8 @@ impl Organisation {
             url: Some(url.to_owned()),
             replicas: Vec::new(),
             introspect: false,
+            broker: false,
+            brokered: false,
             authority: self.authority.clone(),
             revocations: Vec::new(),
             token_keys: vec![self.key()],
@@ -229,7 +231,10 @@ impl Pair {
                 roles: Vec::new(),
                 purpose: None,
                 break_glass: None,
+                on_behalf: Vec::new(),
+                left_out: Vec::new(),
             },
+            left_out: None,
             budget: Budget::new(Instant::now() + Duration::from_secs(20), 100),
         }
     }

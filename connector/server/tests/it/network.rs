@@ -3,6 +3,7 @@
 mod apps;
 mod audit;
 mod broken_peers;
+mod brokers;
 mod caller;
 mod incidents;
 mod input;

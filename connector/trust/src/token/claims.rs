@@ -15,6 +15,9 @@ const RECIPIENTS: usize = 8;
 /// The most actors in one token.
 pub(super) const ACTORS: usize = 4;
 
+/// The most brokers that pass a question on.
+const BROKERS: usize = 4;
+
 /// The longest name or IRI, in bytes.
 const NAME_LENGTH: usize = 512;
 
@@ -40,6 +43,9 @@ pub(super) struct Claims {
     pub(super) act: Option<Actor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) may_act: Option<MayAct>,
+    /// The organisations that a question comes from, by brokers: the asker's first, the one before the issuer last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) on_behalf: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) roles: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +161,7 @@ impl Claims {
         if let Some(may_act) = &self.may_act {
             name("token.may_act", Some(&may_act.sub))?;
         }
+        self.check_on_behalf()?;
         if self.roles.len() > ROLES {
             return Err(("token.roles", "has over 32 roles"));
         }
@@ -176,6 +183,22 @@ impl Claims {
         optional("token.purpose", self.purpose.as_deref())?;
         optional("token.agreement", self.agreement.as_deref())?;
         optional("token.request", self.request.as_deref())
+    }
+
+    // INVARIANT(bounded-brokers): a question comes by four brokers at most, and by none of them twice.
+    fn check_on_behalf(&self) -> Result<(), Fault> {
+        const CHECK: &str = "token.on_behalf";
+        if self.on_behalf.len() > BROKERS {
+            return Err((CHECK, "comes by over 4 brokers"));
+        }
+        for (place, one) in self.on_behalf.iter().enumerate() {
+            name(CHECK, Some(one))?;
+            let mut others = self.on_behalf.iter().skip(place + 1).chain(&self.iss);
+            if others.any(|other| other == one) {
+                return Err((CHECK, "comes by a broker twice"));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -85,6 +85,7 @@ impl TokenIssuer {
             binding: wanted.binding,
             actors: &actors,
             may_act: None,
+            on_behalf: &[],
         };
         Self::sign(&identity, &request, terms, now)
             .map_err(|error| Refusal::new(Code::Invalid, "exchange", error))

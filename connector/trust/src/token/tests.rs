@@ -399,6 +399,8 @@ fn own_users_only() {
         roles: vec![iri("https://roles.example/officer")],
         purpose: None,
         break_glass: None,
+        on_behalf: Vec::new(),
+        left_out: Vec::new(),
     };
     let token = case
         .police
@@ -415,6 +417,69 @@ fn own_users_only() {
         .issuer()
         .delegate(&delegation, &case.city.id, case.now);
     let refusal = refused.unwrap_err();
+    assert_eq!(
+        (refusal.code(), refusal.check()),
+        (Code::Forbidden, "delegation")
+    );
+}
+
+fn passed_on(case: &Case, path: &[&NamedNode]) -> Result<Secret, Refusal> {
+    let delegation = Delegation {
+        claims: std::collections::BTreeMap::new(),
+        request: Uuid::now_v7(),
+        participant: case.rescue.id.clone(),
+        subject: "officer-7".to_owned(),
+        roles: vec![iri("https://roles.example/officer")],
+        purpose: None,
+        break_glass: None,
+        on_behalf: path.iter().map(|one| (*one).clone()).collect(),
+        left_out: Vec::new(),
+    };
+    let issuer = case.police.issuer();
+    issuer.pass_on(&delegation, &case.city.id, case.now)
+}
+
+#[test]
+fn brokers_say_so() {
+    let mut case = Case::new();
+    let token = passed_on(&case, &[]).unwrap();
+    // Only from whom the city knows as a broker.
+    assert_eq!(case.check(token.reveal()), "token.on_behalf");
+    case.trusted = case
+        .city
+        .trusting(&[&case.police, &case.rescue])
+        .with_brokers(std::slice::from_ref(&case.police.id));
+    let verified = case.verify(token.reveal()).unwrap();
+    assert_eq!(verified.issuer, case.police.id);
+    assert_eq!(verified.on_behalf, [case.rescue.id.clone()]);
+    // What it asks for its own people is not marked.
+    let own = case.police.issuer();
+    let own = own.issue(&case.police.request(&case.city), case.now);
+    let own = case.verify(own.unwrap().reveal()).unwrap();
+    assert!(own.on_behalf.is_empty());
+}
+
+#[test]
+fn no_loops() {
+    let mut case = Case::new();
+    let brokers = [case.police.id.clone()];
+    case.trusted = case.city.trusting(&[&case.police]).with_brokers(&brokers);
+    let back = passed_on(&case, &[&case.city.id]).unwrap();
+    assert_eq!(case.check(back.reveal()), "token.on_behalf");
+    // Nobody passes on what passed it before.
+    assert!(passed_on(&case, &[&case.police.id]).is_err());
+    assert!(passed_on(&case, &[&case.rescue.id]).is_err());
+}
+
+#[test]
+fn bounded_brokers() {
+    let case = Case::new();
+    let names: Vec<_> = (0..4)
+        .map(|n| iri(&format!("https://broker{n}.example/")))
+        .collect();
+    let names: Vec<_> = names.iter().collect();
+    assert!(passed_on(&case, &names[..3]).is_ok());
+    let refusal = passed_on(&case, &names).unwrap_err();
     assert_eq!(
         (refusal.code(), refusal.check()),
         (Code::Forbidden, "delegation")

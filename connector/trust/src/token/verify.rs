@@ -43,6 +43,9 @@ pub struct VerifiedToken {
     pub actors: Vec<String>,
     /// Who may come to act for the subject.
     pub may_act: Option<String>,
+    /// The organisations that the question comes from, by brokers: the asker's first, the one before the issuer last.
+    /// Empty where the issuer asks for a subject of its own.
+    pub on_behalf: Vec<NamedNode>,
     /// When it ends.
     pub expires: OffsetDateTime,
     pub(crate) bound_to: Confirmation,
@@ -93,6 +96,7 @@ pub fn verify_bound_token(
     let issuer = good.issuer.clone();
     let believe = || {
         check_recipient(&good.claims, trusted.own())?;
+        check_path(&good.claims, trusted.own())?;
         check_binding(&good.claims, binding)?;
         accept(good.claims, &good.issuer, good.party)
     };
@@ -211,6 +215,15 @@ fn check_recipient(claims: &Claims, own: &NamedNode) -> Result<(), Refusal> {
     }
 }
 
+/// A question that went out from here, or passed through here, is not asked here again.
+// INVARIANT(no-loops): a question that comes back to a connector that it has passed is refused there.
+fn check_path(claims: &Claims, own: &NamedNode) -> Result<(), Refusal> {
+    if claims.on_behalf.iter().any(|one| one == own.as_str()) {
+        return Err(refuse("token.on_behalf", "the question went in a circle"));
+    }
+    Ok(())
+}
+
 fn check_binding(claims: &Claims, binding: Binding<'_>) -> Result<(), Refusal> {
     match &claims.cnf {
         Some(cnf) if is_bound(cnf, binding) => Ok(()),
@@ -238,6 +251,16 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
 }
 
 fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedToken, Refusal> {
+    if !claims.on_behalf.is_empty() && !party.is_broker {
+        return Err(refuse(
+            "token.on_behalf",
+            "the issuer may ask for its own people only",
+        ));
+    }
+    let on_behalf = claims.on_behalf.into_iter();
+    let on_behalf = on_behalf
+        .map(|one| iri("token.on_behalf", one))
+        .collect::<Result<Vec<_>, _>>()?;
     let roles = claims
         .roles
         .into_iter()
@@ -281,6 +304,7 @@ fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedT
         .transpose()?;
     Ok(VerifiedToken {
         issuer: issuer.clone(),
+        on_behalf,
         subject: claims.sub.unwrap_or_default(),
         client_id: claims.client_id.unwrap_or_default(),
         token_id: claims.jti.unwrap_or_default(),

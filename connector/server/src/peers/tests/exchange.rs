@@ -111,7 +111,7 @@ async fn wrong_envelope_no_answer() {
     let other_person = ask(other, digest.clone()).await;
     let peers = pair.remote.peers.load_full();
     let client = |question: &SubQuery| {
-        let token = token(&peers[0], &question.delegation).unwrap();
+        let token = pair.remote.token(&peers[0], &question.delegation).unwrap();
         peers[0].client(0, token).unwrap()
     };
     let show = async |envelope: &str| {

@@ -333,10 +333,21 @@ impl Organisation {
         roles: &[NamedNodeRef<'_>],
         purposes: &[NamedNodeRef<'_>],
     ) {
+        self.introduce_as(card, roles, purposes, &[]);
+    }
+
+    /// As [`Organisation::introduce_card`], with more options of `twinlink peer add`.
+    pub(crate) fn introduce_as(
+        &self,
+        card: &PeerFile,
+        roles: &[NamedNodeRef<'_>],
+        purposes: &[NamedNodeRef<'_>],
+        options: &[&str],
+    ) {
         let file = self.folder.path().join("card-of-peer.toml");
         fs::write(&file, toml::to_string(card).unwrap()).unwrap();
         let mut program = self.program();
-        program.args(["peer", "add"]).arg(&file);
+        program.args(["peer", "add"]).arg(&file).args(options);
         for role in roles {
             program.args(["--role", role.as_str()]);
         }
