@@ -166,13 +166,11 @@ impl State {
 /// Tells the tally of handshakes that failed. More at a time than are kept are not worth a record each.
 pub(crate) fn watcher(tally: &Arc<Tally>) -> Watcher {
     let (failed, mut failures) = tokio::sync::mpsc::channel::<NamedNode>(HANDSHAKES);
-    let tally = Arc::downgrade(tally);
+    let tally = Arc::clone(tally);
+    // Ends when nobody listens any more, and all that came until then is written down.
     tokio::spawn(async move {
         while let Some(claimed) = failures.recv().await {
-            match tally.upgrade() {
-                Some(tally) => tally.handshake_failed(&claimed).await,
-                None => return,
-            }
+            tally.handshake_failed(&claimed).await;
         }
     });
     Arc::new(move |claimed: &NamedNode| {

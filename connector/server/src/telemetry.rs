@@ -40,7 +40,7 @@ const OPERATIONS: [&str; 11] = [
 /// Begins to log to standard error. How much says `TWINLINK_LOG`.
 pub(crate) fn log(format: LogFormat) {
     let wanted = EnvFilter::try_from_env("TWINLINK_LOG").unwrap_or_else(|_| "info".into());
-    // INVARIANT(no-headers-in-logs): the libraries that see headers and bodies say no more than that something went wrong,
+    // INVARIANT(no-secret-in-logs): the libraries that see headers and bodies say no more than that something went wrong,
     // whatever level is asked for.
     let own = filter_fn(|metadata| {
         metadata.target().starts_with("twinlink") || *metadata.level() <= LevelFilter::INFO

@@ -14,7 +14,7 @@ use fakes::{World, block_on};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Duration;
-use twinlink_core::{Change, Code, Head, Piece, Refusal, answer, change};
+use twinlink_core::{Change, Code, Head, Piece, Refusal, answer, change, serve};
 
 #[test]
 fn a_permitted_question_is_answered_with_a_receipt() {
@@ -79,6 +79,33 @@ fn no_receipt_no_answer() {
     let refusal = world.refused();
     assert_eq!(refusal.code(), Code::Unavailable);
     assert_eq!(world.twin.evaluations.load(Ordering::SeqCst), 0);
+}
+
+/// INVARIANT(no-record-no-service)
+#[test]
+fn no_record_no_service() {
+    let mut world = World::new();
+    let action = oxrdf::NamedNode::new_unchecked("https://example.org/issue");
+    let issue = |world: &World, made: Result<&'static str, Refusal>| {
+        block_on(serve(&world.connector(), &action, "asked", |record| {
+            record.subject = Some("app".to_owned());
+            made
+        }))
+    };
+    assert_eq!(issue(&world, Ok("token")).unwrap(), "token");
+    let refusal = Refusal::new(Code::Forbidden, "client.scope", "no");
+    let refusal = issue(&world, Err(refusal)).unwrap_err();
+    assert!(refusal.is_recorded());
+    {
+        let log = world.log();
+        assert_eq!(log.completed.len(), 1);
+        assert_eq!(log.intents[0].subject.as_deref(), Some("app"));
+        assert_eq!(log.intents[1].refused.as_deref(), Some("client.scope"));
+    }
+    world.log_is_full = true;
+    let refusal = issue(&world, Ok("token")).unwrap_err();
+    assert_eq!(refusal.code(), Code::Unavailable);
+    assert!(!refusal.is_recorded());
 }
 
 #[test]

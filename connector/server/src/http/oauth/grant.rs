@@ -169,7 +169,7 @@ impl Grant<'_> {
             let detail = "the token was revoked";
             return Err(Refusal::new(Code::Unauthenticated, "token.revoked", detail).at(issuer));
         }
-        // INVARIANT(subject-token-of-its-holder): a token is exchanged by who holds what it is bound to, or by whom it names.
+        // A token is exchanged by who holds what it is bound to, or by whom it names.
         let is_named = subject.may_act.as_deref() == Some(self.client.id());
         if !is_named && !subject.is_bound_to(self.binding()) {
             let detail = "the token is bound to another client, and names another actor or none";

@@ -522,7 +522,7 @@ async fn clients_get_tokens_that_work_and_can_be_looked_at_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_by_certificate_get_tokens_bound_to_it() {
+async fn configured_clients_only() {
     let mut city = Organisation::new("city");
     let authority = Authority::load(
         &city.path("identity/authority.pem"),
@@ -618,4 +618,40 @@ async fn clients_by_certificate_get_tokens_bound_to_it() {
             .all(|key| key.get("d").is_none() && key["kty"] == "EC"),
         "{keys:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn revoked_for_good() {
+    let mut city = Organisation::new("city");
+    city.serve().await;
+    let steward = city.steward();
+    let (token, other) = (steward.token(&city), steward.token(&city));
+    let with = |token: &str| steward.clone().with_token(token);
+    // Other records come before and after, over several pages of the log.
+    for _ in 0..20 {
+        assert_eq!(
+            with(&other).query(&city, "ASK {}").await.status,
+            StatusCode::OK
+        );
+    }
+    assert_eq!(
+        with(&token).query(&city, "ASK {}").await.status,
+        StatusCode::OK
+    );
+    let page = steward
+        .send(&city, post("/oauth/revoke", &[("token", &token)]))
+        .await;
+    assert_eq!(page.status, StatusCode::OK, "{page:?}");
+    for _ in 0..2 {
+        let page = with(&token).query(&city, "ASK {}").await;
+        assert_eq!(page.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            with(&other).query(&city, "ASK {}").await.status,
+            StatusCode::OK
+        );
+        city.stop().await;
+        city.serve().await;
+    }
+    let page = with(&token).query(&city, "ASK {}").await;
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED);
 }

@@ -120,7 +120,7 @@ async fn queries_that_are_none_are_refused_at_both_doors() {
 
     city.stop().await;
     let mut checks: Vec<_> = cases.iter().flat_map(|case| [case.1; 2]).collect();
-    checks.push("sparql.length");
+    checks.extend(["limits.body_bytes", "sparql.length"]);
     assert_eq!(city.refusals(), checks);
 }
 
@@ -356,7 +356,7 @@ async fn a_purpose_cannot_be_put_on_top() {
     );
     is_problem(&guest.send(&city, request).await, 400);
     city.stop().await;
-    assert_eq!(city.refusals(), ["purpose", "purpose"]);
+    assert_eq!(city.refusals(), ["purpose", "purpose", "http.parameters"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

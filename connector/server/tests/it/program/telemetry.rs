@@ -27,7 +27,7 @@ fn traces(folder: &Folder) -> BTreeSet<String> {
 }
 
 #[test]
-fn logs_and_traces_follow_a_request_and_hold_no_secret() {
+fn no_secret_in_logs() {
     let (city, police) = (Folder::new("city"), Folder::new("police"));
     let data = police.file(
         "cordon.ttl",
