@@ -1,0 +1,408 @@
+//! Endpoints of others that are no connectors, as members of our federated answers.
+//!
+//! They decide nothing about our callers: who may have one asked, and for what, is in its file. What leaves is the
+//! question's own patterns and constants, and values learnt from others only where the file says so.
+
+use crate::config::{ForeignAuth, ForeignAuthKind, ForeignFile};
+use arc_swap::ArcSwap;
+use http::Uri;
+use oxrdf::{Literal, NamedNode, Term};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use twinlink_client::{
+    Dataset, Endpoint, EndpointAnswer, EndpointConfig, EndpointRows, Error, Login, ResultForm,
+    Token,
+};
+use twinlink_core::{Head, Solution, SourceState, SourceStatus};
+use twinlink_federation::{
+    PeerTraits, Rows, SubAnswer, SubQuery, SubQueryForm, Unanswered, asks, form,
+};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The largest answer that is read where a file says nothing, in bytes.
+const ANSWER_BYTES: usize = 64 << 20;
+
+/// The most values sent with one request where a file says nothing: some endpoints take no more.
+const VALUES: usize = 500;
+
+/// A name that no graph has.
+const NO_GRAPH: &str = "urn:x-twinlink:no-graph";
+
+/// The endpoints. They can be replaced while requests run.
+#[derive(Debug, Default)]
+pub struct Foreign {
+    members: ArcSwap<Vec<Member>>,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
+    file: Arc<ForeignFile>,
+    endpoint: Endpoint,
+    /// Whether it does not know EXISTS as a value, as was found out: then it is asked pattern by pattern.
+    lacks_exists: Arc<AtomicBool>,
+}
+
+/// What is wrong with an endpoint's file.
+#[derive(Debug, thiserror::Error)]
+#[error("endpoint <{participant}>: {reason}")]
+pub struct ForeignError {
+    participant: String,
+    reason: String,
+}
+
+impl Foreign {
+    /// The endpoints of these files. Connects to none of them yet.
+    ///
+    /// # Errors
+    /// [`ForeignError`] for a file that cannot work.
+    pub fn new(files: Vec<ForeignFile>) -> Result<Self, ForeignError> {
+        let foreign = Self::default();
+        foreign.replace(files)?;
+        Ok(foreign)
+    }
+
+    /// Puts other files in force for all later questions.
+    ///
+    /// # Errors
+    /// As [`Foreign::new`]; then all stays as it was.
+    pub fn replace(&self, files: Vec<ForeignFile>) -> Result<(), ForeignError> {
+        self.members.store(Arc::new(Self::members(files)?));
+        Ok(())
+    }
+
+    /// Whether these files could be put in force.
+    ///
+    /// # Errors
+    /// As [`Foreign::new`].
+    pub fn check(files: Vec<ForeignFile>) -> Result<(), ForeignError> {
+        Self::members(files).map(drop)
+    }
+
+    fn members(files: Vec<ForeignFile>) -> Result<Vec<Member>, ForeignError> {
+        let mut members = Vec::new();
+        for file in files {
+            let endpoint = endpoint(&file).map_err(|reason| ForeignError {
+                participant: file.participant.clone(),
+                reason,
+            })?;
+            members.push(Member {
+                file: Arc::new(file),
+                endpoint,
+                lacks_exists: Arc::default(),
+            });
+        }
+        members.sort_by(|a, b| a.file.participant.cmp(&b.file.participant));
+        Ok(members)
+    }
+
+    /// What they are called.
+    pub(super) fn list(&self) -> Vec<NamedNode> {
+        let members = self.members.load();
+        members
+            .iter()
+            .map(|member| member.file.participant())
+            .collect()
+    }
+
+    fn find(&self, participant: &NamedNode) -> Option<Member> {
+        let members = self.members.load();
+        let mut members = members.iter();
+        members
+            .find(|member| member.file.participant == participant.as_str())
+            .cloned()
+    }
+
+    /// What they are called whose endpoint has this URL.
+    pub(super) fn at(&self, url: &NamedNode) -> Option<NamedNode> {
+        let members = self.members.load();
+        let member = members
+            .iter()
+            .find(|member| member.file.url == url.as_str());
+        member.map(|member| member.file.participant())
+    }
+
+    pub(super) fn traits(&self, participant: &NamedNode) -> Option<PeerTraits> {
+        let file = self.find(participant)?.file;
+        Some(PeerTraits {
+            takes_bindings: file.bindings,
+            values: file.values.unwrap_or(VALUES),
+            keeps_labels: file.stable_blank_nodes,
+            is_broker: false,
+        })
+    }
+
+    /// Asks one of them, if it is one.
+    pub(super) async fn ask(
+        &self,
+        participant: &NamedNode,
+        question: &SubQuery,
+    ) -> Option<Result<SubAnswer, Unanswered>> {
+        let member = self.find(participant)?;
+        Some(member.question(question).await)
+    }
+}
+
+impl Member {
+    // INVARIANT(foreign-by-leave): an endpoint is asked only for those whom its file lets have it asked.
+    async fn question(&self, question: &SubQuery) -> Result<SubAnswer, Unanswered> {
+        let started = Instant::now();
+        let delegation = &question.delegation;
+        if !self
+            .file
+            .permits(&delegation.roles, delegation.purpose.as_ref())
+        {
+            return Err(Unanswered::Denied {
+                reason: "it is not asked for these roles and this purpose".to_owned(),
+            });
+        }
+        let form = form(&question.query).ok_or_else(|| Unanswered::NotEvaluable {
+            reason: "the question cannot be put to it".to_owned(),
+        })?;
+        let asks = asks(&question.query);
+        let is_known = self.lacks_exists.load(Ordering::Relaxed);
+        if let (Some(asks), true) = (&asks, is_known) {
+            return self.one_by_one(asks, &form, question, started).await;
+        }
+        match self.send(&question.query, &form, question).await {
+            Ok(answer) => self.take(answer, form, started),
+            // What it cannot do at once it may do one by one.
+            Err(Error::Invalid(_) | Error::Failed(_) | Error::Nonsense(_)) if asks.is_some() => {
+                let asks = asks.unwrap_or_default();
+                let answer = self.one_by_one(&asks, &form, question, started).await?;
+                self.lacks_exists.store(true, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Err(error) => Err(self.unanswered(error)),
+        }
+    }
+
+    /// Asks for each pattern whether it matches.
+    async fn one_by_one(
+        &self,
+        asks: &[String],
+        form: &SubQueryForm,
+        question: &SubQuery,
+        started: Instant,
+    ) -> Result<SubAnswer, Unanswered> {
+        let mut values = Vec::new();
+        for ask in asks {
+            let answer = self.send(ask, &SubQueryForm::Boolean, question).await;
+            let answer = answer.map_err(|error| self.unanswered(error))?;
+            let EndpointRows::Boolean(value) = answer.rows else {
+                return Err(self.unanswered(Error::Nonsense("no truth value".to_owned())));
+            };
+            values.push(Some(Term::from(Literal::from(value))));
+        }
+        let rows = EndpointRows::Solutions(vec![values]);
+        let answer = EndpointAnswer { rows, is_cut: None };
+        self.take(answer, form.clone(), started)
+    }
+
+    async fn send(
+        &self,
+        query: &str,
+        form: &SubQueryForm,
+        question: &SubQuery,
+    ) -> Result<EndpointAnswer, Error> {
+        let form = match form {
+            SubQueryForm::Solutions(variables) => ResultForm::Solutions(variables.clone()),
+            SubQueryForm::Graph => ResultForm::Graph,
+            SubQueryForm::Boolean => ResultForm::Boolean,
+        };
+        let dataset = self.dataset(question);
+        let most = usize::try_from(question.budget.rows()).unwrap_or(usize::MAX);
+        let deadline = question.budget.deadline().into();
+        let answer = self
+            .endpoint
+            .query(query, dataset.as_ref(), &form, most, deadline);
+        answer.await
+    }
+
+    /// Which of its graphs are asked: those that its file names, or of a dataset that the question chooses those of them.
+    fn dataset(&self, question: &SubQuery) -> Option<Dataset> {
+        let nodes = |iris: &[String]| -> Vec<NamedNode> {
+            let iris = iris.iter();
+            iris.map(|iri| NamedNode::new_unchecked(iri.as_str()))
+                .collect()
+        };
+        let default_graphs = nodes(&self.file.default_graphs);
+        let named_graphs = nodes(&self.file.named_graphs);
+        let is_bounded = !default_graphs.is_empty() || !named_graphs.is_empty();
+        let no_graph = || NamedNode::new_unchecked(NO_GRAPH);
+        match &question.dataset {
+            None if !is_bounded => None,
+            None => Some(Dataset {
+                // A dataset without a default graph would be another one.
+                default_graphs: match default_graphs.is_empty() {
+                    true => vec![no_graph()],
+                    false => default_graphs,
+                },
+                named_graphs,
+            }),
+            Some(choice) => {
+                let shown = |graphs: &[NamedNode]| -> Vec<NamedNode> {
+                    let graphs = graphs.iter();
+                    let graphs = graphs.filter(|name| !is_bounded || named_graphs.contains(name));
+                    graphs.cloned().collect()
+                };
+                let mut chosen = Dataset {
+                    default_graphs: shown(&choice.default_graphs),
+                    named_graphs: shown(&choice.named_graphs),
+                };
+                if chosen.default_graphs.is_empty() {
+                    chosen.default_graphs.push(no_graph());
+                }
+                Some(chosen)
+            }
+        }
+    }
+
+    fn take(
+        &self,
+        answer: EndpointAnswer,
+        form: SubQueryForm,
+        started: Instant,
+    ) -> Result<SubAnswer, Unanswered> {
+        let sources: Arc<[u16]> = Arc::from([]);
+        let mut rows = Rows::default();
+        let head = match (answer.rows, form) {
+            (EndpointRows::Solutions(values), SubQueryForm::Solutions(variables)) => {
+                let values = values.into_iter();
+                rows.solutions = values
+                    .map(|values| Solution {
+                        values,
+                        sources: Arc::clone(&sources),
+                    })
+                    .collect();
+                Head::Solutions(variables)
+            }
+            (EndpointRows::Graph(triples), SubQueryForm::Graph) => {
+                rows.triples = triples;
+                Head::Graph
+            }
+            (EndpointRows::Boolean(value), SubQueryForm::Boolean) => Head::Boolean(value),
+            _ => return Err(self.unanswered(Error::Nonsense("another form".to_owned()))),
+        };
+        let state = if answer.is_cut.is_some() {
+            SourceState::Partial
+        } else {
+            SourceState::Complete
+        };
+        Ok(SubAnswer {
+            status: SourceStatus {
+                participant: self.file.participant(),
+                state,
+                rows: (rows.solutions.len() + rows.triples.len()) as u64,
+                elapsed: started.elapsed(),
+                as_of: None,
+                policies: Vec::new(),
+                not_evaluable: 0,
+                reason: answer.is_cut,
+                receipt: None,
+            },
+            head,
+            rows,
+            beyond: Vec::new(),
+        })
+    }
+
+    fn unanswered(&self, error: Error) -> Unanswered {
+        let peer = self.file.participant.as_str();
+        tracing::info!(peer, %error, "an endpoint did not answer");
+        let reason = error.to_string();
+        match error {
+            Error::TimedOut => Unanswered::TimedOut,
+            Error::Denied(_) | Error::Unauthenticated(_) => Unanswered::Denied {
+                reason: "it does not let us ask".to_owned(),
+            },
+            Error::Unreachable(_)
+            | Error::Impostor(_)
+            | Error::Unavailable(_)
+            | Error::Token(_)
+            | Error::Broken(_) => Unanswered::Unreachable { reason },
+            _ => Unanswered::NotEvaluable { reason },
+        }
+    }
+}
+
+fn endpoint(file: &ForeignFile) -> Result<Endpoint, String> {
+    let url = |text: &str| -> Result<Uri, String> {
+        text.parse()
+            .map_err(|error| format!("`{text}` is no URL: {error}"))
+    };
+    let config = EndpointConfig {
+        url: url(&file.url)?,
+        tls: Arc::new(tls(file)?),
+        login: login(&file.auth, url)?,
+        connect_timeout: CONNECT,
+        most_bytes: file.answer_bytes.unwrap_or(ANSWER_BYTES),
+        pace: file.requests_per_second,
+    };
+    Endpoint::new(config).map_err(|error| error.to_string())
+}
+
+fn login(auth: &ForeignAuth, url: impl Fn(&str) -> Result<Uri, String>) -> Result<Login, String> {
+    Ok(match auth.kind {
+        ForeignAuthKind::None => Login::None,
+        ForeignAuthKind::Basic => Login::Basic {
+            user: auth.user.clone(),
+            password: secret(auth)?,
+        },
+        ForeignAuthKind::Bearer => Login::Bearer(secret(auth)?),
+        ForeignAuthKind::ClientCredentials => Login::ClientCredentials {
+            url: url(&auth.token_url)?.into(),
+            client: auth.client_id.clone(),
+            secret: secret(auth)?,
+            scope: auth.scope.clone(),
+        },
+    })
+}
+
+/// Reads a secret. What is wrong with it is told without it.
+fn secret(auth: &ForeignAuth) -> Result<Token, String> {
+    let text = match (&auth.secret_file, &auth.secret_env) {
+        (Some(path), _) => fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
+        (None, Some(name)) => std::env::var(name)
+            .map_err(|_| format!("the environment has no {name}, or not as text"))?,
+        (None, None) => return Err("it has no secret".to_owned()),
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err("its secret is empty".to_owned());
+    }
+    Ok(Token::new(text))
+}
+
+fn tls(file: &ForeignFile) -> Result<rustls::ClientConfig, String> {
+    let mut roots = RootCertStore::empty();
+    match &file.authority {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(path) => {
+            let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+            let pem = fs::read(path).map_err(|error| wrong(&error))?;
+            for certificate in CertificateDer::pem_slice_iter(&pem) {
+                let certificate = certificate.map_err(|error| wrong(&error))?;
+                roots.add(certificate).map_err(|error| wrong(&error))?;
+            }
+            if roots.is_empty() {
+                return Err(wrong(&"it holds no certificate"));
+            }
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests;
