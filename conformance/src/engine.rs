@@ -1,8 +1,10 @@
 //! The engines that SPARQL suites are run on: ours, and oxigraph's own as the yardstick.
 
+mod federated;
 mod ours;
 mod reference;
 
+pub(crate) use federated::Federated;
 pub(crate) use ours::{Collector, Ours};
 pub(crate) use reference::{Endpoint, Nowhere, Reference, collect};
 

@@ -386,7 +386,8 @@ impl Workers for RightHere {
     }
 }
 
-struct RealTime;
+/// Time as it passes.
+pub(crate) struct RealTime;
 
 impl Clock for RealTime {
     fn now(&self) -> OffsetDateTime {

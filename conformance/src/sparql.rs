@@ -5,7 +5,7 @@
 
 use crate::answer::Answer;
 use crate::compare::{same_answer, same_quads};
-use crate::engine::{Engine, Ours, Question, Reference};
+use crate::engine::{Engine, Federated, Ours, Question, Reference};
 use crate::library::{Fault, Library};
 use crate::manifest::{Case, Manifest, Node, Take, mf, qt, ut};
 use crate::report::{Report, Verdict};
@@ -29,6 +29,31 @@ pub(crate) fn run(
     for case in manifest.cases() {
         let test = Test::read(library, &manifest, case)?;
         cases.push((case.id.clone(), test.judge(&ours, &Reference)));
+    }
+    Ok(Report::of(suite, cases))
+}
+
+/// Runs all cases of some manifests on the store by itself, and again as a federation whose members are the endpoints
+/// that questions name.
+pub(crate) fn run_federated(
+    suite: &'static str,
+    library: &Library,
+    manifests: &[&str],
+) -> Result<Report, Fault> {
+    let Some(manifest) = Manifest::load(library, manifests, Take::Entries)? else {
+        return Ok(Report::not_found(suite));
+    };
+    let ours = Ours::new().map_err(Fault::Target)?;
+    let federated = Federated(&ours);
+    let mut cases = Vec::new();
+    for case in manifest.cases() {
+        let test = Test::read(library, &manifest, case)?;
+        cases.push((case.id.clone(), test.judge(&ours, &Reference)));
+        let verdict = match test.attempt(&federated) {
+            Ok(()) => Verdict::Passed,
+            Err(reason) => Verdict::Failed(reason),
+        };
+        cases.push((format!("{}, over members", case.id), verdict));
     }
     Ok(Report::of(suite, cases))
 }

@@ -1,6 +1,7 @@
 //! One federated question, top to bottom.
 
-use crate::algebra::{columns, with_pattern};
+use crate::algebra::{columns, pattern, with_pattern};
+use crate::collector::Collector;
 use crate::describe::describe;
 use crate::explain::Teller;
 use crate::fetch::{Fetcher, Whole};
@@ -12,19 +13,21 @@ use crate::needs::{everything, needs};
 use crate::peers::{FederationLimits, Peers};
 use crate::probe::Probe;
 use crate::scratch::Scratch;
+use crate::service::{Services, has_service};
 use crate::summaries::{Cache, Key, Sent, Summaries, SummaryQuestion, SummaryReply};
 use crate::summary::Summary;
 use crate::text::{depth, is_portable, query_text};
 use crate::unsure::needs_all;
 use futures::FutureExt;
+use futures::channel::oneshot;
 use futures::future::{BoxFuture, try_join_all};
 use oxrdf::NamedNode;
 use spargebra::Query;
 use std::sync::Arc;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Choice, Clock, DatasetChoice, Delegation, Explain, Federation, Harvest, Head, Merge,
-    Overview, Refusal, SourceState, Step, StepKind, Twin, Workbench, Workers,
+    Budget, Choice, Clock, Code, DatasetChoice, Delegation, Explain, Federation, Harvest, Head,
+    Merge, Overview, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench, Workers,
 };
 
 /// Answers questions over this twin and its peers together.
@@ -118,13 +121,17 @@ impl Federation for Federator {
                 budget,
                 ledger: &ledger,
             };
-            let merge = self.harvest(query, &members).await?;
+            let (merge, is_silent) = self.with_services(query, &members).await?;
             Ok(Harvest {
                 sources: ledger.statuses(),
-                unsure: if ledger.is_settled() {
-                    Vec::new()
-                } else {
-                    needs_all(query)
+                unsure: {
+                    let mut unsure = if ledger.is_settled() {
+                        Vec::new()
+                    } else {
+                        needs_all(query)
+                    };
+                    unsure.extend(is_silent.then(|| "SERVICE SILENT".to_owned()));
+                    unsure
                 },
                 explanation: teller.told(),
                 merge,
@@ -175,11 +182,56 @@ impl Federator {
             .unwrap_or(whole)
     }
 
-    async fn harvest(
+    /// Gathers for a query that may name members by SERVICE; and whether a silent one failed.
+    async fn with_services(
         &self,
         query: &Query,
         members: &Members<'_>,
+    ) -> Result<(Box<dyn Merge>, bool), Refusal> {
+        if !has_service(pattern(query)) {
+            return Ok((self.harvest(query, query, members).await?, false));
+        }
+        let services = Services::new(self, members, query);
+        let (resolved, served) = services.resolve(query).await?;
+        let is_silent = served.is_unsure;
+        // What is fetched does not depend on what was served: that is nobody else's to know.
+        let merge = self.harvest(query, &resolved, members).await?;
+        Ok((served.over(merge), is_silent))
+    }
+
+    /// The rows of a part of the question, for a next step of it.
+    pub(crate) async fn rows(
+        &self,
+        query: &Query,
+        members: &Members<'_>,
+        most: usize,
+    ) -> Result<Vec<Solution>, Refusal> {
+        let merge = self.harvest(query, query, members).await?;
+        let budget = members.budget.clone();
+        let (sender, receiver) = oneshot::channel();
+        self.workers.run(Box::new(move || {
+            let mut sink = Collector::new(most);
+            let end = merge.run(&budget, &mut sink);
+            // The receiver is gone where the question was given up.
+            drop(sender.send(end.map(|_| sink.rows.solutions)));
+        }))?;
+        receiver.await.unwrap_or_else(|_| {
+            Err(Refusal::new(
+                Code::Internal,
+                "federation.rows",
+                "the evaluation of a part ended without a result",
+            ))
+        })
+    }
+
+    /// Gathers what a query needs. What is evaluated over it at last is `resolved`, the same but for SERVICE.
+    async fn harvest(
+        &self,
+        query: &Query,
+        resolved: &Query,
+        members: &Members<'_>,
     ) -> Result<Box<dyn Merge>, Refusal> {
+        let names_nobody = !has_service(pattern(query));
         let needs = needs(query);
         let describes = matches!(query, Query::Describe { .. });
         // What describes a node may be any triple.
@@ -205,6 +257,7 @@ impl Federator {
         let whole = (!describes).then(|| fetcher.whole(&needs)).flatten();
         let holders = whole.as_ref().map_or(holders, Whole::members);
         if let [member] = *holders
+            && names_nobody
             && self.can_answer_alone(query, member)
         {
             if !members.teller.is_plan() {
@@ -219,7 +272,10 @@ impl Federator {
                 ..Step::new(StepKind::Whole, query.to_string())
             });
         } else {
-            if let Some(pushed) = fetcher.pushed(query).await? {
+            if names_nobody
+                && !members.teller.is_plan()
+                && let Some(pushed) = fetcher.pushed(query).await?
+            {
                 members.teller.choose(|| choices(members, known));
                 return Ok(self.over(fetcher.into_scratch(), &pushed, members));
             }
@@ -238,12 +294,12 @@ impl Federator {
                     None => fetcher.fetch_all(&needs).await?,
                 }
                 if describes {
-                    describe(query, &needs, &fetcher, &self.workbench).await?;
+                    describe(resolved, &needs, &fetcher, &self.workbench).await?;
                 }
             }
         }
         members.teller.choose(|| choices(members, known));
-        Ok(self.over(fetcher.into_scratch(), query, members))
+        Ok(self.over(fetcher.into_scratch(), resolved, members))
     }
 
     fn over(&self, scratch: Scratch, query: &Query, members: &Members<'_>) -> Box<dyn Merge> {

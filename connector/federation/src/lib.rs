@@ -26,6 +26,7 @@ mod needs;
 mod peers;
 mod probe;
 mod scratch;
+mod service;
 mod source;
 mod summaries;
 mod summary;

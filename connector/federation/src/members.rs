@@ -48,6 +48,8 @@ pub(crate) enum Patience {
     Most(Duration),
     /// Its share of what is left: more is to come.
     Share,
+    /// The same, for a part of the question that names it.
+    Service,
     /// All that is left: nothing comes after.
     All,
 }
@@ -101,6 +103,27 @@ pub(crate) struct Given {
 }
 
 impl Members<'_> {
+    /// The same members, of whom each is asked about its own dataset.
+    pub(crate) fn without_dataset(&self) -> Members<'_> {
+        Members {
+            ourselves: self.ourselves,
+            twin: self.twin,
+            workers: self.workers,
+            peers: self.peers,
+            clock: self.clock,
+            limits: self.limits,
+            names: self.names.clone(),
+            dataset: None,
+            permit: self.permit,
+            delegation: self.delegation,
+            budget: self.budget,
+            ledger: self.ledger,
+            turns: self.turns.clone(),
+            gates: self.gates,
+            teller: self.teller,
+        }
+    }
+
     /// Waits no longer than this, and no longer than half of what time is left.
     pub(crate) async fn in_time<T>(
         &self,
@@ -152,7 +175,9 @@ impl Members<'_> {
         let deadline = now
             + match patience {
                 Patience::Most(patience) => patience.min(left / 2),
-                Patience::Share => left.saturating_mul(self.limits.share_percent) / 100,
+                Patience::Share | Patience::Service => {
+                    left.saturating_mul(self.limits.share_percent) / 100
+                }
                 Patience::All => most,
             }
             .min(most);
@@ -200,6 +225,7 @@ impl Members<'_> {
                 Patience::Most(_) => StepKind::Probe,
                 Patience::Share => StepKind::Fetch,
                 Patience::All => StepKind::Whole,
+                Patience::Service => StepKind::Service,
             };
             let came = given.as_ref().filter(|_| kind != StepKind::Probe);
             let rows = |given: &Given| given.rows.solutions.len() + given.rows.triples.len();
@@ -292,7 +318,7 @@ impl Members<'_> {
     fn without_labels(&self, member: usize, rows: &mut Rows, patience: Patience) {
         let peer = self.names.get(member).filter(|_| member > 0);
         let keeps = peer.is_none_or(|peer| self.peers.traits(peer).keeps_labels);
-        if keeps || patience == Patience::All {
+        if keeps || matches!(patience, Patience::All | Patience::Service) {
             return;
         }
         let before = rows.solutions.len() + rows.triples.len();

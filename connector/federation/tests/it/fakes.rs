@@ -20,7 +20,8 @@ use twinlink_core::{
     Workbench, Workers,
 };
 use twinlink_federation::{
-    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Unanswered,
+    FederationLimits, Federator, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Summaries,
+    Unanswered,
 };
 
 /// How a member behaves.
@@ -54,6 +55,8 @@ pub(crate) fn participant(number: usize) -> NamedNode {
 pub(crate) struct World {
     pub(crate) members: Vec<Vec<Quad>>,
     pub(crate) modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
+    /// What holds for peers, where they are no connectors.
+    pub(crate) traits: BTreeMap<usize, PeerTraits>,
     /// The most requests that peers had at once.
     pub(crate) most: Arc<AtomicUsize>,
     pub(crate) limits: FederationLimits,
@@ -77,6 +80,7 @@ impl World {
         Self {
             members,
             modes: Arc::default(),
+            traits: BTreeMap::new(),
             most: Arc::default(),
             limits: FederationLimits::default(),
             summaries: None,
@@ -120,6 +124,7 @@ impl World {
                     .map(|quads| quads.iter().cloned().collect())
                     .collect(),
                 modes: Arc::clone(&self.modes),
+                traits: self.traits.clone(),
                 now: AtomicUsize::new(0),
                 most: Arc::clone(&self.most),
                 asked: Arc::clone(&self.asked),
@@ -363,6 +368,7 @@ impl Workbench for FakeWorkbench {
 struct FakePeers {
     members: Vec<Dataset>,
     modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
+    traits: BTreeMap<usize, PeerTraits>,
     now: AtomicUsize,
     most: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
@@ -371,6 +377,17 @@ struct FakePeers {
 impl Peers for FakePeers {
     fn list(&self) -> Vec<NamedNode> {
         (1..=self.members.len()).map(participant).collect()
+    }
+
+    fn traits(&self, peer: &NamedNode) -> PeerTraits {
+        let number = self.list().iter().position(|name| name == peer).unwrap();
+        self.traits.get(&(number + 1)).copied().unwrap_or_default()
+    }
+
+    fn at(&self, endpoint: &NamedNode) -> Option<NamedNode> {
+        let names = self.list();
+        let mut names = names.into_iter();
+        names.find(|name| endpoint.as_str() == format!("{}sparql", name.as_str()))
     }
 
     fn ask<'a>(

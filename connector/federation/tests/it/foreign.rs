@@ -1,0 +1,98 @@
+//! Members that are no connectors: what they are sent, and what their blank nodes are worth.
+
+use crate::fakes::{World, iri};
+use oxrdf::{BlankNode, GraphName, Literal, Quad, Term};
+use twinlink_core::SourceState;
+use twinlink_federation::PeerTraits;
+
+fn quad(subject: &str, predicate: &str, object: impl Into<Term>) -> Quad {
+    let subject = iri(&format!("urn:{subject}"));
+    let predicate = iri(&format!("urn:{predicate}"));
+    Quad::new(subject, predicate, object, GraphName::DefaultGraph)
+}
+
+fn foreign() -> PeerTraits {
+    PeerTraits {
+        takes_bindings: false,
+        values: 2,
+        keeps_labels: false,
+    }
+}
+
+/// INVARIANT(labels-of-one-answer)
+#[test]
+fn labels_of_one_answer() {
+    let blank = |predicate: &str| {
+        let subject = BlankNode::new_unchecked("b0");
+        let predicate = iri(&format!("urn:{predicate}"));
+        Quad::new(
+            subject,
+            predicate,
+            Literal::from(1),
+            GraphName::DefaultGraph,
+        )
+    };
+    let members = vec![
+        vec![quad("a", "p", 1), quad("a", "q", 1)],
+        vec![blank("p"), blank("q"), quad("c", "p", 1), quad("c", "q", 1)],
+    ];
+    let query = "SELECT * { ?s <urn:p> ?x . ?s <urn:q> ?y }";
+    let count = "SELECT (COUNT(*) AS ?n) { ?s <urn:p> ?x . ?s <urn:q> ?y }";
+    let mut world = World::new(members.clone());
+    assert_eq!(world.ask(query).rows.solutions.len(), 3);
+    world.traits.insert(1, foreign());
+    let answer = world.ask(query);
+    // What could be another node in another answer is left out, and that is said.
+    assert_eq!(answer.rows.solutions.len(), 2);
+    assert_eq!(answer.sources[1].state, SourceState::Partial);
+    assert!(
+        answer.sources[1]
+            .reason
+            .as_ref()
+            .unwrap()
+            .contains("blank nodes")
+    );
+    assert_eq!(world.ask(count).unsure, ["aggregate"]);
+    // In one answer they mean what they mean.
+    let mut alone = members;
+    alone[0].clear();
+    let mut world = World::new(alone);
+    world.traits.insert(1, foreign());
+    let answer = world.ask(query);
+    assert_eq!(answer.rows.solutions.len(), 2);
+    assert_eq!(answer.sources[1].state, SourceState::Complete);
+}
+
+#[test]
+fn an_endpoint_gets_no_more_values_than_it_takes() {
+    let members = vec![
+        vec![
+            quad("a", "near", iri("urn:x")),
+            quad("b", "near", iri("urn:y")),
+        ],
+        (0..50).map(|n| quad(&format!("x{n}"), "p", n)).collect(),
+    ];
+    for (values, sends) in [(1, false), (3, true)] {
+        let mut world = World::new(members.clone());
+        world.traits.insert(
+            1,
+            PeerTraits {
+                values,
+                ..foreign()
+            },
+        );
+        let answer = world.ask(
+            "SELECT * { ?s <urn:p> ?n VALUES ?s { <urn:x1> <urn:x2> <urn:x3> } OPTIONAL { ?a <urn:near> ?s } }",
+        );
+        assert_eq!(answer.rows.solutions.len(), 3);
+        let asked = world.asked.lock().unwrap();
+        let mut sent = asked
+            .iter()
+            .filter(|(member, question)| *member == 1 && !question.query.contains("EXISTS"));
+        let most = sent
+            .clone()
+            .map(|(_, question)| question.query.matches("urn:x").count());
+        assert!(sends || most.max().unwrap_or_default() <= 3, "{values}");
+        assert!(sent.next().is_some());
+    }
+}
