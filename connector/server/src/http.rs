@@ -177,11 +177,19 @@ async fn health(method: Method) -> Result<&'static str, Fault> {
 
 async fn ready(State(door): State<Arc<Door>>, method: Method) -> Result<&'static str, Fault> {
     reading_only(&method)?;
-    let is_able = door.server.as_ref().is_none_or(AuthorizationServer::is_ready);
+    let is_able = door
+        .server
+        .as_ref()
+        .is_none_or(AuthorizationServer::is_ready);
     if is_able && door.settings.ready.load(Ordering::Relaxed) {
         Ok("ready")
     } else {
-        Err(Refusal::new(Code::Unavailable, "ready", "the connector starts or stops, or its certificate or disk does not let it work").into())
+        Err(Refusal::new(
+            Code::Unavailable,
+            "ready",
+            "the connector starts or stops, or its certificate or disk does not let it work",
+        )
+        .into())
     }
 }
 

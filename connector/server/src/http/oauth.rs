@@ -26,8 +26,8 @@ use oxrdf::NamedNode;
 use std::path::PathBuf;
 use std::sync::Arc;
 use time::OffsetDateTime;
-use twinlink_store::has_room;
 use twinlink_core::{Connector, Possession, Refusal, Secret, UseRecord};
+use twinlink_store::has_room;
 use twinlink_trust::{
     Algorithm, CurrentIdentity, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked, TokenIssuer,
     check_identity,
