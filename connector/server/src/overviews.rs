@@ -1,27 +1,41 @@
-//! Summaries of what members show: this twin's are made here, once for each change and each view of it.
+//! Summaries of what members show: this twin's are made here, once for each view of it, and kept up with its changes.
+//!
+//! After a change, only the parts of graphs that it touched are made anew, where what is shown of a graph depends on
+//! nothing else. A summary that takes long to make is not made again for a while: until then there is none, and
+//! whoever asks is told what matches the long way.
+
+mod kept;
+mod shown;
 
 use crate::peers::Remote;
+use crate::wire::Policies;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
+use kept::{Entry, Kept};
 use oxrdf::NamedNode;
+use oxsdatatypes::DateTime;
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use shown::Shown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use twinlink_core::{Budget, SourceState, SourceStatus, Workers};
+use twinlink_core::{Budget, Delegation, PolicySource as _, SourceState, SourceStatus, Workers};
 use twinlink_federation::{
-    Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply,
+    Peers, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply,
 };
-use twinlink_policy::Guard;
+use twinlink_policy::{Ask, Basis, Guard, Permit};
 use twinlink_store::{Snapshot, TwinStore};
 
-/// The most quads that are summarized: it takes a moment after each change, and with more the moment is too long.
-const QUADS: usize = 100_000;
-/// The most summaries that are kept.
-const KEPT: usize = 64;
-/// The most memory for them, in bytes.
-const KEPT_BYTES: usize = 64 << 20;
+/// How long the making of one may take.
+const MAKING: Duration = Duration::from_secs(120);
+/// How long who asks waits for it.
+const WAITING: Duration = Duration::from_secs(2);
+/// One that took longer is not made again for a while.
+const SHORT: Duration = Duration::from_millis(200);
+/// For so many times as long as it took.
+const REST: u32 = 9;
+/// With more changes than that it is made anew.
+const CHANGES: usize = 256;
 
 /// The summaries of this twin and of its peers.
 pub(crate) struct Overviews {
@@ -29,16 +43,11 @@ pub(crate) struct Overviews {
     store: Arc<TwinStore>,
     workers: Arc<dyn Workers>,
     remote: Arc<Remote>,
+    peers: Arc<dyn Peers>,
+    policies: Arc<Policies>,
     kept: Arc<Mutex<Kept>>,
     /// One is made at a time: whoever asks for many views costs one thread.
     turn: Arc<Semaphore>,
-}
-
-/// Of one snapshot, by what is shown of it. None where it shows too much, or in a way that is not summarized.
-#[derive(Default)]
-struct Kept {
-    sequence: u64,
-    of: HashMap<Guard, Option<Arc<Summary>>>,
 }
 
 impl Overviews {
@@ -47,12 +56,16 @@ impl Overviews {
         store: Arc<TwinStore>,
         workers: Arc<dyn Workers>,
         remote: Arc<Remote>,
+        peers: Arc<dyn Peers>,
+        policies: Arc<Policies>,
     ) -> Self {
         Self {
             participant,
             store,
             workers,
             remote,
+            peers,
+            policies,
             kept: Arc::default(),
             turn: Arc::new(Semaphore::new(1)),
         }
@@ -62,11 +75,13 @@ impl Overviews {
         let guard = question.permit.guard();
         let snapshot = self.store.snapshot();
         let as_of = snapshot.time();
-        let known = lock(&self.kept).get(snapshot.sequence(), guard);
+        let known = lock(&self.kept).get(guard, snapshot.sequence());
         let summary = match known {
             Some(known) => known?,
-            None => self.make(snapshot, guard.clone(), question.budget).await?,
+            None => self.make(snapshot, guard.clone()).await?,
         };
+        let recipients = self.recipients(question.permit, question.delegation);
+        let summary = told_to(&summary, recipients);
         let reply = if question.held == Some(summary.version()) {
             SummaryReply::Held
         } else {
@@ -88,31 +103,78 @@ impl Overviews {
         })
     }
 
-    async fn make(
-        &self,
-        snapshot: Arc<Snapshot>,
-        guard: Guard,
-        budget: &Budget,
-    ) -> Option<Arc<Summary>> {
-        let turn = Arc::clone(&self.turn).acquire_owned().await.ok()?;
-        let known = lock(&self.kept).get(snapshot.sequence(), &guard);
+    /// The peers to whom the caller may tell what it is shown: those to whom policies permit to distribute all of it, for
+    /// the same purpose, without counting or asking for anything.
+    // INVARIANT(told-on-by-policy): a summary names as recipients those only to whom policies let everything in it be distributed.
+    fn recipients(&self, permit: &Permit, delegation: &Delegation) -> Vec<NamedNode> {
+        let policies = self.policies.current();
+        let may_have = |peer: &NamedNode| {
+            let ask = Ask {
+                participant: peer.clone(),
+                subject: String::new(),
+                roles: Vec::new(),
+                purpose: delegation.purpose.clone(),
+                action: twinlink_vocab::odrl::DISTRIBUTE.into_owned(),
+                now: DateTime::now(),
+            };
+            policies.decide(&ask).is_ok_and(|distributed| {
+                distributed.charges().is_empty()
+                    && distributed.obligations().is_empty()
+                    && *distributed.basis() == Basis::Ordinary
+                    && (distributed.guard() == permit.guard()
+                        || distributed.guard().is_everything())
+            })
+        };
+        self.peers.list().into_iter().filter(may_have).collect()
+    }
+
+    async fn make(&self, snapshot: Arc<Snapshot>, guard: Guard) -> Option<Arc<Summary>> {
+        let turn = Arc::clone(&self.turn).acquire_owned();
+        let turn = tokio::time::timeout(WAITING, turn).await.ok()?.ok()?;
+        let known = lock(&self.kept).get(&guard, snapshot.sequence());
         if let Some(known) = known {
             return known;
         }
-        let (kept, budget) = (Arc::clone(&self.kept), budget.clone());
+        let (kept, store) = (Arc::clone(&self.kept), Arc::clone(&self.store));
         let (sender, receiver) = oneshot::channel();
         let job = move || {
-            // Whoever asked may be gone; for the next one it is kept all the same.
-            let made = made(&snapshot, &guard, &budget);
-            if let Some(made) = &made {
-                lock(&kept).put(snapshot.sequence(), guard, made.clone());
+            let last = lock(&kept).last(&guard);
+            let started = Instant::now();
+            if last.as_ref().is_some_and(|last| last.rests(started)) {
+                drop(sender.send(None));
+                return;
             }
+            let budget = Budget::new(started + MAKING, u64::MAX);
+            let last = last.as_ref();
+            let made = kept_up(&store, &snapshot, &guard, last, &budget)
+                .map(Some)
+                .or_else(|| made(&snapshot, &guard, &budget));
+            // Whoever asked may be gone; for the next one it is kept all the same.
+            let took = started.elapsed();
+            let entry = Entry::new(&snapshot, made.clone().flatten(), took);
+            lock(&kept).put(guard, entry);
             drop(sender.send(made.flatten()));
             drop(turn);
         };
         self.workers.run(Box::new(job)).ok()?;
-        receiver.await.ok()?
+        let made = tokio::time::timeout(WAITING, receiver).await;
+        made.ok()?.ok()?
     }
+}
+
+/// The summary with those whom the caller may tell; its version says so too.
+fn told_to(summary: &Arc<Summary>, recipients: Vec<NamedNode>) -> Arc<Summary> {
+    if recipients.is_empty() {
+        return Arc::clone(summary);
+    }
+    let mut version = Sha256::new();
+    version.update(summary.version());
+    for recipient in &recipients {
+        version.update(recipient.as_str());
+        version.update([0xff]);
+    }
+    let summary = Summary::clone(summary).with_recipients(recipients);
+    Arc::new(summary.with_version(hex(&version.finalize())))
 }
 
 /// The summary of what the guard shows; in it none where it has none, and none where it did not come about.
@@ -122,43 +184,52 @@ fn made(snapshot: &Snapshot, guard: &Guard, budget: &Budget) -> Option<Option<Ar
     if guard.selectors().any(|selector| selector.named.is_some()) {
         return Some(None);
     }
-    let mut quads = Vec::new();
-    for quad in snapshot.quads(guard, budget).ok()? {
-        if quads.len() == QUADS {
-            return Some(None);
-        }
-        if budget.is_cancelled() {
-            return None;
-        }
-        quads.push(quad);
-    }
-    let Some(summary) = Summary::of(String::new(), quads, &SummaryLimits::default()) else {
-        return Some(None);
-    };
-    // By what is shown: a change of what is not shown does not show.
-    let version = Sha256::digest(summary.encode());
-    let version = version.iter().map(|byte| format!("{byte:02x}")).collect();
-    Some(Some(Arc::new(summary.with_version(version))))
+    let view = Shown::new(snapshot, guard, budget);
+    let summary = Summary::of_view(String::new(), &view, &SummaryLimits::default());
+    // It may have been too large as well as too slow; either way there is none for now.
+    Some(summary.map(versioned))
 }
 
-impl Kept {
-    fn get(&self, sequence: u64, guard: &Guard) -> Option<Option<Arc<Summary>>> {
-        let is_current = self.sequence == sequence;
-        self.of.get(guard).filter(|_| is_current).cloned()
+/// The last summary after the changes since then, where these can be told from it; none where it must be made anew.
+fn kept_up(
+    store: &TwinStore,
+    snapshot: &Snapshot,
+    guard: &Guard,
+    last: Option<&Entry>,
+    budget: &Budget,
+) -> Option<Arc<Summary>> {
+    let last = last?;
+    let summary = last.summary()?;
+    if !shown::is_by_graph(guard) || last.is_far_from(snapshot) {
+        return None;
     }
+    let from = last.sequence() + 1;
+    let changes = store.changes(from, CHANGES + 1).ok()?;
+    let changes: Vec<_> = changes
+        .into_iter()
+        .take_while(|change| change.sequence <= snapshot.sequence())
+        .collect();
+    let is_whole = changes.len() <= CHANGES
+        && changes.last().map(|change| change.sequence) == Some(snapshot.sequence());
+    if !is_whole {
+        return None;
+    }
+    let graphs = shown::touched(&changes);
+    let view = Shown::new(snapshot, guard, budget);
+    let limits = SummaryLimits::default();
+    let after = summary.after(String::new(), &graphs, &view, &limits);
+    after.map(versioned)
+}
 
-    fn put(&mut self, sequence: u64, guard: Guard, summary: Option<Arc<Summary>>) {
-        if sequence < self.sequence {
-            return;
-        }
-        let bytes = |summary: &Option<Arc<Summary>>| summary.as_ref().map_or(0, |s| s.bytes());
-        let all: usize = self.of.values().map(bytes).sum();
-        if sequence > self.sequence || self.of.len() >= KEPT || all + bytes(&summary) > KEPT_BYTES {
-            self.of.clear();
-        }
-        self.sequence = sequence;
-        self.of.insert(guard, summary);
-    }
+/// By what is shown: a change of what is not shown does not show.
+fn versioned(summary: Summary) -> Arc<Summary> {
+    let summary = summary.with_version(String::new());
+    let version = hex(&Sha256::digest(summary.encode()));
+    Arc::new(summary.with_version(version))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
@@ -179,3 +250,6 @@ impl Summaries for Overviews {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
