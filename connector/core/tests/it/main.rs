@@ -9,6 +9,7 @@
 mod decisions;
 mod fakes;
 mod steward;
+mod turns;
 
 use fakes::{World, block_on};
 use std::sync::atomic::Ordering;
