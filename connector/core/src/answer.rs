@@ -8,15 +8,15 @@ mod summarize;
 
 use crate::limits::{Budget, Limits};
 use crate::ports::{
-    Applied, Authenticator, Clock, Federation, PolicySource, Recorded, Twin, UseLog, UseRecord,
-    Workers,
+    Applied, Authenticator, Clock, Federation, Intent, PolicySource, Recorded, Twin, UseLog,
+    UseRecord, Workers,
 };
 use crate::{
     Admission, Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request,
     StateOfWorld, request_digest, syntax,
 };
 use body::Body;
-use decide::{Wish, odrl, same_purpose};
+use decide::{Decision, Granted, Wish, odrl, same_purpose};
 pub(crate) use decide::{authenticate, policy_time};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
@@ -127,8 +127,7 @@ pub async fn answer(
         let decision = decide::consider(connector, wish, &mut record)?;
         let seat = decide::admit(connector, &caller, &decision).await?;
         let plan = plan(connector, caller, request).await?;
-        let granted = decide::begin(connector, decision, &mut record).await?;
-        let intent = connector.use_log.intend(record.clone()).await?;
+        let (granted, intent) = intend(connector, decision, &mut record).await?;
         gather::gather(connector, plan, granted, intent, seat, &budget, started).await
     };
     match within(connector, &budget, way).await {
@@ -163,8 +162,7 @@ pub async fn change(
             decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)?;
         let seat = decide::admit(connector, &caller, &decision).await?;
         let change = check(connector, change).await?;
-        let mut granted = decide::begin(connector, decision, &mut record).await?;
-        let intent = connector.use_log.intend(record.clone()).await?;
+        let (mut granted, intent) = intend(connector, decision, &mut record).await?;
         let twin = Arc::clone(&connector.twin);
         let (held, modify) = (budget.clone(), granted.permit());
         let sees_all = read
@@ -217,6 +215,19 @@ pub async fn admit_change(
         Ok(_) => Ok(()),
         Err(refusal) => Err(refuse(connector, record, refusal).await),
     }
+}
+
+/// The use goes on record, then it is counted, where it is: each is on disk before the next, and both before anything
+/// is evaluated.
+// INVARIANT(recorded-before-counted): no use is counted that is not on record, and none begins that is not counted.
+async fn intend(
+    connector: &Connector,
+    decision: Decision,
+    record: &mut UseRecord,
+) -> Result<(Granted, Intent), Refusal> {
+    let intent = connector.use_log.intend(record.clone()).await?;
+    let granted = decide::begin(connector, decision, record).await?;
+    Ok((granted, intent))
 }
 
 /// A question that is understood. Only [`plan`] makes one.

@@ -231,9 +231,15 @@ pub(super) async fn begin(
         now,
         review: now + connector.review,
     };
+    let considered = Arc::clone(&granted.permit);
     let turn = move |world: &dyn World| {
         let world = Claimed::new(world, &claims);
         let permit = policies.decide_in(&ask, &world).map_err(denied)?;
+        // By these it is on record: by others it is another use.
+        if permit.policies() != considered.policies() || permit.basis() != considered.basis() {
+            let detail = "others made their use first, and it would be permitted by other policies: try again";
+            return Err(Refusal::new(Code::Unavailable, "policy.turn", detail));
+        }
         let charges = permit.charges().iter();
         Ok(Beginning {
             charges: charges.map(|charge| charge.counter.clone()).collect(),

@@ -148,6 +148,31 @@ fn where_a_use_cannot_be_counted_there_is_none() {
     assert!(block_on(world.ask().finish()).unwrap().complete);
 }
 
+// INVARIANT(recorded-before-counted)
+#[test]
+fn a_use_that_cannot_be_recorded_is_not_counted() {
+    let mut world = World::new();
+    world
+        .policies
+        .replace(&permission(&constraint("odrl:count", "lteq", "2")));
+    world.log_is_full = true;
+    assert_eq!(world.refused().code(), Code::Unavailable);
+    assert!(world.ledger.usage().is_empty());
+    world.log_is_full = false;
+    // Where the count fails, the record says what was meant, and that it came to nothing.
+    world.ledger.is_full.store(true, Ordering::SeqCst);
+    assert_eq!(world.refused().code(), Code::Unavailable);
+    let log = world.log();
+    assert_eq!(log.completed.len(), 0);
+    let refused: Vec<_> = log
+        .intents
+        .iter()
+        .map(|one| one.refused.is_some())
+        .collect();
+    assert_eq!(refused, [false, true]);
+    assert_eq!(world.twin.evaluations.load(Ordering::SeqCst), 0);
+}
+
 #[test]
 fn time_is_metered_also_of_answers_that_nobody_reads() {
     let world = World::new();
