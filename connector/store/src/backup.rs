@@ -4,8 +4,8 @@
 //! one commit, however many come after it), it holds nothing that was deleted and lies in a free page still, and it can
 //! be read by a version of the program that lays out its files otherwise.
 //!
-//! The twin is pinned before the ledger. A use is counted in the ledger before it is in the log of use, so every use in
-//! the copy is counted in the copy. A use that is counted and is not in the log is what a crash leaves, too.
+//! The twin is pinned before the ledger. A use is counted in the ledger before it ends in the log of use, so every use that
+//! ended in the copy is counted in the copy. Other uses are as a crash leaves them.
 //!
 //! The format: the line [`HEAD`], then entries of a table's number (1 byte), the lengths of key and value (4 bytes each,
 //! little-endian), key and value as redb has them. Table 0 ends it: what the caller says of the copy, such as its digest.

@@ -3,6 +3,7 @@
 mod backup;
 mod crisis;
 mod messages;
+mod purge;
 mod serving;
 mod telemetry;
 
