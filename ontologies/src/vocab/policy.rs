@@ -32,7 +32,9 @@ pub mod odrl {
         REMEDY = "remedy",
         // Parties, assets
         ASSIGNEE = "assignee",
+        ASSIGNEE_OF = "assigneeOf",
         ASSIGNER = "assigner",
+        ASSIGNER_OF = "assignerOf",
         PARTY = "Party",
         ASSET = "Asset",
         ASSET_COLLECTION = "AssetCollection",

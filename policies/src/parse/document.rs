@@ -14,7 +14,12 @@ pub(crate) struct Document {
     statements: HashMap<NamedOrBlankNode, Vec<(NamedNode, Term)>>,
     values: HashMap<(NamedOrBlankNode, NamedNode), Vec<Term>>,
     wholes: HashSet<Term>,
+    inverse: HashMap<(Term, NamedNode), Vec<NamedOrBlankNode>>,
 }
+
+/// What an asset or a party says of itself that a policy could say of it.
+const INVERSE: [NamedNodeRef<'static>; 3] =
+    [odrl::HAS_POLICY, odrl::ASSIGNER_OF, odrl::ASSIGNEE_OF];
 
 impl Document {
     pub(crate) fn read(
@@ -77,6 +82,11 @@ impl Document {
         if triple.predicate == odrl::PART_OF || triple.predicate == dcterms::IS_PART_OF {
             self.wholes.insert(triple.object.clone());
         }
+        if INVERSE.iter().any(|known| *known == triple.predicate) {
+            let key = (triple.object.clone(), triple.predicate.clone());
+            let of = self.inverse.entry(key).or_default();
+            of.push(triple.subject.clone());
+        }
         self.values
             .entry((triple.subject.clone(), triple.predicate.clone()))
             .or_default()
@@ -102,6 +112,28 @@ impl Document {
     pub(crate) fn values(&self, subject: &NamedOrBlankNode, property: NamedNodeRef<'_>) -> &[Term] {
         let key = (subject.clone(), property.into_owned());
         self.values.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The things of which `odrl:hasPolicy`, `assignerOf` or `assigneeOf` has this value, in document order.
+    pub(crate) fn with(&self, property: NamedNodeRef<'_>, value: &Term) -> &[NamedOrBlankNode] {
+        let key = (value.clone(), property.into_owned());
+        self.inverse.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The inverse properties that a thing has, of which all values are described: policies of this document.
+    pub(crate) fn inverse(
+        &self,
+        subject: &NamedOrBlankNode,
+    ) -> impl Iterator<Item = NamedNodeRef<'static>> {
+        let is_described = |value: &Term| match value {
+            Term::NamedNode(name) => !self.about(&name.clone().into()).is_empty(),
+            Term::BlankNode(blank) => !self.about(&blank.clone().into()).is_empty(),
+            Term::Literal(_) => false,
+        };
+        INVERSE.into_iter().filter(move |property| {
+            let values = self.values(subject, *property);
+            !values.is_empty() && values.iter().all(is_described)
+        })
     }
 
     /// Whether anything is said to be a part of the thing.

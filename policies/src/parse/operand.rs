@@ -106,11 +106,40 @@ pub(super) fn constraint(
             claim(reader, node, left, operator, values)
         }
         _ => {
-            reader.unsupported(
-                left,
-                "no request can tell it, so the rule would never hold as it is meant; the README lists the left operands",
-            );
+            reader.unsupported(left, untold(left));
             None
+        }
+    }
+}
+
+/// Why no request can tell a left operand: the rule would never hold as it is meant.
+fn untold(left: &NamedNode) -> &'static str {
+    match left.as_str().strip_prefix(odrl::NAMESPACE) {
+        Some("payAmount") => {
+            "of a payment it is on record that it was made and when, not how much: use a duty odrl:compensate or odrl:pay"
+        }
+        Some("unitOfCount" | "timedCount") => {
+            "uses are counted for each participant: use odrl:count, odrl:meteredTime or odrl:elapsedTime"
+        }
+        Some("spatialCoordinates") => {
+            "where the caller is, it states as odrl:spatial; where a thing is, a refinement of the target by tl:area tells"
+        }
+        Some(
+            "absolutePosition"
+            | "absoluteSize"
+            | "absoluteSpatialPosition"
+            | "absoluteTemporalPosition"
+            | "relativePosition"
+            | "relativeSize"
+            | "relativeSpatialPosition"
+            | "relativeTemporalPosition"
+            | "percentage"
+            | "resolution",
+        ) => {
+            "it measures a part of a work, and an answer has none: say what may be shown by refinements of the target and by transforms"
+        }
+        _ => {
+            "no request can tell it, so the rule would never hold as it is meant; the README lists the left operands"
         }
     }
 }

@@ -21,7 +21,12 @@ pub(super) fn parties(
     parties.unwrap_or_default()
 }
 
-fn party(reader: &mut Reader<'_>, term: &Term, property: NamedNodeRef<'_>) -> Option<Party> {
+/// The party that a term names.
+pub(super) fn party(
+    reader: &mut Reader<'_>,
+    term: &Term,
+    property: NamedNodeRef<'_>,
+) -> Option<Party> {
     let node = reader.node(term, property)?;
     let has = |reader: &Reader<'_>, property| !reader.values(&node, property).is_empty();
     let types = reader.values(&node, rdf::TYPE);
@@ -36,6 +41,12 @@ fn party(reader: &mut Reader<'_>, term: &Term, property: NamedNodeRef<'_>) -> Op
                 ));
                 return None;
             }
+            let mut known: Vec<_> = reader.document().inverse(&node).collect();
+            if !known.is_empty() {
+                known.extend([rdf::TYPE, odrl::UID, odrl::PART_OF]);
+                reader.understand(&node, &known);
+                reader.check_types(&node, &[odrl::PARTY]);
+            }
             Some(Party::One(name.clone()))
         }
         NamedOrBlankNode::BlankNode(_) if !is_collection => {
@@ -47,16 +58,15 @@ fn party(reader: &mut Reader<'_>, term: &Term, property: NamedNodeRef<'_>) -> Op
 }
 
 fn collection(reader: &mut Reader<'_>, term: &Term, node: &NamedOrBlankNode) -> Option<Party> {
-    reader.understand(
-        node,
-        &[
-            rdf::TYPE,
-            odrl::UID,
-            odrl::SOURCE,
-            odrl::REFINEMENT,
-            odrl::PART_OF,
-        ],
-    );
+    let mut known: Vec<_> = reader.document().inverse(node).collect();
+    known.extend([
+        rdf::TYPE,
+        odrl::UID,
+        odrl::SOURCE,
+        odrl::REFINEMENT,
+        odrl::PART_OF,
+    ]);
+    reader.understand(node, &known);
     reader.check_types(node, &[odrl::PARTY_COLLECTION, odrl::PARTY]);
     let mut wholes = vec![term.clone()];
     let mut name = match node {

@@ -1,7 +1,7 @@
 //! Reads permissions and prohibitions: <https://www.w3.org/TR/odrl-model/#rule>.
 
 use super::duty::{self, Owed};
-use super::party::parties;
+use super::party::{self, parties};
 use super::{actions, constraint, glass, reader::Reader, target, transform};
 use crate::model::duty::Phase;
 use crate::model::party::Party;
@@ -21,11 +21,28 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn read(reader: &mut Reader<'_>, policy: &NamedOrBlankNode) -> Self {
+        let term = Term::from(policy.clone());
+        let stated = |property| reader.document().with(property, &term).iter().cloned();
+        // An asset or a party can say it of itself: <https://www.w3.org/TR/odrl-model/#asset>.
+        let having: Vec<Term> = stated(odrl::HAS_POLICY).map(Term::from).collect();
+        let giving: Vec<Term> = stated(odrl::ASSIGNER_OF).map(Term::from).collect();
+        let given: Vec<Term> = stated(odrl::ASSIGNEE_OF).map(Term::from).collect();
+        let mut assigners = named(reader, policy, odrl::ASSIGNER);
+        for party in &giving {
+            let own = party::party(reader, party, odrl::ASSIGNER);
+            assigners.extend(own.iter().flat_map(|own| own.members().iter().cloned()));
+        }
+        let mut assignees = parties(reader, policy, odrl::ASSIGNEE);
+        for party in &given {
+            assignees.extend(party::party(reader, party, odrl::ASSIGNEE));
+        }
+        let mut targets = reader.values_or_list(policy, odrl::TARGET);
+        targets.extend(having);
         Self {
-            assigners: named(reader, policy, odrl::ASSIGNER),
-            assignees: parties(reader, policy, odrl::ASSIGNEE),
+            assigners,
+            assignees,
             actions: plain_actions(reader, policy),
-            targets: reader.values_or_list(policy, odrl::TARGET),
+            targets,
         }
     }
 
@@ -191,7 +208,7 @@ pub(super) fn rule(
 }
 
 /// What the rule says, or else what the policy says for all. Both at once could mean more, or less: say which.
-fn one_place<T: Clone>(
+fn one_place<T: Clone + PartialEq>(
     reader: &mut Reader<'_>,
     property: NamedNodeRef<'_>,
     own: Vec<T>,
@@ -200,6 +217,7 @@ fn one_place<T: Clone>(
     match (own.is_empty(), shared.is_empty()) {
         (true, _) => shared.to_vec(),
         (false, true) => own,
+        (false, false) if shared.iter().all(|one| own.contains(one)) => own,
         (false, false) => {
             reader.malformed(format_args!(
                 "{property} is given by the policy and by the rule: give it in one place"

@@ -45,8 +45,9 @@ fn targets_in(
         ));
         return None;
     }
-    if !path.is_empty() {
-        let known = [rdf::TYPE, odrl::UID, odrl::PART_OF, dcterms::IS_PART_OF];
+    let mut known: Vec<_> = reader.document().inverse(&node).collect();
+    if !path.is_empty() || !known.is_empty() {
+        known.extend([rdf::TYPE, odrl::UID, odrl::PART_OF, dcterms::IS_PART_OF]);
         reader.understand(&node, &known);
         reader.check_types(&node, &[odrl::ASSET]);
     }
@@ -65,17 +66,10 @@ fn collection(
     kind: RuleKind,
     path: &mut Vec<NamedOrBlankNode>,
 ) -> Option<Vec<Target>> {
-    reader.understand(
-        node,
-        &[
-            rdf::TYPE,
-            odrl::UID,
-            odrl::SOURCE,
-            odrl::REFINEMENT,
-            odrl::PART_OF,
-            dcterms::IS_PART_OF,
-        ],
-    );
+    let mut known: Vec<_> = reader.document().inverse(node).collect();
+    known.extend([rdf::TYPE, odrl::UID, odrl::SOURCE, odrl::REFINEMENT]);
+    known.extend([odrl::PART_OF, dcterms::IS_PART_OF]);
+    reader.understand(node, &known);
     reader.check_types(node, &[odrl::ASSET_COLLECTION, odrl::ASSET]);
     let mut targets = members(reader, term, node, kind, path)?;
     let mut draft = Draft::default();

@@ -1,4 +1,4 @@
-//! Collections of assets whose parts the document names.
+//! Collections of assets whose parts the document names, and assets and parties that say of which policy they are.
 
 use crate::support::{PROFILE, ask, ex, policies, refused, set};
 use oxrdf::NamedNode;
@@ -106,4 +106,38 @@ fn unclear_collections_are_refused() {
         "ex:p a odrl:Set ; odrl:permission [ odrl:action odrl:read ; odrl:target ex:twin ] .";
     refused(&format!("{twin} {one}"), &["no policy"]);
     assert_eq!(policies(twin).len(), 1);
+}
+
+/// `odrl:hasPolicy`, `odrl:assigneeOf`, `odrl:assignerOf`: what the policy would say for all its rules.
+#[test]
+fn assets_and_parties_can_say_of_which_policy_they_are() {
+    let policy = |rule: &str| {
+        format!(
+            "ex:p a odrl:Set ; {PROFILE} ; odrl:permission [ odrl:action odrl:read ; {rule} ] ."
+        )
+    };
+    let said = "ex:twin odrl:hasPolicy ex:p . ex:fire odrl:assigneeOf ex:p . ex:owner a odrl:Party ; odrl:assignerOf ex:p .";
+    let permitted = set(&format!("{} {said}", policy("")));
+    assert!(permitted.decide(&ask()).unwrap().guard().is_everything());
+    let police = twinlink_policy::Ask {
+        participant: ex("police"),
+        ..ask()
+    };
+    assert!(permitted.decide(&police).is_err());
+    assert_eq!(permitted.policies()[0].assigners(), [ex("owner")]);
+    // The same again is the same; anything else could mean more or less.
+    let again = format!("{} {said}", policy("odrl:target ex:twin"));
+    assert!(set(&again).decide(&ask()).is_ok());
+    let part = "odrl:target [ odrl:source ex:twin ; odrl:refinement [ odrl:leftOperand tl:graph ; odrl:operator odrl:eq ; odrl:rightOperand ex:g ] ]";
+    refused(
+        &format!("{} {said}", policy(part)),
+        &["give it in one place"],
+    );
+    // It is a part of the policy, whose hash it changes.
+    let without = policies(&policy("odrl:target ex:twin"));
+    assert_ne!(without[0].hash(), policies(&again)[0].hash());
+    refused(
+        &format!("{} {said} ex:twin ex:other ex:x .", policy("")),
+        &["http://example.org/other"],
+    );
 }

@@ -202,7 +202,7 @@ fn statements_that_no_policy_reaches() {
         ("ex:fire odrl:partOf ex:others .", "odrl/2/partOf"),
         ("ex:lost odrl:action odrl:read .", "odrl/2/action"),
         ("odrl:read odrl:refinement ex:r .", "odrl/2/refinement"),
-        ("ex:twin odrl:hasPolicy ex:p .", "odrl/2/hasPolicy"),
+        ("ex:twin odrl:hasPolicy ex:other .", "odrl/2/hasPolicy"),
         ("[] rdfs:label \"to whom\" .", "rdf-schema#label"),
     ] {
         refused(
