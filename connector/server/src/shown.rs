@@ -29,13 +29,20 @@ pub(crate) struct Asked {
 }
 
 /// Why a response is none, in its extensions: for the layers outside of the handlers.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("{check} failed")]
+#[derive(Clone, Copy, thiserror::Error)]
+#[error("refused")]
 pub(crate) struct Refused {
     /// The check that failed.
     pub(crate) check: &'static str,
     /// Whether the log of use has it already.
     pub(crate) is_recorded: bool,
+}
+
+/// As a source of a gRPC status it is shown by whoever shows the status: it says nothing.
+impl std::fmt::Debug for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Refused(..)")
+    }
 }
 
 /// What the doors know of apps without a certificate.

@@ -149,3 +149,46 @@ async fn the_numbers_are_told_on_an_address_of_their_own() {
     assert!(page.contains("application/openmetrics-text"), "{page}");
     assert!(ask("/sparql").await.starts_with("HTTP/1.1 404"));
 }
+
+#[test]
+fn what_ends_is_told_with_whose_it_is_and_turned_away_by_check() {
+    let now = OffsetDateTime::now_utc();
+    let authority = Authority::create("city", now).unwrap();
+    let subject = Subject {
+        participant: name("https://city.example/"),
+        hosts: vec!["localhost".to_owned()],
+    };
+    let issued = authority
+        .issue(&subject, time::Duration::days(10), now)
+        .unwrap();
+    let identity = issued.identity().unwrap();
+    let list = authority.revoke(&[], now, now + time::Duration::days(2));
+    let mut own =
+        twinlink_trust::TrustedParty::own(&identity, authority.certificate_pem().to_owned());
+    own.revocations_pem = Some(list.unwrap());
+    let trusted = twinlink_trust::Trusted::new(own, Vec::new()).unwrap();
+    let metrics = metrics().watching(
+        CurrentIdentity::new(identity),
+        twinlink_trust::Registry::new(trusted),
+    );
+    metrics.turned_away("http.body");
+    metrics.turned_away("http.body");
+    let text = metrics.text().unwrap();
+    assert!(
+        text.contains("twinlink_turned_away_total{check=\"http.body\"} 2"),
+        "{text}"
+    );
+    let left = |what: &str| -> f64 {
+        let line = format!(
+            "twinlink_expiry_left_seconds{{what=\"{what}\",participant=\"https://city.example/\"}} "
+        );
+        let line = text.lines().find_map(|one| one.strip_prefix(&line));
+        line.unwrap_or_else(|| panic!("{what} in {text}"))
+            .parse()
+            .unwrap()
+    };
+    let day = 24.0 * 3600.0;
+    assert!((9.9 * day..=10.0 * day).contains(&left("certificate")));
+    assert!((1.9 * day..=2.0 * day).contains(&left("revocation list")));
+    assert!(left("authority") > 100.0 * day);
+}

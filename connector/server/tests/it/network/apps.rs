@@ -655,3 +655,58 @@ async fn revoked_for_good() {
     let page = with(&token).query(&city, "ASK {}").await;
     assert_eq!(page.status, StatusCode::UNAUTHORIZED);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_asks_about_tokens_that_are_for_it_where_it_may() {
+    let mut city = Organisation::new("city");
+    let (police, rescue) = (Organisation::new("police"), Organisation::new("rescue"));
+    city.serve().await;
+    for peer in [&police, &rescue] {
+        city.introduce(peer, &[], &[]);
+        peer.introduce(&city, &[], &[]);
+    }
+    for entry in fs::read_dir(city.path("peers")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        if text.contains(police.id.as_str()) {
+            fs::write(&path, format!("introspect = true\n{text}")).unwrap();
+        }
+    }
+    city.node().reload().unwrap();
+    let token_for = |audience: &Organisation| {
+        let steward = city.steward();
+        steward.issue(&steward.claims(&audience.id), OffsetDateTime::now_utc())
+    };
+    let (theirs, ours) = (token_for(&police), token_for(&city));
+    let inactive = serde_json::json!({"active": false});
+    for (who, token, expected) in [
+        (&police, &theirs, None),
+        (&police, &ours, Some(&inactive)),
+        (&police, &"no.token.atall".to_owned(), Some(&inactive)),
+    ] {
+        let form = post("/oauth/introspect", &[("token", token)]);
+        let found = json(&who.caller(&[], None).send(&city, form).await);
+        match expected {
+            Some(expected) => assert_eq!(&found, expected),
+            None => {
+                assert_eq!(found["active"], true, "{found}");
+                assert_eq!(found["iss"], city.id.as_str());
+                assert_eq!(found["aud"][0], police.id.as_str());
+            }
+        }
+    }
+    let form = post("/oauth/introspect", &[("token", &theirs)]);
+    let page = rescue.caller(&[], None).send(&city, form).await;
+    assert_eq!(json(&page)["error"], "unauthorized_client", "{page:?}");
+    // No peer gets a token of ours, nor takes one back.
+    for (path, form) in [
+        (TOKEN, [("grant_type", "client_credentials")]),
+        ("/oauth/revoke", [("token", theirs.as_str())]),
+    ] {
+        let page = police
+            .caller(&[], None)
+            .send(&city, post(path, &form))
+            .await;
+        assert_eq!(json(&page)["error"], "unauthorized_client", "{page:?}");
+    }
+}
