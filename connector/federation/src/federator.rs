@@ -22,6 +22,7 @@ use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, try_join_all};
 use oxrdf::NamedNode;
+use rustc_hash::FxHashSet;
 use spargebra::Query;
 use std::sync::Arc;
 use twinlink_core::policy::Permit;
@@ -90,11 +91,10 @@ impl Federation for Federator {
         explain: Option<Explain>,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         let mut names = vec![self.participant.clone()];
+        let mut known: FxHashSet<_> = names.iter().cloned().collect();
         for peer in self.peers.list() {
-            let is_asked = delegation.left_out.contains(&peer)
-                || delegation.on_behalf.contains(&peer)
-                || delegation.participant == peer;
-            if !is_asked && !names.contains(&peer) && names.len() < usize::from(u16::MAX) {
+            let is_asked = delegation.left_out.contains(&peer);
+            if !is_asked && names.len() < usize::from(u16::MAX) && known.insert(peer.clone()) {
                 names.push(peer);
             }
         }

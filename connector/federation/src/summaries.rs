@@ -76,7 +76,14 @@ const ENTRY: usize = 512;
 /// The summaries had so far.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    kept: Mutex<FxHashMap<Key, Kept>>,
+    kept: Mutex<All>,
+}
+
+/// What is kept, and how much that is: counted as it comes and goes, as with many members and callers there is much of it.
+#[derive(Debug, Default)]
+struct All {
+    of: FxHashMap<Key, Kept>,
+    bytes: usize,
 }
 
 /// Whose view of which member. Two callers never share what they know.
@@ -115,6 +122,13 @@ struct Kept {
     used: Instant,
 }
 
+impl All {
+    fn forget(&mut self, gone: Option<Kept>) {
+        let bytes = gone.map_or(0, |kept| kept.bytes());
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
 impl Kept {
     fn bytes(&self) -> usize {
         let summary = self.summary.as_ref();
@@ -123,8 +137,8 @@ impl Kept {
 }
 
 impl Cache {
-    fn lock(&self) -> MutexGuard<'_, FxHashMap<Key, Kept>> {
-        // Each change is one call of the map.
+    fn lock(&self) -> MutexGuard<'_, All> {
+        // Each change is one call of the map; a count that is a little off costs a summary at most.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -139,7 +153,7 @@ impl Cache {
         let delegation = members.delegation;
         let key = Key::new(name, delegation);
         let now = members.clock.instant();
-        let kept = self.lock().get_mut(&key).map(|kept| {
+        let kept = self.lock().of.get_mut(&key).map(|kept| {
             kept.used = now;
             kept.clone()
         });
@@ -188,15 +202,16 @@ impl Cache {
     /// Keeps it, and no more bytes than so many: what was not used for longest goes.
     fn keep(&self, key: Key, kept: Kept, most: usize) {
         let mut all = self.lock();
-        all.insert(key, kept);
-        let mut bytes: usize = all.values().map(Kept::bytes).sum();
-        while bytes > most {
-            let oldest = all.iter().min_by_key(|(_, kept)| kept.used);
+        all.bytes = all.bytes.saturating_add(kept.bytes());
+        let before = all.of.insert(key, kept);
+        all.forget(before);
+        while all.bytes > most {
+            let oldest = all.of.iter().min_by_key(|(_, kept)| kept.used);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else {
                 return;
             };
-            let gone = all.remove(&oldest);
-            bytes -= gone.map_or(bytes, |kept| kept.bytes());
+            let gone = all.of.remove(&oldest);
+            all.forget(gone);
         }
     }
 }

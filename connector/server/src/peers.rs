@@ -235,8 +235,7 @@ impl Remote {
     fn own_client(&self, peer: &NamedNode) -> Result<Client, Error> {
         let gone = || Error::Configuration("it is no peer any more".to_owned());
         let peers = self.peers.load();
-        let entry = peers.iter().find(|entry| &entry.participant == peer);
-        let entry = entry.ok_or_else(gone)?;
+        let entry = entry_of(&peers, peer).ok_or_else(gone)?;
         let delegation = Delegation {
             request: Uuid::now_v7(),
             participant: self.identity.load().participant().clone(),
@@ -261,12 +260,9 @@ impl Remote {
         question: &SubQuery,
     ) -> Result<SubAnswer, Unanswered> {
         let peers = self.peers.load_full();
-        let entry = peers
-            .iter()
-            .find(|entry| &entry.participant == peer)
-            .ok_or_else(|| Unanswered::Unreachable {
-                reason: "it is no peer any more".to_owned(),
-            })?;
+        let entry = entry_of(&peers, peer).ok_or_else(|| Unanswered::Unreachable {
+            reason: "it is no peer any more".to_owned(),
+        })?;
         let ask = |number: usize| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let token = self.token(entry, &question.delegation)?;
@@ -383,7 +379,7 @@ impl Peers for Remote {
 
     fn traits(&self, peer: &NamedNode) -> PeerTraits {
         let peers = self.peers.load();
-        let entry = peers.iter().find(|entry| &entry.participant == peer);
+        let entry = entry_of(&peers, peer);
         PeerTraits {
             is_broker: entry.is_some_and(|entry| entry.is_broker),
             ..PeerTraits::default()
@@ -397,6 +393,12 @@ impl Peers for Remote {
     ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>> {
         Box::pin(self.question(peer, question))
     }
+}
+
+/// They are sorted: with hundreds of peers it is looked up hundreds of times for one question.
+fn entry_of<'a>(peers: &'a [Peer], participant: &NamedNode) -> Option<&'a Peer> {
+    let found = peers.binary_search_by(|entry| entry.participant.cmp(participant));
+    peers.get(found.ok()?)
 }
 
 fn participants(peers: &[Peer]) -> Vec<NamedNode> {

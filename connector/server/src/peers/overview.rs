@@ -1,6 +1,6 @@
 //! What a peer shows in short: asked for on behalf of the caller, taken in within bounds.
 
-use super::{Remote, not_asked, reply};
+use super::{Remote, entry_of, not_asked, reply};
 use crate::evidence::Answered;
 use oxrdf::NamedNode;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ impl Remote {
         let started = Instant::now();
         let delegation = question.delegation;
         let peers = self.peers.load_full();
-        let entry = peers.iter().find(|entry| &entry.participant == peer)?;
+        let entry = entry_of(&peers, peer)?;
         let replica = entry.preferred.load(Ordering::Relaxed);
         let client = entry
             .client(replica, self.token(entry, delegation).ok()?)
