@@ -16,8 +16,8 @@ fn world() -> World {
     for n in 0..3 {
         let thing = format!("s{n}");
         members[0].push(quad(&thing, "at", participant(1 + n % 2)));
-        members[1].push(quad(&thing, "p", i64::try_from(n).unwrap()));
-        members[2].push(quad(&thing, "p", 10 + i64::try_from(n).unwrap()));
+        members[1].push(quad(&thing, "p", Literal::from(i64::try_from(n).unwrap())));
+        members[2].push(quad(&thing, "p", Literal::from(10 + i64::try_from(n).unwrap())));
     }
     World::new(members)
 }
