@@ -11,6 +11,7 @@ use crate::members::{Form, Members, Patience};
 use crate::merge::{OverScratch, Relay, nothing};
 use crate::needs::{everything, needs};
 use crate::peers::{FederationLimits, Peers};
+use crate::plans::{Plan, Plans};
 use crate::probe::Probe;
 use crate::scratch::Scratch;
 use crate::service::{Services, has_service};
@@ -43,6 +44,7 @@ pub struct Federator {
     summaries: Option<Arc<dyn Summaries>>,
     cache: Cache,
     sent: Sent,
+    plans: Plans,
     gates: Gates,
 }
 
@@ -68,6 +70,7 @@ impl Federator {
             summaries: None,
             cache: Cache::default(),
             sent: Sent::default(),
+            plans: Plans::default(),
             gates: Gates::default(),
         }
     }
@@ -253,9 +256,16 @@ impl Federator {
             Vec::new()
         };
         let fetcher = Fetcher::new(members, &probe, matches, summaries, base_iri);
-        // What describes a node may be anywhere.
-        let whole = (!describes).then(|| fetcher.whole(&needs)).flatten();
-        let holders = whole.as_ref().map_or(holders, Whole::members);
+        let plan = self.plans.plan(query, members, &fetcher.summaries, || {
+            // What describes a node may be anywhere.
+            let whole = (!describes).then(|| fetcher.whole(&needs)).flatten();
+            Plan {
+                can_ask: whole.as_ref().is_some_and(|whole| fetcher.can_ask(whole)),
+                push: fetcher.push(query),
+                whole,
+            }
+        });
+        let holders = plan.whole.as_ref().map_or(holders, Whole::members);
         if let [member] = *holders
             && names_nobody
             && self.can_answer_alone(query, member)
@@ -273,15 +283,15 @@ impl Federator {
             });
         } else {
             if names_nobody
-                && !members.teller.is_plan()
-                && let Some(pushed) = fetcher.pushed(query).await?
+                && let Some(push) = &plan.push
+                && let Some(pushed) = fetcher.pushed(query, push).await?
             {
                 members.teller.choose(|| choices(members, known));
                 return Ok(self.over(fetcher.into_scratch(), &pushed, members));
             }
-            let whole = whole.filter(|whole| fetcher.can_ask(whole));
+            let whole = plan.whole.as_ref().filter(|_| plan.can_ask);
             if members.teller.is_plan() {
-                let steps = match &whole {
+                let steps = match whole {
                     Some(whole) => fetcher.plan_whole(whole),
                     None => fetcher.plan_all(&needs),
                 };
@@ -289,7 +299,7 @@ impl Federator {
                     members.teller.step(|| step);
                 }
             } else {
-                match &whole {
+                match whole {
                     Some(whole) => fetcher.fetch_whole(whole).await?,
                     None => fetcher.fetch_all(&needs).await?,
                 }

@@ -23,6 +23,7 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use group::{Group, groups};
 use known::{Candidates, KEPT, Known};
+pub(crate) use push::Push;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

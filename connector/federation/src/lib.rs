@@ -24,6 +24,7 @@ mod members;
 mod merge;
 mod needs;
 mod peers;
+mod plans;
 mod probe;
 mod scratch;
 mod service;

@@ -70,10 +70,11 @@ impl Fetcher<'_> {
     ///
     /// # Errors
     /// What the query did wrong, found by our own twin.
-    pub(crate) async fn pushed(&self, query: &Query) -> Result<Option<Query>, Refusal> {
-        let Some(push) = self.push(query) else {
-            return Ok(None);
-        };
+    pub(crate) async fn pushed(
+        &self,
+        query: &Query,
+        push: &Push,
+    ) -> Result<Option<Query>, Refusal> {
         if self.members.teller.is_plan() {
             let names = &self.members.names;
             let at = push.members.iter().filter_map(|member| names.get(*member));
@@ -85,11 +86,11 @@ impl Fetcher<'_> {
             });
             return Ok(Some(query.clone()));
         }
-        self.fetch_pushed(query, &push).await
+        self.fetch_pushed(query, push).await
     }
 
     /// What members can do of the query, if that is exact and saves anything.
-    fn push(&self, query: &Query) -> Option<Push> {
+    pub(crate) fn push(&self, query: &Query) -> Option<Push> {
         if self.summaries.is_empty() {
             return None;
         }
