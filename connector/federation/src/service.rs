@@ -31,6 +31,8 @@ const ROWS: usize = 20_000;
 enum Failed {
     /// The endpoint.
     Service(String),
+    /// There is no such member.
+    Nobody(String),
     /// The question.
     Question(Refusal),
 }
@@ -77,6 +79,7 @@ impl<'a> Services<'a> {
         let resolved = self.pattern(pattern, None, None).await;
         let pattern = resolved.map_err(|failed| match failed {
             Failed::Question(refusal) => refusal,
+            Failed::Nobody(text) => Refusal::about_input("service", text),
             Failed::Service(reason) => Refusal::new(
                 Code::Unavailable,
                 "service",
@@ -270,13 +273,13 @@ impl<'a> Services<'a> {
     ) -> Result<GraphPattern, Failed> {
         let solutions = match endpoint.and_then(|endpoint| self.member(endpoint)) {
             Some(member) => self.pattern(inner, Some(member), None).await,
-            None => Err(Failed::Service(match endpoint {
-                Some(endpoint) => format!("<{}> is no member", endpoint.as_str()),
-                None => "an endpoint is no IRI".to_owned(),
+            None => Err(Failed::Nobody(match endpoint {
+                Some(endpoint) => format!("SERVICE <{}> is no member", endpoint.as_str()),
+                None => "the endpoint of a SERVICE is no IRI".to_owned(),
             })),
         };
         match solutions {
-            Err(Failed::Service(reason)) if is_silent => {
+            Err(Failed::Service(reason) | Failed::Nobody(reason)) if is_silent => {
                 tracing_step(self.members, reason);
                 self.lock().is_unsure = true;
                 Ok(unit())

@@ -17,7 +17,11 @@ fn world() -> World {
         let thing = format!("s{n}");
         members[0].push(quad(&thing, "at", participant(1 + n % 2)));
         members[1].push(quad(&thing, "p", Literal::from(i64::try_from(n).unwrap())));
-        members[2].push(quad(&thing, "p", Literal::from(10 + i64::try_from(n).unwrap())));
+        members[2].push(quad(
+            &thing,
+            "p",
+            Literal::from(10 + i64::try_from(n).unwrap()),
+        ));
     }
     World::new(members)
 }
@@ -88,7 +92,7 @@ fn service_to_members() {
             &world,
             &format!("SELECT * {{ SERVICE <{name}> {{ ?s ?p ?o }} }}"),
         );
-        assert_eq!(refusal.code(), Code::Unavailable);
+        assert_eq!(refusal.code(), Code::Invalid);
         assert!(
             refusal.public().contains("is no member"),
             "{}",
@@ -158,7 +162,7 @@ fn the_question_may_say_whom_to_ask() {
         assert_eq!(refusal(&world, query).code(), Code::Invalid, "{query}");
     }
     let literal = "SELECT * { VALUES ?m { 1 } SERVICE ?m { ?s <urn:p> ?x } }";
-    assert_eq!(refusal(&world, literal).code(), Code::Unavailable);
+    assert_eq!(refusal(&world, literal).code(), Code::Invalid);
 }
 
 #[test]
