@@ -190,7 +190,8 @@ impl Members<'_> {
                 return None;
             }
             self.ledger.begin(member, self.clock.instant());
-            let asked = AssertUnwindSafe(self.ask_one(member, query, &held.0, rows, &attempt));
+            let asked =
+                AssertUnwindSafe(self.ask_one((member, patience), query, &held.0, rows, &attempt));
             Some(asked.catch_unwind().await.unwrap_or_else(|_| {
                 Err(Failed::Member(Unanswered::NotEvaluable {
                     reason: "failed while it was asked".to_owned(),
@@ -290,7 +291,7 @@ impl Members<'_> {
         }
         self.ledger.says(member, &answer.status);
         let mut sources = None;
-        if self.is_broker(member) {
+        if self.is_broker(member) && patience != Patience::Service {
             sources = self.take_beyond(member, &mut answer);
             if sources.is_none() {
                 let reason = "speaks of members that it was not to ask";
@@ -391,7 +392,7 @@ impl Members<'_> {
 
     async fn ask_one(
         &self,
-        member: usize,
+        (member, patience): (usize, Patience),
         query: &Query,
         budget: &Budget,
         rows: usize,
@@ -405,7 +406,11 @@ impl Members<'_> {
             query: query_text(query).ok_or_else(Failed::unknown)?,
             dataset: self.dataset.clone(),
             delegation: self.delegation.clone(),
-            left_out: self.left_out_by(member),
+            // SERVICE names an endpoint, and means that one.
+            left_out: match patience {
+                Patience::Service => None,
+                _ => self.left_out_by(member),
+            },
             budget: budget.clone(),
         };
         let begun = self.gate(peer).begin(self.clock.instant())?;

@@ -102,6 +102,10 @@ impl Fetcher<'_> {
                 self.sliced(pattern).or_else(|| self.grouped(pattern))?
             }
         };
+        // A broker says whose its rows are, and not whose it made others of.
+        if members.iter().any(|member| self.members.is_broker(*member)) {
+            return None;
+        }
         let base_iri = query.base_iri().cloned();
         let columns = crate::algebra::columns(&asked);
         let push = Push {
