@@ -2,6 +2,7 @@
 
 use super::{Console, Failure};
 use crate::config::{Config, PeerFile};
+use crate::http::oauth::Clients;
 use crate::session::{Person, Session};
 use crate::wire;
 use clap::{Args, Subcommand};
@@ -46,6 +47,7 @@ pub(super) fn config(
     let config = Config::load(file)?;
     let peers = config.peers()?;
     wire::trusted(&config, peers.clone())?;
+    Clients::new(config.clients()?, &peers)?;
     let policies = wire::policies(&config)?;
     let limits = config.limits;
     console.say(format_args!(
@@ -123,6 +125,7 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
         finding("certificate", own, certificate(config)),
         finding("clock", own, clock(config)),
         finding("policies", own, policies(config)),
+        finding("clients", own, clients(config)),
     ];
     let peers = match config.peers() {
         Ok(peers) => peers,
@@ -233,6 +236,18 @@ fn policies(config: &Config) -> Result<String, String> {
         )),
         count => Ok(format!("{count} policies, version {}", set.version())),
     }
+}
+
+/// The own organisation's clients of the token endpoints.
+fn clients(config: &Config) -> Result<String, String> {
+    let files = config.clients().map_err(|error| error.to_string())?;
+    let count = files.len();
+    Clients::new(files, &[]).map_err(|error| error.to_string())?;
+    let apps = match config.apps.dpop {
+        true => "apps may do without a certificate",
+        false => "every client needs a certificate",
+    };
+    Ok(format!("{count} may get tokens; {apps}"))
 }
 
 fn card(peer: &PeerFile) -> Result<String, String> {

@@ -175,7 +175,6 @@ async fn clients_get_tokens_that_work_and_can_be_looked_at_and_taken_back() {
         said(&app.ask(&city, ASK, Shown::Proven(&token, &proof)).await),
         "no"
     );
-    drop(ask);
     city.stop().await;
     city.serve().await;
     let fresh = super::nonce(&app.ask(&city, ASK, Shown::Nothing).await.headers);

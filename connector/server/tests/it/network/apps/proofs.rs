@@ -53,6 +53,25 @@ async fn apps_without_a_certificate_prove_their_key_at_both_doors() {
         assert_eq!(said(&page), "no", "{path}");
         proofs.push(app.proof(&city, method, bare, Some(token), &nonce));
     }
+    // A change is decided twice, before its body is read and after: one proof is enough.
+    let nonce = super::nonce(&app.ask(&city, ASK, Shown::Nothing).await.headers);
+    let proof = app.proof(&city, "POST", "/sparql", Some(token), &nonce);
+    let update = || {
+        Request::post("/sparql")
+            .header("host", "localhost")
+            .header("authorization", format!("DPoP {token}"))
+            .header("dpop", &proof)
+            .header("content-type", "application/sparql-update")
+            .body(Full::new(Bytes::from_static(
+                b"INSERT DATA { <urn:s> <urn:p> 1 }",
+            )))
+            .unwrap()
+    };
+    assert_eq!(
+        app.send(&city, update()).await.status,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(said(&app.send(&city, update()).await), "proof");
     // However many show one proof at a time, at whichever door: one is answered.
     let (app, city_of_all) = (Arc::new(app), Arc::new(city));
     let tries = (0..16).map(|number| {
