@@ -1,7 +1,8 @@
 //! A bound on what refusals cost the disk: one by one while they are few, counted while they are a flood.
 
 use crate::metrics::Metrics;
-use crate::shown::{self, Refused};
+use crate::serve::PeerCertificate;
+use crate::shown::Refused;
 use axum::extract::{Request, State as Given};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -184,10 +185,11 @@ pub(crate) async fn record(
     request: Request,
     next: Next,
 ) -> Response {
-    let certificate = shown::certificate(request.extensions());
+    let certificate = request.extensions().get::<PeerCertificate>().cloned();
     let response = next.run(request).await;
     if let Some(check) = turned_away_by(&response) {
-        tally.turned_away(check, certificate.as_deref()).await;
+        let certificate = certificate.as_ref().map(|one| one.0.as_slice());
+        tally.turned_away(check, certificate).await;
     }
     response
 }

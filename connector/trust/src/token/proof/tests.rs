@@ -435,3 +435,36 @@ fn what_was_revoked_is_refused_and_not_active() {
         .unwrap_err();
     assert_eq!(refused.check(), "token.revoked");
 }
+
+#[test]
+fn what_is_made_is_taken_and_what_is_changed_is_not() {
+    let app = App::new();
+    let nonces = Nonces::new();
+    let of = ProofOf {
+        method: "POST",
+        url: URL,
+        token: Some(&app.token),
+        nonces: Some(&nonces),
+    };
+    let asked = ProofOf {
+        url: "https://city.example/sparql?query=ASK%7B%7D#here",
+        ..of
+    };
+    let nonce = nonces.now(now());
+    let made = Proof::make(&app.key, &asked, Some(&nonce), now()).unwrap();
+    let good = Proof::verify(&[made.reveal()], &of, now()).unwrap();
+    assert_eq!(good.thumbprint, app.key.public().thumbprint());
+    // Not one letter may be another: and whatever it is instead, there is an answer.
+    for place in 0..made.reveal().len() {
+        for letter in ['A', '.', '\u{e9}'] {
+            let mut text: Vec<char> = made.reveal().chars().collect();
+            if text[place] == letter {
+                continue;
+            }
+            text[place] = letter;
+            let text: String = text.into_iter().collect();
+            let found = Proof::verify(&[&text], &of, now());
+            assert!(found.is_err(), "{letter} at {place}");
+        }
+    }
+}
