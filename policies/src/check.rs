@@ -4,9 +4,11 @@ use crate::action;
 use crate::error::PolicyError;
 use crate::model::treatment::Treatment;
 use crate::model::{Constraint, Moment, Policy, PolicyKind, Rule, RuleKind};
+use crate::purpose::is_misspelt;
 use crate::{PolicySet, parse};
-use oxrdf::NamedNode;
+use oxrdf::{NamedNode, Term};
 use oxrdfio::RdfFormat;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One thing found in a document of policies. `Display` is one line.
@@ -98,6 +100,18 @@ fn warnings(policy: &Policy, rule: &Rule) -> Vec<Finding> {
     if grants && rule.assignees.is_empty() {
         warn("it names no assignee, so it is for every participant");
     }
+    let mut misspelt = BTreeSet::new();
+    for condition in rule.conditions() {
+        condition.each(&mut |one| {
+            let names = names(one);
+            misspelt.extend(names.filter(|name| is_misspelt(name)).cloned());
+        });
+    }
+    for name in misspelt {
+        warn(&format!(
+            "{name} is no term of that vocabulary: look how it is spelt"
+        ));
+    }
     if rule.constraints.iter().any(lacks_time_zone) {
         warn(if grants {
             "a time without time zone cannot be compared, so it grants nothing by that condition"
@@ -106,6 +120,22 @@ fn warnings(policy: &Policy, rule: &Rule) -> Vec<Finding> {
         });
     }
     warnings
+}
+
+/// The IRIs that something is compared with.
+fn names(condition: &Constraint) -> impl Iterator<Item = &NamedNode> {
+    let (names, right) = match condition {
+        Constraint::Purpose(_, names)
+        | Constraint::Role(_, names)
+        | Constraint::Event(_, names) => (names.as_slice(), &[][..]),
+        Constraint::Claim(claim) => (&[][..], claim.right.as_slice()),
+        _ => (&[][..], &[][..]),
+    };
+    let right = right.iter().filter_map(|operand| match &operand.term {
+        Term::NamedNode(name) => Some(name),
+        _ => None,
+    });
+    names.iter().chain(right)
 }
 
 /// What rules of one policy undo for one another.
@@ -133,7 +163,8 @@ fn together(policy: &Policy) -> Vec<Finding> {
         let mut others = permissions().filter(|other| other.number > rule.number);
         if let Some(other) = others.find(|other| is_subtractable(other, rule)) {
             let detail = format!(
-                "it tells statistics of data that permission {} tells others of: one may be taken from the other",
+                "it tells statistics of data that permission {} tells others of: to one caller for one purpose both are told only as far \
+                 as nothing can be taken from the other; for two purposes it may be",
                 other.number
             );
             warn(rule, detail);

@@ -5,13 +5,38 @@ mod rules;
 pub use rules::PurposeRules;
 
 use crate::truth::Truth;
-use oxrdf::{NamedNode, NamedOrBlankNode, Term};
+use oxrdf::{NamedNode, NamedOrBlankNode, Quad, Term};
 use oxrdfio::{RdfFormat, RdfParser};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
-use twinlink_vocab::{DUTCH_PROFILE, skos, tl};
+use twinlink_vocab::{DUTCH_PROFILE, nl, skos, tl};
 
 static STANDARD: LazyLock<PurposeHierarchy> = LazyLock::new(PurposeHierarchy::read);
+
+/// The terms of the Dutch profile.
+static DUTCH: LazyLock<HashSet<NamedNode>> = LazyLock::new(|| {
+    let terms = dutch().filter_map(|quad| match quad.subject {
+        NamedOrBlankNode::NamedNode(term) => Some(term),
+        NamedOrBlankNode::BlankNode(_) => None,
+    });
+    terms.collect()
+});
+
+fn dutch() -> impl Iterator<Item = Quad> {
+    let texts = DUTCH_PROFILE.iter();
+    let quads = texts.flat_map(|text| RdfParser::from_format(RdfFormat::Turtle).for_slice(text));
+    quads.flatten()
+}
+
+/// Whether an IRI of one of our own vocabularies is none of its terms.
+pub(crate) fn is_misspelt(term: &NamedNode) -> bool {
+    let text = term.as_str();
+    if text.starts_with(tl::NAMESPACE) {
+        return !tl::ALL.iter().any(|known| *known == *term)
+            && !STANDARD.broader.contains_key(term);
+    }
+    text.starts_with(nl::NAMESPACE) && !DUTCH.contains(term)
+}
 
 /// Purposes and what is broader than each, for the operator `odrl:isA`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +59,7 @@ impl PurposeHierarchy {
             hierarchy.add(narrow.into_owned(), broad.into_owned());
         }
         // A statement that is not read makes a comparison unknown, which grants nothing. A test reads them all.
-        let quads = DUTCH_PROFILE
-            .iter()
-            .flat_map(|text| RdfParser::from_format(RdfFormat::Turtle).for_slice(text))
-            .flatten();
-        for quad in quads {
+        for quad in dutch() {
             let (NamedOrBlankNode::NamedNode(concept), Term::NamedNode(other)) =
                 (quad.subject, quad.object)
             else {

@@ -153,6 +153,9 @@ pub(super) fn rule(
     let actions = one_place(reader, odrl::ACTION, actions, &shared.actions);
     let targets = reader.values_or_list(&node, odrl::TARGET);
     let targets = one_place(reader, odrl::TARGET, targets, &shared.targets);
+    if targets.is_empty() {
+        reader.malformed("the rule has no odrl:target");
+    }
     let targets: Vec<_> = targets
         .iter()
         .filter_map(|term| target::targets(reader, term, kind))
@@ -160,9 +163,6 @@ pub(super) fn rule(
         .collect();
     if actions.is_empty() {
         reader.malformed("the rule has no odrl:action");
-    }
-    if targets.is_empty() {
-        reader.malformed("the rule has no odrl:target");
     }
     // What refines the only action holds of the use that is asked for, as a constraint does.
     let mut terms = reader.values(&node, odrl::CONSTRAINT).to_vec();

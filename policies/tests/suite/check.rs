@@ -42,6 +42,36 @@ fn policies_rules_warnings_and_errors_are_listed() {
 }
 
 #[test]
+fn terms_of_ours_that_are_none_are_warned_of() {
+    for (left, name, is_term) in [
+        ("odrl:purpose", "tl:EmergencyResponse", true),
+        ("odrl:purpose", "tl:EmergencyRespons", false),
+        ("odrl:purpose", "ex:Anything", true),
+        ("tl:role", "tl:RescueOficer", false),
+        (
+            "tl:clearance",
+            "<https://w3id.org/twinlink/nl#TLP-AMBER>",
+            true,
+        ),
+        (
+            "tl:clearance",
+            "<https://w3id.org/twinlink/nl#TLP-AMBR>",
+            false,
+        ),
+    ] {
+        let text = crate::support::constraint(&format!(
+            "odrl:leftOperand {left} ; odrl:operator odrl:eq ; odrl:rightOperand {name}"
+        ));
+        let findings = check(&format!("{PREFIXES}{text}"), RdfFormat::Turtle, None, None);
+        let lines: Vec<_> = findings.iter().map(ToString::to_string).collect();
+        let is_warned = lines
+            .iter()
+            .any(|line| line.contains("look how it is spelt"));
+        assert_eq!(is_warned, !is_term, "{lines:#?}");
+    }
+}
+
+#[test]
 fn errors_are_told_from_the_rest() {
     let findings = check("", RdfFormat::Turtle, None, None);
     assert!(matches!(findings[..], [Finding::Error(_)]));
