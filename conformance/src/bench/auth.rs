@@ -234,7 +234,13 @@ impl v1::connector_server::Connector for Echo {
         let head = v1::Head {
             kind: Some(v1::head::Kind::Boolean(false)),
         };
+        let source = v1::SourceStatus {
+            participant: "https://echo.example/".to_owned(),
+            state: v1::SourceState::Complete.into(),
+            ..Default::default()
+        };
         let outcome = v1::Outcome {
+            sources: vec![source],
             rows: 1,
             complete: true,
             ..Default::default()
