@@ -5,6 +5,7 @@
 //! read as they were made up ([`odrl`]); for all that a guard can say, guards are made up as well. The model ([`model`])
 //! makes the copy that a guard leaves, and oxigraph's own store answers over it ([`reference`]).
 
+mod function;
 mod generate;
 mod model;
 mod mutants;

@@ -11,7 +11,8 @@ pub use transform::{Function, Measure, MeasureKind, Part, Statistic, Step, TimeU
 /// What a caller may see of a dataset: the union of what its layers show. A layer shows
 ///
 /// 1. the quads that some permit of it selects and no prohibition of it selects;
-/// 2. the quads that a [`Transformed`] of it selects and no prohibition of it selects, as its steps leave them;
+/// 2. the quads that a [`Transformed`] of it selects and no prohibition of it selects, as its steps leave them, but for those
+///    that a layer shows as they are: who may know the name is not shown a mask beside it;
 /// 3. the observations of each [`Statistic`] of it, as far as those of all layers can be told together.
 ///
 /// Most guards have one layer. There are more where a prohibition applies to what one permission shows and spares what

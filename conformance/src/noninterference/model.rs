@@ -56,8 +56,11 @@ impl Model<'_> {
             for permit in layer.permits() {
                 shown.extend(self.allowed(permit, layer)?);
             }
+        }
+        for layer in guard.layers() {
             for transformed in layer.transformed() {
-                let rows = self.allowed(&transformed.selector, layer)?;
+                let mut rows = self.allowed(&transformed.selector, layer)?;
+                rows.retain(|quad| !shown.contains(quad));
                 original.extend(rows.iter().cloned());
                 changed.extend(self.changed(rows, &transformed.steps)?);
             }

@@ -1,12 +1,13 @@
 //! What is told of groups of units.
 
 use super::subject;
-use super::transform::{nearest, number};
+use crate::noninterference::function::{nearest, number};
 use oxrdf::vocab::{rdf, xsd};
-use oxrdf::{GraphName, Literal, NamedNode, Quad, Term};
+use oxrdf::{NamedNode, Quad, Term};
 use oxsdatatypes::Decimal;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashSet};
+use std::str::FromStr;
 use twinlink_core::policy::{MeasureKind, Statistic};
 
 const CUBE: &str = "http://purl.org/linked-data/cube#";
@@ -24,7 +25,6 @@ pub(super) struct Told<'a> {
 pub(super) struct Group {
     /// The values in N-Triples form.
     names: Vec<String>,
-    place: Vec<Term>,
     pub(super) units: Vec<Term>,
     /// Whether the number of units is told, and whether the measure is.
     pub(super) is_told: bool,
@@ -41,11 +41,10 @@ impl<'a> Told<'a> {
                 values.next().filter(|_| values.next().is_none())
             };
             let place = statistic.dimensions.iter().map(only);
-            if let Some(place) = place.collect::<Option<Vec<_>>>() {
-                let names: Vec<_> = place.iter().map(ToString::to_string).collect();
+            let names = place.map(|value| value.map(|value| value.to_string()));
+            if let Some(names) = names.collect::<Option<Vec<_>>>() {
                 let group = groups.entry(names.clone()).or_insert(Group {
                     names,
-                    place,
                     units: Vec::new(),
                     is_told: true,
                     is_measured: true,
@@ -61,17 +60,15 @@ impl<'a> Told<'a> {
         }
         loop {
             let hidden = groups.iter().filter(|group| !group.is_told);
-            let (count, units) = (
-                hidden.clone().count(),
-                hidden.map(|group| group.units.len()).sum::<usize>(),
-            );
+            let count = hidden.clone().count();
+            let units = hidden.map(|group| group.units.len()).sum::<usize>();
             if units == 0 || (units >= least && count > 1) {
                 break;
             }
             let told = groups.iter_mut().filter(|group| group.is_told);
-            let smallest =
-                told.min_by(|a, b| (a.units.len(), &a.names).cmp(&(b.units.len(), &b.names)));
-            let Some(smallest) = smallest else { break };
+            let Some(smallest) = told.min_by(|a, b| size(a).cmp(&size(b))) else {
+                break;
+            };
             smallest.is_told = false;
         }
         for group in &mut groups {
@@ -92,6 +89,10 @@ impl<'a> Told<'a> {
     }
 }
 
+fn size(group: &Group) -> (usize, Vec<String>) {
+    (group.units.len(), group.names.clone())
+}
+
 /// The values of a unit's property, each once.
 pub(super) fn values(quads: &HashSet<Quad>, unit: &Term, property: &NamedNode) -> HashSet<Term> {
     let states = |quad: &&Quad| subject(quad) == *unit && quad.predicate == *property;
@@ -103,45 +104,30 @@ pub(super) fn values(quads: &HashSet<Quad>, unit: &Term, property: &NamedNode) -
 }
 
 fn observation(statistic: &Statistic, quads: &HashSet<Quad>, group: &Group) -> Vec<Quad> {
-    let units = &group.units;
     let text: String = group.names.iter().map(|name| format!("{name}\n")).collect();
-    let name = format!("{}#{:x}", statistic.name.as_str(), Sha256::digest(text));
-    let name = NamedNode::new_unchecked(name);
-    let iri = |space: &str, name: &str| NamedNode::new_unchecked(format!("{space}{name}"));
-    let count = Literal::new_typed_literal(units.len().to_string(), xsd::INTEGER);
-    let mut told: Vec<(NamedNode, Term)> = vec![
-        (rdf::TYPE.into_owned(), iri(CUBE, "Observation").into()),
-        (iri(CUBE, "dataSet"), statistic.name.clone().into()),
-        (iri(TL, "count"), count.into()),
+    let name = format!("<{}#{:x}>", statistic.name.as_str(), Sha256::digest(text));
+    let mut told = vec![
+        format!("<{}> <{CUBE}Observation>", rdf::TYPE.as_str()),
+        format!("<{CUBE}dataSet> {}", statistic.name),
+        format!("<{TL}count> \"{}\"^^{}", group.units.len(), xsd::INTEGER),
     ];
-    told.extend(
-        statistic
-            .dimensions
-            .iter()
-            .cloned()
-            .zip(group.place.iter().cloned()),
-    );
-    let measured = measured(statistic, quads, units);
-    if let Some((kind, value)) = measured.filter(|_| group.is_measured) {
-        let value = Literal::new_typed_literal(value.to_string(), xsd::DECIMAL);
-        told.push((iri(TL, kind), value.into()));
-        let property = statistic
-            .measure
-            .iter()
-            .map(|measure| measure.property.clone());
-        told.extend(property.map(|property| (iri(TL, "measured"), property.into())));
+    let place = statistic.dimensions.iter().zip(&group.names);
+    told.extend(place.map(|(dimension, value)| format!("{dimension} {value}")));
+    let measured = measured(statistic, quads, &group.units).filter(|_| group.is_measured);
+    if let Some((kind, value, property)) = measured {
+        told.push(format!("<{TL}{kind}> \"{value}\"^^{}", xsd::DECIMAL));
+        told.push(format!("<{TL}measured> {property}"));
     }
-    let quad =
-        |(property, value)| Quad::new(name.clone(), property, value, GraphName::DefaultGraph);
-    told.into_iter().map(quad).collect()
+    let parse = |told: &String| Quad::from_str(&format!("{name} {told} .")).ok();
+    told.iter().filter_map(parse).collect()
 }
 
 /// The sum or the mean of all values of the group's units.
-fn measured(
-    statistic: &Statistic,
+fn measured<'a>(
+    statistic: &'a Statistic,
     quads: &HashSet<Quad>,
     units: &[Term],
-) -> Option<(&'static str, Decimal)> {
+) -> Option<(&'static str, Decimal, &'a NamedNode)> {
     let measure = statistic.measure.as_ref()?;
     let of_units = units
         .iter()
@@ -159,10 +145,10 @@ fn measured(
         count += 1;
     }
     match measure.kind {
-        MeasureKind::Sum => Some(("sum", sum)),
+        MeasureKind::Sum => Some(("sum", sum, &measure.property)),
         MeasureKind::Average => {
             let mean = nearest(sum.checked_div(count)?, "0.000001".parse().ok()?)?;
-            Some(("average", mean))
+            Some(("average", mean, &measure.property))
         }
     }
 }

@@ -105,6 +105,9 @@ impl Overlay {
             let mut selected = Vec::new();
             let left = most.saturating_sub(quads.len());
             making.select(&transformed.selector, |quad| {
+                if base.covers(quad) {
+                    return Ok(());
+                }
                 if selected.len() >= left {
                     return Err(StoreError::Overlay(most));
                 }

@@ -420,3 +420,37 @@ fn guards_show_what_the_model_shows_of_many_rows() {
     let answered = check(&quads, &guard, 3).unwrap();
     assert!(answered > SHAPES.len() / 2, "{answered} shapes have rows");
 }
+
+/// A permission for a few, such as by breaking the glass, does not double what another one masks.
+#[test]
+fn who_is_shown_a_value_is_shown_no_mask_beside_it() {
+    let name = |person: &str, name: &str, graph: &str| {
+        Quad::new(
+            iri(person),
+            iri("name"),
+            Literal::from(name),
+            GraphName::from(iri(graph)),
+        )
+    };
+    let twin = twin(&[name("a", "Aino", "open"), name("b", "Onni", "closed")], 1);
+    let masked = Transformed {
+        selector: Selector::default(),
+        steps: vec![Step {
+            part: Part::Values(vec![iri("name")]),
+            function: Function::Mask("***".to_owned()),
+        }],
+    };
+    let guard =
+        Guard::new(vec![crate::support::graph("open")], Vec::new()).with_transformed(vec![masked]);
+    let told = rows(
+        &twin,
+        &guard,
+        "SELECT ?name { GRAPH ?g { ?x :name ?name } }",
+    );
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told.concat().contains("Aino") && told.concat().contains("***"),
+        "{told:?}"
+    );
+    assert!(!told.concat().contains("Onni"), "{told:?}");
+}

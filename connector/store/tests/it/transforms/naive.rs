@@ -55,11 +55,16 @@ impl<'a> Naive<'a> {
     /// What the guard shows to a question that names these terms.
     pub(super) fn materialise(&self, guard: &Guard, names: &[Term]) -> Vec<Quad> {
         let layers = guard.layers();
-        let shown = layers.flat_map(|layer| self.shown_by(layer, names));
+        let as_it_is = guard.as_it_is();
+        let plain = as_it_is.layers();
+        let plain = plain.flat_map(|layer| self.shown_by(layer, names, &HashSet::new()));
+        let plain = plain.collect::<HashSet<_>>();
+        let shown = layers.flat_map(|layer| self.shown_by(layer, names, &plain));
         shown.collect::<HashSet<_>>().into_iter().collect()
     }
 
-    fn shown_by(&self, guard: &Guard, names: &[Term]) -> HashSet<Quad> {
+    /// What a layer shows, and changed only what is not among the quads that are shown as they are.
+    fn shown_by(&self, guard: &Guard, names: &[Term], plain: &HashSet<Quad>) -> HashSet<Quad> {
         let covered = |selectors: &[Selector], quad: &Quad| {
             selectors
                 .iter()
@@ -85,6 +90,7 @@ impl<'a> Naive<'a> {
         };
         for Transformed { selector, steps } in guard.transformed() {
             let mut quads = selected(selector);
+            quads.retain(|quad| !plain.contains(quad));
             for step in steps {
                 quads = self.step(step, quads);
             }
