@@ -448,3 +448,6 @@ fn budget() -> Budget {
 fn word(refusal: Refusal) -> String {
     refusal.to_string()
 }
+
+#[cfg(test)]
+mod tests;
