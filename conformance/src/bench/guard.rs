@@ -7,6 +7,7 @@
 mod cases;
 mod city;
 mod shapes;
+mod upkeep;
 
 use crate::library::Fault;
 use cases::Case;
@@ -82,6 +83,11 @@ pub(super) fn run(quads: usize) -> Result<Value, Fault> {
         }));
     }
     ok &= per_quad(ours) <= BYTES;
+    // Each of two more stores has its log in memory, too.
+    let upkeep = match theirs.is_some() {
+        true => upkeep::run(quads, &cases::all()?)?,
+        false => "skipped: too many quads for two stores".into(),
+    };
     Ok(json!({
         "quads": quads,
         "ratio_bound": RATIO,
@@ -98,6 +104,7 @@ pub(super) fn run(quads: usize) -> Result<Value, Fault> {
         },
         "microseconds": hidden(&snapshot)?,
         "guards": guards,
+        "first_view_after_a_change": upkeep,
         "ok": ok,
     }))
 }
