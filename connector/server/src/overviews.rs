@@ -19,11 +19,11 @@ use shown::Shown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
-use twinlink_core::{Budget, Delegation, PolicySource as _, SourceState, SourceStatus, Workers};
+use twinlink_core::{Budget, PolicySource as _, SourceState, SourceStatus, Workers};
 use twinlink_federation::{
     Peers, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply,
 };
-use twinlink_policy::{Ask, Basis, Guard, Permit};
+use twinlink_policy::{Ask, Basis, Guard, Permit, PolicySet};
 use twinlink_store::{Snapshot, TwinStore};
 
 /// How long the making of one may take.
@@ -80,7 +80,9 @@ impl Overviews {
             Some(known) => known?,
             None => self.make(snapshot, guard.clone()).await?,
         };
-        let recipients = self.recipients(question.permit, question.delegation);
+        let purpose = question.delegation.purpose.as_ref();
+        let peers = self.peers.list();
+        let recipients = recipients(&self.policies.current(), peers, question.permit, purpose);
         let summary = told_to(&summary, recipients);
         let reply = if question.held == Some(summary.version()) {
             SummaryReply::Held
@@ -101,31 +103,6 @@ impl Overviews {
                 receipt: None,
             }),
         })
-    }
-
-    /// The peers to whom the caller may tell what it is shown: those to whom policies permit to distribute all of it, for
-    /// the same purpose, without counting or asking for anything.
-    // INVARIANT(told-on-by-policy): a summary names as recipients those only to whom policies let everything in it be distributed.
-    fn recipients(&self, permit: &Permit, delegation: &Delegation) -> Vec<NamedNode> {
-        let policies = self.policies.current();
-        let may_have = |peer: &NamedNode| {
-            let ask = Ask {
-                participant: peer.clone(),
-                subject: String::new(),
-                roles: Vec::new(),
-                purpose: delegation.purpose.clone(),
-                action: twinlink_vocab::odrl::DISTRIBUTE.into_owned(),
-                now: DateTime::now(),
-            };
-            policies.decide(&ask).is_ok_and(|distributed| {
-                distributed.charges().is_empty()
-                    && distributed.obligations().is_empty()
-                    && *distributed.basis() == Basis::Ordinary
-                    && (distributed.guard() == permit.guard()
-                        || distributed.guard().is_everything())
-            })
-        };
-        self.peers.list().into_iter().filter(may_have).collect()
     }
 
     async fn make(&self, snapshot: Arc<Snapshot>, guard: Guard) -> Option<Arc<Summary>> {
@@ -160,6 +137,35 @@ impl Overviews {
         let made = tokio::time::timeout(WAITING, receiver).await;
         made.ok()?.ok()?
     }
+}
+
+/// The peers to whom the caller may tell what it is shown: those to whom policies permit to distribute all of it, for
+/// the same purpose, without counting or asking for anything.
+// INVARIANT(told-on-by-policy): a summary names as recipients those only to whom policies let everything in it be distributed.
+fn recipients(
+    policies: &PolicySet,
+    peers: Vec<NamedNode>,
+    permit: &Permit,
+    purpose: Option<&NamedNode>,
+) -> Vec<NamedNode> {
+    let may_have = |peer: &NamedNode| {
+        let ask = Ask {
+            participant: peer.clone(),
+            subject: String::new(),
+            roles: Vec::new(),
+            purpose: purpose.cloned(),
+            action: twinlink_vocab::odrl::DISTRIBUTE.into_owned(),
+            now: DateTime::now(),
+        };
+        policies.decide(&ask).is_ok_and(|distributed| {
+            let guard = distributed.guard();
+            distributed.charges().is_empty()
+                && distributed.obligations().is_empty()
+                && *distributed.basis() == Basis::Ordinary
+                && (guard == permit.guard() || guard.is_everything())
+        })
+    };
+    peers.into_iter().filter(may_have).collect()
 }
 
 /// The summary with those whom the caller may tell; its version says so too.

@@ -2,7 +2,7 @@ use super::*;
 use oxrdf::{GraphName, Literal, NamedOrBlankNode, Quad, Term};
 use proptest::prelude::*;
 use twinlink_core::{Change, Twin as _};
-use twinlink_policy::{GraphNameKey, Policy, PolicySet, RdfFormat, Selector};
+use twinlink_policy::{GraphNameKey, Policy, RdfFormat, Selector};
 use twinlink_store::EvaluationOptions;
 
 fn iri(text: &str) -> NamedNode {
@@ -113,6 +113,62 @@ proptest! {
         prop_assume!(now.sequence() > before.sequence());
         prop_assert_eq!(bytes(Some(up)), bytes(made(&now, &guard, &budget())));
     }
+}
+
+#[test]
+fn told_on_by_policy() {
+    let set = |rules: &str| {
+        let text = format!(
+            "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
+             <urn:policy> a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ; {rules} ."
+        );
+        let policies = Policy::parse(&text, RdfFormat::Turtle, None).unwrap();
+        PolicySet::compile(iri("urn:twin"), policies).unwrap()
+    };
+    let told = |rules: &str, purpose: Option<&str>| {
+        let set = set(rules);
+        let ask = Ask {
+            participant: iri("https://officer.example/"),
+            subject: "officer".to_owned(),
+            roles: Vec::new(),
+            purpose: purpose.map(iri),
+            action: iri("http://www.w3.org/ns/odrl/2/read"),
+            now: DateTime::now(),
+        };
+        let permit = set.decide(&ask).unwrap();
+        let peers = vec![iri("https://a.example/"), iri("https://b.example/")];
+        let recipients = recipients(&set, peers, &permit, ask.purpose.as_ref());
+        let names = recipients.iter().map(|name| name.as_str().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let read = "odrl:permission [ odrl:target <urn:twin> ; odrl:action odrl:read ]";
+    assert!(told(read, None).is_empty());
+    let to = |more: &str| {
+        format!(
+            "{read}, [ odrl:target <urn:twin> ; odrl:action odrl:distribute ; odrl:assignee <https://a.example/> {more} ]"
+        )
+    };
+    assert_eq!(told(&to(""), None), ["https://a.example/"]);
+    // For a purpose; counted; and of a part only.
+    let purpose = "; odrl:constraint [ odrl:leftOperand odrl:purpose ; odrl:operator odrl:eq ; odrl:rightOperand <urn:rescue> ]";
+    assert!(told(&to(purpose), None).is_empty());
+    assert_eq!(
+        told(&to(purpose), Some("urn:rescue")),
+        ["https://a.example/"]
+    );
+    let counted = "; odrl:constraint [ odrl:leftOperand odrl:count ; odrl:operator odrl:lteq ; odrl:rightOperand 5 ]";
+    assert!(told(&to(counted), None).is_empty());
+    let part = to("").replace(
+        "[ odrl:target <urn:twin> ; odrl:action odrl:distribute",
+        "[ odrl:target [ odrl:source <urn:twin> ; odrl:refinement [ odrl:leftOperand tl:graph ; odrl:operator odrl:eq ; odrl:rightOperand <urn:g0> ] ] ; odrl:action odrl:distribute",
+    );
+    assert!(told(&part, None).is_empty());
+    // Whom one may tell is part of the version.
+    let summary = Summary::of("v".to_owned(), Vec::new(), &SummaryLimits::default());
+    let summary = Arc::new(summary.unwrap());
+    let with = told_to(&summary, vec![iri("https://a.example/")]);
+    assert_ne!(summary.version(), with.version());
+    assert_eq!(with.recipients(), [iri("https://a.example/")]);
 }
 
 #[test]
