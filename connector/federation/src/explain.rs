@@ -1,10 +1,11 @@
 //! What is done for one question, taken down for whoever asked for that.
 
-use crate::members::Given;
+use crate::members::{Given, Members};
 use crate::needs::Atom;
 use crate::probe::atom_pattern;
+use crate::summary::Summary;
 use oxrdf::{NamedNode, Term, Triple};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::{Choice, Explain, Explanation, Step};
 
 /// Takes down the steps of one question; nothing, at no cost, where nobody asked for it.
@@ -67,6 +68,59 @@ impl Teller {
         // It is whole after every step.
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// For each member how many patterns it can match and of how many; whether its summary says so.
+pub(crate) fn known(
+    members: &Members<'_>,
+    learnt: &[(Vec<bool>, Option<Arc<Summary>>)],
+) -> Vec<(usize, usize, bool)> {
+    if !members.teller.listens() {
+        return Vec::new();
+    }
+    let known = learnt.iter().map(|(matches, summary)| {
+        let can = matches.iter().filter(|can| **can).count();
+        (can, matches.len(), summary.is_some())
+    });
+    known.collect()
+}
+
+/// Why each member is asked, or is not.
+pub(crate) fn choices(members: &Members<'_>, known: Vec<(usize, usize, bool)>) -> Vec<Choice> {
+    let mut known = known.into_iter();
+    let statuses = members.ledger.statuses().into_iter();
+    statuses
+        .map(|status| {
+            let is_asked = members.teller.is_asked(&status.participant);
+            let by = |summary| if summary { "its summary" } else { "asking it" };
+            let why = match (known.next(), status.reason) {
+                (_, Some(reason)) => reason,
+                (None, None) if !members.names.contains(&status.participant) => {
+                    "a broker asks it".to_owned()
+                }
+                (Some((0, 0, _)) | None, None) => "the question asks for no data".to_owned(),
+                (Some((0, all, summary)), None) => {
+                    format!("can match none of {all} patterns, by {}", by(summary))
+                }
+                (Some((can, all, summary)), None) => {
+                    let besides = if is_asked {
+                        ""
+                    } else {
+                        ", but not what else they join with"
+                    };
+                    format!(
+                        "can match {can} of {all} patterns, by {}{besides}",
+                        by(summary)
+                    )
+                }
+            };
+            Choice {
+                participant: status.participant,
+                is_asked,
+                why,
+            }
+        })
+        .collect()
 }
 
 /// Patterns as text.

@@ -3,7 +3,7 @@
 use crate::algebra::{columns, pattern, with_pattern};
 use crate::collector::Collector;
 use crate::describe::describe;
-use crate::explain::Teller;
+use crate::explain::{Teller, choices, known};
 use crate::fetch::{Fetcher, Whole};
 use crate::gate::{Bulkhead, Gates};
 use crate::ledger::Ledger;
@@ -28,8 +28,8 @@ use spargebra::Query;
 use std::sync::Arc;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Choice, Clock, Code, DatasetChoice, Delegation, Explain, Federation, Harvest, Head,
-    Merge, Overview, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench, Workers,
+    Budget, Clock, Code, DatasetChoice, Delegation, Explain, Federation, Harvest, Head, Merge,
+    Overview, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench, Workers,
 };
 
 /// Answers questions over this twin and its peers together.
@@ -375,56 +375,6 @@ impl Federator {
         }))
         .await
     }
-}
-
-/// For each member how many patterns it can match and of how many; whether its summary says so.
-fn known(members: &Members<'_>, learnt: &[Learnt]) -> Vec<(usize, usize, bool)> {
-    if !members.teller.listens() {
-        return Vec::new();
-    }
-    let known = learnt.iter().map(|(matches, summary)| {
-        let can = matches.iter().filter(|can| **can).count();
-        (can, matches.len(), summary.is_some())
-    });
-    known.collect()
-}
-
-/// Why each member is asked, or is not.
-fn choices(members: &Members<'_>, known: Vec<(usize, usize, bool)>) -> Vec<Choice> {
-    let mut known = known.into_iter();
-    let statuses = members.ledger.statuses().into_iter();
-    statuses
-        .map(|status| {
-            let is_asked = members.teller.is_asked(&status.participant);
-            let by = |summary| if summary { "its summary" } else { "asking it" };
-            let why = match (known.next(), status.reason) {
-                (_, Some(reason)) => reason,
-                (None, None) if !members.names.contains(&status.participant) => {
-                    "a broker asks it".to_owned()
-                }
-                (Some((0, 0, _)) | None, None) => "the question asks for no data".to_owned(),
-                (Some((0, all, summary)), None) => {
-                    format!("can match none of {all} patterns, by {}", by(summary))
-                }
-                (Some((can, all, summary)), None) => {
-                    let besides = if is_asked {
-                        ""
-                    } else {
-                        ", but not what else they join with"
-                    };
-                    format!(
-                        "can match {can} of {all} patterns, by {}{besides}",
-                        by(summary)
-                    )
-                }
-            };
-            Choice {
-                participant: status.participant,
-                is_asked,
-                why,
-            }
-        })
-        .collect()
 }
 
 /// Asks a member what it can match.

@@ -34,8 +34,16 @@ fn labels_of_one_answer() {
         )
     };
     let members = vec![
-        vec![quad("a", "p", Literal::from(1)), quad("a", "q", Literal::from(1))],
-        vec![blank("p"), blank("q"), quad("c", "p", Literal::from(1)), quad("c", "q", Literal::from(1))],
+        vec![
+            quad("a", "p", Literal::from(1)),
+            quad("a", "q", Literal::from(1)),
+        ],
+        vec![
+            blank("p"),
+            blank("q"),
+            quad("c", "p", Literal::from(1)),
+            quad("c", "q", Literal::from(1)),
+        ],
     ];
     let query = "SELECT * { ?s <urn:p> ?x . ?s <urn:q> ?y }";
     let count = "SELECT (COUNT(*) AS ?n) { ?s <urn:p> ?x . ?s <urn:q> ?y }";
@@ -71,7 +79,9 @@ fn an_endpoint_gets_no_more_values_than_it_takes() {
             quad("a", "near", iri("urn:x")),
             quad("b", "near", iri("urn:y")),
         ],
-        (0..50).map(|n| quad(&format!("x{n}"), "p", Literal::from(n))).collect(),
+        (0..50)
+            .map(|n| quad(&format!("x{n}"), "p", Literal::from(n)))
+            .collect(),
     ];
     for (values, sends) in [(1, false), (3, true)] {
         let mut world = World::new(members.clone());
