@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 use twinlink_trust::{
     Agreement, Checkpoint, Entry, Exchange, consumed, list_entries, provided, reconcile, tombstone,
-    verify_log, verify_receipt,
+    verify_log, verify_receipt, verify_statements,
 };
 
 /// Cases where nobody says how many.
@@ -30,6 +30,15 @@ struct World {
     police: Side,
     /// Signed by the city, kept by the police.
     held: Vec<Checkpoint>,
+    /// Signed by the police, kept by the city: what came with its requests, and what it was shown as a witness.
+    shown: Vec<Checkpoint>,
+}
+
+/// Whose log is spoilt: the provider's or the consumer's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    City,
+    Police,
 }
 
 /// Runs so many cases of a seed; of one by the time of day where there is none.
@@ -47,14 +56,21 @@ pub(crate) fn run(suite: &'static str, count: usize, seed: Option<u64>) -> Resul
             .get(usize::try_from(number).unwrap_or_default() % Spoiling::ALL.len())
             .copied()
             .unwrap_or(Spoiling::Flip);
-        let place = format!("case {number}, seed {seed}: {}", spoiling.name());
+        let victim = match number / Spoiling::ALL.len() as u64 % 2 {
+            0 => Victim::City,
+            _ => Victim::Police,
+        };
+        let place = format!(
+            "case {number}, seed {seed}: {} ({victim:?})",
+            spoiling.name()
+        );
         let untouched = world.untouched();
         if untouched != Verdict::Passed {
             cases.push((format!("case {number}, seed {seed}: untouched"), untouched));
             continue;
         }
-        let spoilt = spoiling.spoil(&world.city, &mut chance)?;
-        cases.push((place, world.judge(spoiling, &spoilt)));
+        let spoilt = spoiling.spoil(world.side(victim), &mut chance)?;
+        cases.push((place, world.judge(victim, spoiling, &spoilt)));
         *kinds.entry(spoiling.name()).or_default() += 1;
     }
     let mut report = Report::of(suite, cases);
@@ -69,14 +85,15 @@ impl World {
     fn make(chance: &mut Chance) -> Result<Self, Fault> {
         let city = Side::new("https://city.example/")?;
         let police = Side::new("https://police.example/")?;
-        let mut held = Vec::new();
+        let (mut held, mut shown) = (Vec::new(), Vec::new());
         for _ in 0..=chance.below(8) {
             if chance.once_in(4) {
                 city.refuse(&police)?;
             }
-            let receipt = city.provide(&police, chance.below(100) as u64)?;
+            let (receipt, asked) = city.provide(&police, chance.below(100) as u64)?;
             let claims = verify_receipt(&receipt, &city.id, &city.keys()).map_err(fault)?;
             held.push(claims.checkpoint);
+            shown.push(asked);
             if chance.once_in(3) {
                 city.seal()?;
                 police.seal()?;
@@ -84,63 +101,115 @@ impl World {
         }
         city.seal()?;
         police.seal()?;
+        held.push(police.witness(&city)?);
+        shown.push(city.witness(&police)?);
+        city.seal()?;
+        police.seal()?;
         if chance.once_in(2) {
             city.forget(chance)?;
         }
-        // The police has seen the last checkpoint too, as a witness does.
+        // Each has seen the other's last checkpoint too, as a witness does.
         held.push(city.last_checkpoint()?);
-        Ok(Self { city, police, held })
+        shown.push(police.last_checkpoint()?);
+        Ok(Self {
+            city,
+            police,
+            held,
+            shown,
+        })
+    }
+
+    fn side(&self, victim: Victim) -> &Side {
+        match victim {
+            Victim::City => &self.city,
+            Victim::Police => &self.police,
+        }
     }
 
     /// A log that nobody touched must pass: else all that follows says nothing.
     fn untouched(&self) -> Verdict {
-        let (alone, held) = (
-            self.alone(&self.city.journal),
-            self.with_held(&self.city.journal),
-        );
-        let agreements = self.compare(&self.city.journal);
+        for victim in [Victim::City, Victim::Police] {
+            let journal = &self.side(victim).journal;
+            let found = self
+                .alone(victim, journal)
+                .and_then(|()| self.with_held(victim, journal));
+            if let Err(reason) = found {
+                return Verdict::Failed(format!("{victim:?} refused: {reason}"));
+            }
+        }
+        let agreements = self.compare(Victim::City, &self.city.journal);
         let is_matched = agreements.as_ref().is_ok_and(|all| {
             all.iter()
                 .all(|(_, agreement)| *agreement == Agreement::Matched)
         });
         // What was forgotten on purpose is only at the other side.
-        let is_forgotten = self.city.has_forgotten();
-        match (alone, held) {
-            (Ok(()), Ok(())) if is_matched || is_forgotten => Verdict::Passed,
-            (Ok(()), Ok(())) => Verdict::Failed(format!("does not match: {agreements:?}")),
-            (Err(reason), _) | (_, Err(reason)) => Verdict::Failed(format!("refused: {reason}")),
+        match is_matched || self.city.has_forgotten() {
+            true => Verdict::Passed,
+            false => Verdict::Failed(format!("does not match: {agreements:?}")),
         }
     }
 
-    fn judge(&self, spoiling: Spoiling, spoilt: &Memory) -> Verdict {
-        if spoilt.records() == self.city.journal.records() {
-            return Verdict::Failed("nothing was spoilt".to_owned());
+    fn judge(&self, victim: Victim, spoiling: Spoiling, spoilt: &Memory) -> Verdict {
+        if spoilt.records() == self.side(victim).journal.records() {
+            return match spoiling.needs_something() {
+                // Such as a statement in a log where all were purged.
+                true => Verdict::Passed,
+                false => Verdict::Failed("nothing was spoilt".to_owned()),
+            };
         }
-        let alone = self.alone(spoilt);
+        let alone = self.alone(victim, spoilt);
         if alone.is_ok() && !spoiling.looks_honest() {
             return Verdict::Failed("not found alone".to_owned());
         }
-        if self.with_held(spoilt).is_ok() {
+        if self.with_held(victim, spoilt).is_ok() {
             return Verdict::Failed("not found with what the peer holds".to_owned());
+        }
+        let is_all_matched = self.compare(victim, spoilt).is_ok_and(|all| {
+            all.iter()
+                .all(|(_, agreement)| *agreement == Agreement::Matched)
+        });
+        if spoiling == Spoiling::UseOmitted && is_all_matched {
+            return Verdict::Failed("not found by reconciling".to_owned());
         }
         Verdict::Passed
     }
 
-    fn alone(&self, journal: &Memory) -> Result<(), String> {
-        verify_log(journal, &self.city.id, &self.city.keys(), &[])
-            .map(|_| ())
+    /// With the log and public keys alone.
+    fn alone(&self, victim: Victim, journal: &Memory) -> Result<(), String> {
+        let own = self.side(victim);
+        let keys = |participant: &NamedNode| {
+            let sides = [&self.city, &self.police];
+            let side = sides.into_iter().find(|side| &side.id == participant);
+            side.map(Side::keys).unwrap_or_default()
+        };
+        let checked = verify_log(journal, &own.id, &own.keys(), &[])
+            .and_then(|_| verify_statements(journal, &own.id, keys))
+            .and_then(|(_, cosigned)| verify_log(journal, &own.id, &own.keys(), &cosigned));
+        checked.map(drop).map_err(|refusal| refusal.to_string())
+    }
+
+    fn with_held(&self, victim: Victim, journal: &Memory) -> Result<(), String> {
+        let (own, held) = match victim {
+            Victim::City => (&self.city, &self.held),
+            Victim::Police => (&self.police, &self.shown),
+        };
+        verify_log(journal, &own.id, &own.keys(), held)
+            .map(drop)
             .map_err(|refusal| refusal.to_string())
     }
 
-    fn with_held(&self, journal: &Memory) -> Result<(), String> {
-        verify_log(journal, &self.city.id, &self.city.keys(), &self.held)
-            .map(|_| ())
-            .map_err(|refusal| refusal.to_string())
-    }
-
-    fn compare(&self, journal: &Memory) -> Result<Vec<(String, Agreement)>, String> {
-        let ours = self.exchanges(journal, &self.police.id, provided)?;
-        let theirs = self.exchanges(&self.police.journal, &self.city.id, consumed)?;
+    /// What both sides say of each use, one of them by this journal.
+    fn compare(
+        &self,
+        victim: Victim,
+        journal: &Memory,
+    ) -> Result<Vec<(String, Agreement)>, String> {
+        let (ours, theirs) = match victim {
+            Victim::City => (journal, &*self.police.journal),
+            Victim::Police => (&*self.city.journal, journal),
+        };
+        let ours = self.exchanges(ours, &self.police.id, provided)?;
+        let theirs = self.exchanges(theirs, &self.city.id, consumed)?;
         Ok(reconcile(&ours, &theirs))
     }
 
@@ -185,18 +254,18 @@ mod tests {
 
     #[test]
     fn every_way_of_spoiling_is_found() {
-        let report = run("tamper", Spoiling::ALL.len() * 3, Some(11)).unwrap();
+        let report = run("tamper", Spoiling::ALL.len() * 4, Some(11)).unwrap();
         let failures: Vec<_> = report.failures().collect();
         assert!(failures.is_empty(), "{failures:?}");
-        assert_eq!(report.passed(), Spoiling::ALL.len() * 3);
+        assert_eq!(report.passed(), Spoiling::ALL.len() * 4);
     }
 
     #[test]
     fn a_use_that_one_side_leaves_out_is_found_by_reconciling() {
         let world = World::make(&mut Chance::new(5)).unwrap();
-        let theirs = world.compare(&world.city.journal).unwrap();
+        let theirs = world.compare(Victim::City, &world.city.journal).unwrap();
         let all = theirs.len();
-        let none = world.compare(&Memory::default()).unwrap();
+        let none = world.compare(Victim::City, &Memory::default()).unwrap();
         let only_there = none.iter().filter(|(_, a)| *a == Agreement::OnlyThere);
         assert_eq!(only_there.count(), all);
     }

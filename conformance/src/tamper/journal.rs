@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 use twinlink_core::{Journal, Recorded, Refusal, UseLog as _, UseRecord};
 use twinlink_trust::{
     Acknowledgement, Arrived, Asking, Authority, Checkpoint, CurrentIdentity, EntryKind, Identity,
-    PublicKey, Receipts, Subject, list_entries, verify_checkpoint, verify_envelope,
+    PublicKey, Receipts, Shown, Subject, Witness, Witnessed, list_entries, verify_checkpoint,
+    verify_envelope,
 };
 use uuid::Uuid;
 
@@ -86,6 +87,17 @@ impl Side {
         vec![self.identity.key().public().clone()]
     }
 
+    /// The requests in its log that both sides know.
+    pub(super) fn transactions(&self) -> Result<Vec<String>, Fault> {
+        let entries = list_entries(&*self.journal, 0, usize::MAX).map_err(fault)?;
+        let known = entries.iter().filter_map(|(_, entry)| match &entry.kind {
+            EntryKind::Completion { used, .. } => used.transaction.clone(),
+            EntryKind::Asked { transaction, .. } => Some(transaction.clone()),
+            _ => None,
+        });
+        Ok(known.collect())
+    }
+
     pub(super) fn seal(&self) -> Result<(), Fault> {
         block_on(self.receipts.seal()).map_err(fault)
     }
@@ -111,8 +123,12 @@ impl Side {
         Ok(())
     }
 
-    /// A whole use with what both sides record of it; gives the receipt.
-    pub(super) fn provide(&self, consumer: &Self, rows: u64) -> Result<String, Fault> {
+    /// A whole use with what both sides record of it; gives the receipt, and the consumer's log as it showed it.
+    pub(super) fn provide(
+        &self,
+        consumer: &Self,
+        rows: u64,
+    ) -> Result<(String, Checkpoint), Fault> {
         let now = OffsetDateTime::now_utc();
         let (mut used, request) = (record(consumer), Uuid::now_v7());
         let asking = Asking {
@@ -124,7 +140,8 @@ impl Side {
             time: now,
         };
         let signed = block_on(consumer.receipts.ask(&asking)).map_err(fault)?;
-        verify_envelope(&signed.envelope, &consumer.id, &consumer.keys()).map_err(fault)?;
+        let shown = verify_envelope(&signed.envelope, &consumer.id, &consumer.keys());
+        let shown = shown.map_err(fault)?.checkpoint;
         let transaction = signed.transaction.clone();
         used.signed = Some(signed);
         let intent = block_on(self.receipts.intend(used)).map_err(fault)?;
@@ -159,7 +176,35 @@ impl Side {
             .receipts
             .acknowledge(&said, (&consumer.id, &keys), &self.id, now);
         block_on(taken.map_err(fault)?).map_err(fault)?;
-        Ok(receipt)
+        Ok((receipt, shown))
+    }
+
+    /// Signs that it saw another's log at its last checkpoint, and both keep that.
+    pub(super) fn witness(&self, other: &Self) -> Result<Checkpoint, Fault> {
+        let last = other.last_checkpoint()?;
+        let entries = list_entries(&*other.journal, 0, usize::MAX).map_err(fault)?;
+        let text = entries
+            .iter()
+            .rev()
+            .find_map(|(_, entry)| match &entry.kind {
+                EntryKind::Checkpoint { checkpoint, .. } => Some(checkpoint),
+                _ => None,
+            });
+        let text = text.ok_or_else(|| fault("there is no checkpoint"))?;
+        let current = CurrentIdentity::new((*self.identity).clone());
+        let witness = Witness::new(current, &Witnessed::default());
+        let (keys, now) = (other.keys(), OffsetDateTime::now_utc());
+        let keep = |kind| block_on(self.receipts.note(kind, now)).map(drop);
+        let shown = witness.cosign(text, (&other.id, &keys), (0, &[]), now, keep);
+        let Shown::Cosigned(cosignature) = shown.map_err(fault)? else {
+            return Err(fault("a first checkpoint was not cosigned"));
+        };
+        let kind = EntryKind::Cosigned {
+            participant: self.id.as_str().to_owned(),
+            cosignature,
+        };
+        block_on(other.receipts.note(kind, now)).map_err(fault)?;
+        Ok(last)
     }
 }
 

@@ -4,6 +4,7 @@ use super::journal::{Memory, Records, Side, fault};
 use crate::attacks::Forger;
 use crate::chance::Chance;
 use crate::library::Fault;
+use oxrdf::NamedNode;
 use twinlink_trust::{Checkpoint, Digest256, Entry, EntryKind, Peaks};
 
 /// One way.
@@ -33,6 +34,12 @@ pub(super) enum Spoiling {
     RewriteByStranger,
     /// The same, signed with the organisation's own key.
     RewriteByOwner,
+    /// A statement that another signed was changed by the log's owner, who made all that follows fit.
+    StatementChanged,
+    /// A statement that another signed stands beside something else, in a log that its owner made fit.
+    StatementElsewhere,
+    /// All about a use is gone, from a log that its owner made fit.
+    UseOmitted,
 }
 
 impl Spoiling {
@@ -49,6 +56,9 @@ impl Spoiling {
         Self::RewriteUnsigned,
         Self::RewriteByStranger,
         Self::RewriteByOwner,
+        Self::StatementChanged,
+        Self::StatementElsewhere,
+        Self::UseOmitted,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -65,12 +75,20 @@ impl Spoiling {
             Self::RewriteUnsigned => "a past rewritten without a key",
             Self::RewriteByStranger => "a past rewritten with a stranger's key",
             Self::RewriteByOwner => "a past rewritten by its owner",
+            Self::StatementChanged => "another's statement changed",
+            Self::StatementElsewhere => "another's statement put elsewhere",
+            Self::UseOmitted => "a use left out by its owner",
         }
     }
 
     /// Whether the result is what an honest log may look like: only others can tell.
     pub(super) fn looks_honest(self) -> bool {
-        matches!(self, Self::CutOff | Self::RewriteByOwner)
+        matches!(self, Self::CutOff | Self::RewriteByOwner | Self::UseOmitted)
+    }
+
+    /// Whether it takes something that not every log has.
+    pub(super) fn needs_something(self) -> bool {
+        matches!(self, Self::StatementChanged | Self::StatementElsewhere)
     }
 
     /// A spoilt copy of a side's log.
@@ -116,13 +134,57 @@ impl Spoiling {
                 let left = records.len() - 2 - chance.below(records.len() - 2);
                 records.truncate(left);
             }
-            Self::RewriteUnsigned => rewrite(&mut records, None)?,
+            Self::RewriteUnsigned => rewrite(&mut records, &side.id, None, redate())?,
             Self::RewriteByStranger => {
                 let stranger = Side::new(side.id.as_str())?;
-                rewrite(&mut records, Some(&Forger::new(&stranger.identity)?))?;
+                let stranger = Forger::new(&stranger.identity)?;
+                rewrite(&mut records, &side.id, Some(&stranger), redate())?;
             }
             Self::RewriteByOwner => {
-                rewrite(&mut records, Some(&Forger::new(&side.identity)?))?;
+                let owner = Forger::new(&side.identity)?;
+                rewrite(&mut records, &side.id, Some(&owner), redate())?;
+            }
+            Self::StatementChanged => {
+                if texts(&records, statement).is_empty() {
+                    return Ok(Memory::of(records));
+                }
+                let owner = Forger::new(&side.identity)?;
+                let mut is_changed = false;
+                let change = |entry: &mut Entry| {
+                    if let Some(text) = statement(&mut entry.kind).filter(|_| !is_changed) {
+                        is_changed = true;
+                        *text = altered(text);
+                    }
+                    true
+                };
+                rewrite(&mut records, &side.id, Some(&owner), change)?;
+            }
+            Self::StatementElsewhere => {
+                let texts = texts(&records, beside);
+                if texts.len() < 2 {
+                    return Ok(Memory::of(records));
+                }
+                let owner = Forger::new(&side.identity)?;
+                // Each gets the one of the next.
+                let first = texts.first().cloned();
+                let mut next = texts.into_iter().skip(1).chain(first);
+                let change = |entry: &mut Entry| {
+                    if let Some(text) = beside(&mut entry.kind) {
+                        *text = next.next().unwrap_or_default();
+                    }
+                    true
+                };
+                rewrite(&mut records, &side.id, Some(&owner), change)?;
+            }
+            Self::UseOmitted => {
+                let owner = Forger::new(&side.identity)?;
+                let uses = side.transactions()?;
+                let omitted = chance.one(&uses).cloned().unwrap_or_default();
+                let keep = |entry: &mut Entry| {
+                    let is_of_it = entry.kind.requests().contains(&omitted.as_str());
+                    !is_of_it || matches!(entry.kind, EntryKind::Acknowledged { .. })
+                };
+                rewrite(&mut records, &side.id, Some(&owner), keep)?;
             }
         }
         Ok(Memory::of(records))
@@ -147,35 +209,106 @@ impl Spoiling {
     }
 }
 
-/// Changes what the first completion says, and makes all that follows fit: what a forger does who knows the format.
-fn rewrite(records: &mut Records, signer: Option<&Forger>) -> Result<(), Fault> {
+/// Changes when the first use was.
+fn redate() -> impl FnMut(&mut Entry) -> bool {
+    let mut is_changed = false;
+    move |entry: &mut Entry| {
+        if !is_changed && !matches!(entry.kind, EntryKind::Checkpoint { .. }) {
+            "2001-01-01T00:00:00Z".clone_into(&mut entry.time);
+            is_changed = true;
+        }
+        true
+    }
+}
+
+/// What another signed, in a record that has it.
+fn statement(kind: &mut EntryKind) -> Option<&mut String> {
+    match kind {
+        EntryKind::Acknowledged {
+            acknowledgement, ..
+        } => Some(acknowledgement),
+        EntryKind::Cosigned { cosignature, .. } => Some(cosignature),
+        EntryKind::Witnessed { checkpoint, .. } => Some(checkpoint),
+        kind => beside(kind),
+    }
+}
+
+/// What another signed of the very request that the record is about.
+fn beside(kind: &mut EntryKind) -> Option<&mut String> {
+    match kind {
+        EntryKind::Intent { envelope, .. } => envelope.as_mut(),
+        EntryKind::Answered { receipt, .. } => Some(receipt),
+        _ => None,
+    }
+}
+
+/// All of these texts in a log.
+fn texts(records: &Records, of: fn(&mut EntryKind) -> Option<&mut String>) -> Vec<String> {
+    let mut texts = Vec::new();
+    for (_, record) in records {
+        if let Ok(mut entry) = serde_json::from_slice::<Entry>(record) {
+            texts.extend(of(&mut entry.kind).cloned());
+        }
+    }
+    texts
+}
+
+/// Another letter in the middle: no base64url text stays the same by it.
+fn altered(text: &str) -> String {
+    let middle = text.len() / 2;
+    let letter = |(at, letter): (usize, char)| match (at == middle, letter) {
+        (true, 'A') => 'B',
+        (true, _) => 'A',
+        (false, letter) => letter,
+    };
+    let changed: String = text.chars().enumerate().map(letter).collect();
+    match changed == text {
+        true => String::new(),
+        false => changed,
+    }
+}
+
+/// Changes entries, leaves out those that are not kept, and makes all that follows fit: what a forger does who knows the
+/// format.
+fn rewrite(
+    records: &mut Records,
+    log: &NamedNode,
+    signer: Option<&Forger>,
+    mut change: impl FnMut(&mut Entry) -> bool,
+) -> Result<(), Fault> {
     let mut head = Digest256::of_nothing();
     let mut peaks = Peaks::default();
-    let mut is_changed = false;
-    for (_, record) in records.iter_mut() {
-        if let Ok(mut entry) = serde_json::from_slice::<Entry>(record) {
-            if !is_changed && !matches!(entry.kind, EntryKind::Checkpoint { .. }) {
-                "2001-01-01T00:00:00Z".clone_into(&mut entry.time);
-                is_changed = true;
+    let mut written = Records::new();
+    for (sequence, mut record) in std::mem::take(records) {
+        if let Ok(mut entry) = serde_json::from_slice::<Entry>(&record) {
+            if !change(&mut entry) {
+                continue;
             }
             entry.previous = head;
-            seal(&mut entry, &peaks, signer)?;
-            *record = serde_json::to_vec(&entry).map_err(fault)?;
-            head = Digest256::of_leaf(record);
+            seal(&mut entry, log, &peaks, signer)?;
+            record = serde_json::to_vec(&entry).map_err(fault)?;
+            head = Digest256::of_leaf(&record);
         } else {
             // What is left of a purged record is its digest.
-            let left: serde_json::Value = serde_json::from_slice(record).map_err(fault)?;
+            let left: serde_json::Value = serde_json::from_slice(&record).map_err(fault)?;
             let digest = left.get("purged").and_then(serde_json::Value::as_str);
             let digest = digest.and_then(Digest256::from_text);
             head = digest.ok_or_else(|| fault("not a record"))?;
         }
         peaks.push(head);
+        written.push((sequence, record));
     }
+    *records = written;
     Ok(())
 }
 
 /// Makes a checkpoint fit the tree; signed only where there is somebody to sign it.
-fn seal(entry: &mut Entry, tree: &Peaks, signer: Option<&Forger>) -> Result<(), Fault> {
+fn seal(
+    entry: &mut Entry,
+    log: &NamedNode,
+    tree: &Peaks,
+    signer: Option<&Forger>,
+) -> Result<(), Fault> {
     let time = entry.time.clone();
     let EntryKind::Checkpoint {
         size,
@@ -188,7 +321,7 @@ fn seal(entry: &mut Entry, tree: &Peaks, signer: Option<&Forger>) -> Result<(), 
     (*size, *peaks) = (tree.size(), tree.digests().to_vec());
     if let Some(signer) = signer {
         let claims = Checkpoint {
-            log: "https://city.example/".to_owned(),
+            log: log.as_str().to_owned(),
             size: tree.size(),
             root: tree.root(),
             time,

@@ -4,6 +4,7 @@
 //! They are read off the log of use, which every request passes, answered or refused; nothing of a question, an answer
 //! or a caller is in them. Who may connect to the address may read them: bind it to an interface of the operator's.
 
+use crate::evidence::Evidence;
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -164,6 +165,14 @@ impl Metrics {
         Arc::new(Counted { log, uses })
     }
 
+    /// Tells how many peers' logs of use contradict what they showed before.
+    #[must_use]
+    pub(crate) fn with_evidence(mut self, evidence: Arc<Evidence>) -> Self {
+        self.registry
+            .register_collector(Box::new(Logs { evidence }));
+        self
+    }
+
     /// All numbers as text.
     ///
     /// # Errors
@@ -306,6 +315,25 @@ impl Collector for Expiries {
 impl fmt::Debug for Expiries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Expiries").finish_non_exhaustive()
+    }
+}
+
+/// What is known of peers' logs.
+#[derive(Debug)]
+struct Logs {
+    evidence: Arc<Evidence>,
+}
+
+impl Collector for Logs {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let gauge = ConstGauge::new(self.evidence.contradicted().len() as f64);
+        let (name, help) = (
+            "peer_logs_contradicted",
+            "Peers whose log of use contradicts what they signed of it before",
+        );
+        let metric: MetricEncoder<'_> =
+            encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+        gauge.encode(metric)
     }
 }
 

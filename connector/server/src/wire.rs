@@ -163,7 +163,7 @@ impl Node {
             threads.busy()
         });
         let metrics = metrics.watching(Arc::clone(&identity), Arc::clone(&registry));
-        let metrics = Arc::new(metrics);
+        let metrics = Arc::new(metrics.with_evidence(Arc::clone(remote.evidence())));
         let tally = Arc::new(Tally::new(
             Arc::clone(&receipts) as _,
             Arc::clone(&registry),

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
-use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency};
+use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency, witnessed};
 use twinlink_vocab::tl;
 
 /// A certificate that ends within this time wants renewal.
@@ -154,6 +154,7 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     }
     let runtime = wire::runtime()?;
     findings.push(finding("store", own, store(config)));
+    findings.push(finding("peer.logs", own, logs(config)));
     findings.push(finding("port", own, port(config, &runtime)));
     for peer in peers.iter().filter(|peer| peer.url.is_some()) {
         let result = runtime.block_on(reach(config, Some(&peer.participant())));
@@ -274,6 +275,30 @@ fn store(config: &Config) -> Result<String, String> {
         }
         Err(StoreError::InUse(_)) => Ok("in use by the running connector".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether a peer's log of use contradicts what it signed before: our own log keeps the evidence.
+fn logs(config: &Config) -> Result<String, String> {
+    let store = match TwinStore::open(&config.store, EvaluationOptions::default()) {
+        Ok(store) => store,
+        Err(StoreError::InUse(_)) => {
+            return Ok(
+                "watched by the running connector: see its log, or `audit verify`".to_owned(),
+            );
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let known = witnessed(&store.journal()).map_err(|refusal| refusal.to_string())?;
+    match known.contradicted.keys().next() {
+        Some(peer) => Err(format!(
+            "<{peer}> rewrote its log of use, or shows several: `audit list` has both signatures"
+        )),
+        None => Ok(format!(
+            "{} peers showed theirs, {} cosigned ours",
+            known.seen.len(),
+            known.cosigned.len()
+        )),
     }
 }
 

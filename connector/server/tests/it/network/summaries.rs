@@ -19,7 +19,15 @@ fn rows(answered: &Answered) -> BTreeSet<String> {
 }
 
 async fn summary(caller: &Caller, at: &Organisation, held: Option<&str>) -> Summarized {
-    summarize(caller, at, held).await.unwrap()
+    let begun = Instant::now();
+    loop {
+        let told = summarize(caller, at, held).await.unwrap();
+        // It is made in the background, after the first who asks.
+        if told.reply != SummaryReply::None || begun.elapsed() > PATIENCE {
+            return told;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 async fn summarize(
@@ -128,7 +136,7 @@ async fn summaries_are_of_the_view() {
     insert(&town.police, "<urn:shown> tl:name 'shown' .").await;
     let caller = town.rescue.caller(&[], None);
     let (before, bytes) = decoded(summary(&caller, &town.police, None).await);
-    assert_eq!(before.triples(), 1);
+    assert_eq!(before.quads(), 1);
 
     // What is not shown leaves no trace: the same bytes, and what is held is good.
     insert(&town.police, "<urn:secret> tl:hidden 'secret' .").await;
@@ -144,11 +152,12 @@ async fn summaries_are_of_the_view() {
     // It is a use, and it has a receipt.
     assert!(!told.outcome.unwrap().receipt.is_empty());
     // Its own steward sees it.
-    let (own, _) = decoded(summary(&town.police.steward(), &town.police, held).await);
-    assert_eq!(own.triples(), 2);
+    let (own, _) = decoded(summary(&town.police.steward(), &town.police, None).await);
+    assert!(own.quads() > 2);
     insert(&town.police, "<urn:more> tl:name 'more' .").await;
-    let (after, _) = decoded(summary(&caller, &town.police, held).await);
-    assert_eq!(after.triples(), 2);
+    // In whole, as to one who has none.
+    let (after, _) = decoded(summary(&caller, &town.police, None).await);
+    assert_eq!(after.quads(), 2);
     assert_ne!(after.version(), before.version());
 }
 

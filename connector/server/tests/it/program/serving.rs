@@ -56,7 +56,7 @@ fn from_nothing_to_an_answer() {
         outcome["sources"][0]["participant"],
         "https://city.example/"
     );
-    assert_eq!(outcome["receipt"].as_str().unwrap().split('.').count(), 3);
+    assert_eq!(outcome["receipt"].as_str().unwrap().split('~').count(), 2);
 
     // While it serves, imports go through it; what reads the twin itself says why it cannot.
     let more = city.file(
