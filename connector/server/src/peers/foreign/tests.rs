@@ -126,10 +126,10 @@ async fn a_connector_answers_as_an_endpoint() {
         twin: Arc::new(store),
         ..world
     };
-    let door = router(
-        Arc::new(connector),
-        HttpSettings::new("https://city.example/"),
-    );
+    let settings = HttpSettings::new("https://city.example/");
+    // What its own listener would have found in the handshake.
+    let certificate = crate::serve::PeerCertificate(Arc::new(b"certificate".to_vec()));
+    let door = router(Arc::new(connector), settings).layer(axum::Extension(certificate));
     let url = listen(door).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("token");
