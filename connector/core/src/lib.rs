@@ -39,8 +39,8 @@ pub use requirement::Requirement;
 pub use service::serve;
 pub use solution::{Head, Piece, Sink, Solution, Sources};
 pub use steward::{
-    BackupUse, Declaration, purge_records, admit_log_reader, begin_backup, declare_incident, end_incident,
-    fulfil_obligation, list_incidents, list_obligations,
+    BackupUse, Declaration, admit_log_reader, begin_backup, declare_incident, end_incident,
+    fulfil_obligation, list_incidents, list_obligations, purge_records,
 };
 pub use syntax::{parse_query, parse_update};
 pub use world::{
