@@ -219,7 +219,7 @@ pub async fn admit_change(
 
 /// The use goes on record, then it is counted, where it is: each is on disk before the next, and both before anything
 /// is evaluated.
-// INVARIANT(recorded-before-counted): no use is counted that is not on record, and none begins that is not counted.
+// INVARIANT(cannot-be-recorded-is-not-counted): no use is counted that is not on record, and none begins that is not counted.
 async fn intend(
     connector: &Connector,
     decision: Decision,

@@ -139,7 +139,7 @@ impl Drop for Copying {
 ///
 /// # Errors
 /// What is wrong with it, with its name.
-// INVARIANT(backups-are-checked): nothing of a backup is used before its digest is the one that its owner signed.
+// INVARIANT(our-own-whole-backups): nothing of a backup is used before its digest is the one that its owner signed.
 pub(crate) fn check(
     file: &Path,
     participant: &str,

@@ -2,6 +2,7 @@
 
 mod function;
 mod names;
+mod options;
 mod overlay;
 mod pseudonym;
 mod reads;
@@ -12,6 +13,7 @@ mod upkeep;
 
 pub(crate) use function::envelope;
 pub(crate) use names::Names;
+pub(crate) use options::GuardOptions;
 pub(crate) use overlay::Overlay;
 pub(crate) use overlay::OverlayRows;
 pub(crate) use pseudonym::{PseudonymKey, hex};
@@ -56,17 +58,6 @@ struct Selectors {
     of_any: Vec<usize>,
     /// Those of one predicate, beside those of any.
     of_one: FxHashMap<Id, Vec<usize>>,
-}
-
-/// What a store has for all its guards.
-#[derive(Debug, Clone)]
-pub(crate) struct GuardOptions {
-    /// Makes pseudonyms. A guard that needs one is refused without.
-    pub(crate) key: Option<PseudonymKey>,
-    /// The most quads that one guard may show beside those of the snapshot.
-    pub(crate) overlay_quads: usize,
-    /// Whether what a change cannot have altered is kept over it.
-    pub(crate) keeps: bool,
 }
 
 /// A pattern: none stands for a variable. A graph of none is any named graph.
@@ -127,16 +118,6 @@ enum Covers {
     All,
     None,
     Some,
-}
-
-impl Default for GuardOptions {
-    fn default() -> Self {
-        Self {
-            key: None,
-            overlay_quads: 5_000_000,
-            keeps: true,
-        }
-    }
 }
 
 impl IdGuard {

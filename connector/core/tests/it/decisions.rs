@@ -148,7 +148,7 @@ fn where_a_use_cannot_be_counted_there_is_none() {
     assert!(block_on(world.ask().finish()).unwrap().complete);
 }
 
-// INVARIANT(recorded-before-counted)
+// INVARIANT(cannot-be-recorded-is-not-counted)
 #[test]
 fn a_use_that_cannot_be_recorded_is_not_counted() {
     let mut world = World::new();

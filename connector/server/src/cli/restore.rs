@@ -110,7 +110,8 @@ fn present(config: &Config, may_replace: bool) -> Result<Option<Checkpoint>, Fai
 }
 
 /// Opens the store that was made, and verifies all of it.
-// INVARIANT(no-use-forgotten): a store is replaced only by one whose log of use goes on from its own.
+///
+/// A store is replaced only by one whose log of use goes on from its own.
 fn verify(
     config: &Config,
     manifest: &Manifest,

@@ -92,7 +92,7 @@ impl<'a> Change<'a> {
     ///
     /// It is the same if no quad that its transforms may select came or went, no set that it rests on is another, and none
     /// of its quads is now there, or no longer there, as a quad that is shown as it is.
-    // INVARIANT(kept-is-built-anew): what is kept over a change equals what would be found anew.
+    // INVARIANT(kept-guards-equal-those-built-anew): what is kept over a change equals what would be found anew.
     pub(crate) fn carry(&self, guard: &Guard, overlay: &Overlay) -> Option<Overlay> {
         let mut transformed = guard.layers().flat_map(Guard::transformed);
         // Statistics speak of more than the quads that they select.

@@ -32,7 +32,7 @@ impl Receipts {
     /// [`Code::NotFound`], check `purge.record`, where there is none; [`Code::Invalid`], check `purge.record`, for one
     /// that says nothing of a use, `purge.reason` without a reason; [`Code::Unavailable`]. Where that comes late, the
     /// purge is on record and may be asked for again.
-    // INVARIANT(purges-are-on-record): a record is purged after the log says on disk, under a checkpoint, that it is.
+    // INVARIANT(purged-and-the-log-says-so): a record is purged after the log says on disk, under a checkpoint, that it is.
     pub async fn purge(
         &self,
         places: &[u64],

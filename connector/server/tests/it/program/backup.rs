@@ -161,8 +161,7 @@ fn a_running_connector_is_copied_and_restored() {
     assert!(left.is_empty(), "{left:?}");
 }
 
-// INVARIANT(backups-are-checked)
-// INVARIANT(no-use-forgotten)
+// INVARIANT(our-own-whole-backups)
 #[test]
 fn only_our_own_whole_backups_are_restored() {
     let city = Folder::new("city");

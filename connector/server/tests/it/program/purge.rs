@@ -23,7 +23,6 @@ fn said(folder: &Folder, request: &str) -> bool {
     folder.run(&["audit", "show", request]).code == 0
 }
 
-// INVARIANT(purges-are-on-record)
 #[test]
 fn what_the_log_says_of_a_request_is_forgotten() {
     let city = Folder::new("city");

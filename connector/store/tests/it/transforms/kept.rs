@@ -71,7 +71,7 @@ fn remove(store: &TwinStore, quads: &[Quad]) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    // INVARIANT(kept-is-built-anew)
+    // INVARIANT(kept-guards-equal-those-built-anew)
     #[test]
     fn kept_guards_equal_those_built_anew(
         seeds in vec(0..600_u64, 20..60),

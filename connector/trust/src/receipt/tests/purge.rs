@@ -2,7 +2,7 @@
 
 use super::*;
 
-// INVARIANT(purges-are-on-record)
+// INVARIANT(purged-and-the-log-says-so)
 #[test]
 fn a_use_is_purged_and_the_log_says_so() {
     let case = Case::new();
