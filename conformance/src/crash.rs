@@ -2,13 +2,16 @@
 //!
 //! Three clients change the twin and one asks, over HTTP with certificates and tokens. After some acknowledgements, by
 //! chance, the process is killed as `kill -9` does; then its folder is read as an operator reads it. The next round goes on
-//! in the same folder, so each start finds what a kill left.
+//! in the same folder, so each start finds what a kill left. In some rounds a backup is taken meanwhile.
+
+mod copies;
 
 use crate::chance::Chance;
 use crate::http::{Request, SPARQL, Target as _};
 use crate::library::Fault;
 use crate::program::{Home, Program};
 use crate::report::{Report, Verdict};
+use copies::Copying;
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -21,6 +24,8 @@ use twinlink_trust::{EntryKind, PublicKey, SigningKey, audit, list_entries, veri
 pub(crate) const ROUNDS: usize = 25;
 /// After so many rounds a new folder is begun: reading a log that only grows would take ever longer.
 const FOLDER: usize = 25;
+/// One round in so many has a backup.
+const COPIED: usize = 5;
 /// Clients that change the twin.
 const WRITERS: usize = 3;
 /// Quads in most changes, and in every tenth.
@@ -44,6 +49,8 @@ enum Told {
 struct Promises {
     changes: HashMap<String, usize>,
     receipts: Vec<String>,
+    /// Backups that came to their end.
+    copies: usize,
 }
 
 /// Kills the program so many times.
@@ -52,7 +59,7 @@ pub(crate) fn run(name: &'static str, rounds: usize, seed: Option<u64>) -> Resul
     let mut chance = Chance::new(seed);
     let program = Program::find()?;
     let mut cases = Vec::new();
-    let (mut changes, mut receipts) = (0, 0);
+    let (mut changes, mut receipts, mut copies) = (0, 0, 0);
     while cases.len() < rounds {
         let home = program.init()?;
         let token = program.token(&home)?;
@@ -63,23 +70,26 @@ pub(crate) fn run(name: &'static str, rounds: usize, seed: Option<u64>) -> Resul
                 "round {}, killed after {after} acknowledgements, seed {seed}",
                 cases.len() + 1
             );
-            let verdict = round(&program, &home, &token, after, &mut promises)?;
+            let is_copied = cases.len() % COPIED == 0;
+            let verdict = round(&program, &home, &token, (after, is_copied), &mut promises)?;
             cases.push((case, verdict));
         }
         changes += promises.changes.len();
         receipts += promises.receipts.len();
+        copies += promises.copies;
     }
     let report = Report::of(name, cases);
     Ok(report
         .with("acknowledged_changes", changes)
-        .with("receipts", receipts))
+        .with("receipts", receipts)
+        .with("backups", copies))
 }
 
 fn round(
     program: &Program,
     home: &Home,
     token: &Secret,
-    after: usize,
+    (after, is_copied): (usize, bool),
     promises: &mut Promises,
 ) -> Result<Verdict, Fault> {
     let running = program.serve(home)?;
@@ -95,7 +105,10 @@ fn round(
         }));
     }
     drop(tell);
-    let heard = hear(&told, after, promises);
+    let first = after / 2;
+    let mut heard = hear(&told, first, promises);
+    let copying = is_copied.then(|| Copying::begin(program, home, &promises.changes));
+    heard = heard && hear(&told, after - first, promises);
     running.kill()?;
     for client in clients {
         if client.join().is_err() {
@@ -104,11 +117,13 @@ fn round(
     }
     // What was in flight when the process died was acknowledged all the same.
     told.into_iter().for_each(|told| promises.add(told));
+    let copied = copying.map_or(Ok(false), Copying::check);
+    promises.copies += usize::from(copied == Ok(true));
     let kept = match heard {
-        true => check(home, promises),
+        true => check(home, promises).and(copied),
         false => Err(format!("no {after} acknowledgements in {PATIENCE:?}")),
     };
-    Ok(kept.map_or_else(Verdict::Failed, |()| Verdict::Passed))
+    Ok(kept.map_or_else(Verdict::Failed, |_| Verdict::Passed))
 }
 
 /// Waits for so many acknowledgements; false where they do not come.
@@ -183,14 +198,14 @@ fn check(home: &Home, promises: &Promises) -> Result<(), String> {
     let folder = home.path().join("twin");
     let store = TwinStore::open(&folder, EvaluationOptions::default());
     let store = store.map_err(|error| format!("the store does not open: {error}"))?;
-    check_changes(&store, promises)?;
+    check_changes(&store, &promises.changes)?;
     let key = SigningKey::load(&home.path().join("identity").join("key.pem"));
     let key = key.map_err(|error| error.to_string())?;
     check_records(&store.journal(), &key.public().clone(), promises)
 }
 
 /// Every acknowledged change is there, and every change that is there is there as a whole.
-fn check_changes(store: &TwinStore, promises: &Promises) -> Result<(), String> {
+fn check_changes(store: &TwinStore, acknowledged: &HashMap<String, usize>) -> Result<(), String> {
     let budget = Budget::new(Instant::now() + PATIENCE, u64::MAX);
     let snapshot = store.snapshot();
     let quads = snapshot.quads(&Guard::everything(), &budget);
@@ -202,7 +217,7 @@ fn check_changes(store: &TwinStore, promises: &Promises) -> Result<(), String> {
         .into_iter()
         .map(|(subject, count)| (subject.to_string(), count))
         .collect();
-    for (subject, quads) in &promises.changes {
+    for (subject, quads) in acknowledged {
         let there = found.get(&format!("<{subject}>"));
         if there != Some(quads) {
             return Err(format!(
