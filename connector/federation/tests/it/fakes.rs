@@ -1,23 +1,27 @@
 //! Members in memory: a dataset each, with switches for what can go wrong.
 
+mod clock;
+mod kept;
+
+pub(crate) use clock::PatientClock;
+pub(crate) use kept::Kept;
+
 use crate::merged::evaluate;
+use clock::{Patience, RightHere};
 use futures::FutureExt;
 use futures::future::{BoxFuture, pending};
 use oxrdf::{Dataset, NamedNode, Quad, Variable};
 use oxrdfio::RdfFormat;
 use spargebra::{Query, SparqlParser};
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
-use time::OffsetDateTime;
+use std::time::Duration;
 use twinlink_core::policy::{Ask, Permit, Policy, PolicySet};
 use twinlink_core::{
     Applied, Budget, Change, Clock, Code, DatasetChoice, Delegation, Evaluated, Explain,
     Explanation, Federation, Harvest, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Twin,
-    Workbench, Workers,
+    Workbench,
 };
 use twinlink_federation::{
     FederationLimits, Federator, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Summaries,
@@ -483,83 +487,5 @@ fn status(peer: &NamedNode) -> SourceStatus {
         not_evaluable: 0,
         reason: None,
         receipt: None,
-    }
-}
-
-struct RightHere;
-
-impl Workers for RightHere {
-    fn run(&self, job: Box<dyn FnOnce() + Send>) -> Result<(), Refusal> {
-        job();
-        Ok(())
-    }
-}
-
-/// Its time passes only when nothing else happens.
-pub(crate) struct PatientClock(Arc<Mutex<Instant>>);
-
-impl PatientClock {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Arc::new(Mutex::new(Instant::now()))))
-    }
-
-    pub(crate) fn advance(&self, by: Duration) {
-        *self.0.lock().unwrap() += by;
-    }
-}
-
-impl Clock for PatientClock {
-    fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::UNIX_EPOCH
-    }
-
-    fn instant(&self) -> Instant {
-        *self.0.lock().unwrap()
-    }
-
-    fn sleep_until(&self, until: Instant) -> BoxFuture<'static, ()> {
-        // All fakes answer within a few polls: whoever still sleeps after many waits for nothing else.
-        let now = Arc::clone(&self.0);
-        Patience(1_000)
-            .map(move |()| {
-                let mut now = now.lock().unwrap();
-                *now = until.max(*now);
-            })
-            .boxed()
-    }
-}
-
-struct Patience(usize);
-
-impl Future for Patience {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0 == 0 {
-            return Poll::Ready(());
-        }
-        self.0 -= 1;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    }
-}
-
-#[derive(Default)]
-pub(crate) struct Kept {
-    pub(crate) head: Option<Head>,
-    pub(crate) rows: Rows,
-}
-
-impl Sink for Kept {
-    fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
-        match piece {
-            Piece::Head(head) => {
-                assert!(self.head.is_none(), "two heads");
-                self.head = Some(head);
-            }
-            Piece::Solutions(rows) => self.rows.solutions.extend(rows),
-            Piece::Triples(triples) => self.rows.triples.extend(triples),
-        }
-        Ok(())
     }
 }
