@@ -34,6 +34,9 @@ mod hash;
 #[path = "suite/malformed.rs"]
 mod malformed;
 #[cfg(test)]
+#[path = "suite/operands.rs"]
+mod operands;
+#[cfg(test)]
 #[path = "suite/parse.rs"]
 mod parse;
 #[cfg(test)]
