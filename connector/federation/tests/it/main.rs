@@ -19,3 +19,4 @@ mod service;
 mod shapes;
 mod sources;
 mod summaries;
+mod summary;
