@@ -235,6 +235,7 @@ fn record() -> UseRecord {
         break_glass: None,
         token_id: Some("token".to_owned()),
         request_digest: "ab".repeat(32),
+        policy_hashes: Vec::new(),
         signed: None,
         refused: None,
         times: None,

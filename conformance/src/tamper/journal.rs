@@ -223,6 +223,7 @@ fn record(consumer: &Side) -> UseRecord {
         break_glass: None,
         token_id: Some("token-1".to_owned()),
         request_digest: "ab".repeat(32),
+        policy_hashes: Vec::new(),
         signed: None,
         refused: None,
         times: None,

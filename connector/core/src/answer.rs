@@ -371,6 +371,7 @@ pub(crate) fn use_record(
         break_glass: None,
         token_id: None,
         request_digest: request_digest(text, None, None),
+        policy_hashes: Vec::new(),
         signed: None,
         refused: None,
         times: None,

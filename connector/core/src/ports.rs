@@ -256,6 +256,8 @@ pub struct UseRecord {
     pub action: NamedNode,
     /// The policies that let it through, or stopped it.
     pub policies: Vec<NamedNode>,
+    /// The hash of each of them, as <https://www.w3.org/TR/rdf-canon/> has it: what its text was then.
+    pub policy_hashes: Vec<String>,
     /// The version of the policy set.
     pub policy_version: String,
     /// Those of them that are agreements, each with the hash of its text.

@@ -235,6 +235,7 @@ fn blank((participant, action, check): Kind, time: OffsetDateTime) -> UseRecord 
         break_glass: None,
         token_id: None,
         request_digest: String::new(),
+        policy_hashes: Vec::new(),
         signed: None,
         refused: Some(check),
         times: None,

@@ -40,7 +40,7 @@ pub use envelope::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Asking, EnvelopeClaims, Expected, Received,
     verify_envelope,
 };
-pub use exchange::Arrived;
+pub use exchange::{Answered, Arrived};
 pub use export::{TransactionRecord, export_transactions};
 pub use purge::{Purged, find_purgeable, unrecorded_purges};
 pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile, unsigned};

@@ -1,20 +1,22 @@
 //! May they: the decision, what it counts and imposes, and whether it still stands while the answer leaves.
 
+mod debts;
+
 use super::Connector;
 use super::permits::Kept;
 use crate::ports::UseRecord;
-use crate::world::{Beginning, Begun, Obligation, ObligationKind};
+use crate::world::{Beginning, Begun};
 use crate::{Caller, Code, Credentials, Priority, Refusal, Seat};
+use debts::Debts;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
 use std::sync::Arc;
 use std::time::Instant;
 use time::OffsetDateTime;
 use twinlink_policy::{
-    Ask, Basis, Charge, Claimed, Claims, Counter, Debtor, Denied, Permit, PolicyKind, PolicySet,
-    Usage, World,
+    Ask, Basis, Charge, Claimed, Claims, Counter, Denied, Permit, PolicyKind, PolicySet, Usage,
+    World,
 };
-use uuid::Uuid;
 
 pub(crate) fn authenticate(
     connector: &Connector,
@@ -283,71 +285,6 @@ fn check_limits(begun: &Begun) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What obligations say beside what the permit does.
-struct Debts {
-    owner: NamedNode,
-    request: Uuid,
-    now: OffsetDateTime,
-    /// When the owner must have reviewed the use, where no policy says so.
-    review: OffsetDateTime,
-}
-
-impl Debts {
-    // INVARIANT(broken-glass-is-reviewed): a use that breaks the glass leaves a review to be done by the owner.
-    fn of(&self, permit: &Permit, ask: &Ask) -> Result<Vec<Obligation>, Refusal> {
-        let incident = match permit.basis() {
-            Basis::BreakGlass(incident) => Some(incident),
-            Basis::Ordinary => None,
-        };
-        let mut all = Vec::new();
-        for asked in permit.obligations() {
-            let (kind, participant) = match asked.debtor {
-                Debtor::Caller => (ObligationKind::Duty, &ask.participant),
-                Debtor::Owner => (ObligationKind::Review, &self.owner),
-            };
-            all.push(Obligation {
-                kind,
-                participant: participant.clone(),
-                action: asked.action.clone(),
-                towards: asked.towards.clone(),
-                consequences: asked.consequences.clone(),
-                policy: asked.policy.clone(),
-                due: asked.due.map(day_time).transpose()?,
-                ..self.blank(ask, incident)
-            });
-        }
-        let is_reviewed = all.iter().any(|one| one.kind == ObligationKind::Review);
-        if incident.is_some() && !is_reviewed {
-            let policy = permit.policies().first();
-            all.push(Obligation {
-                policy: policy.unwrap_or(&self.owner).clone(),
-                ..self.blank(ask, incident)
-            });
-        }
-        Ok(all)
-    }
-
-    /// A review of this use by the owner.
-    fn blank(&self, ask: &Ask, incident: Option<&NamedNode>) -> Obligation {
-        Obligation {
-            id: Uuid::now_v7(),
-            kind: ObligationKind::Review,
-            participant: self.owner.clone(),
-            action: NamedNode::new_unchecked("https://w3id.org/twinlink/ns#review"),
-            towards: Vec::new(),
-            consequences: Vec::new(),
-            policy: self.owner.clone(),
-            request: self.request,
-            user: (ask.participant.clone(), ask.subject.clone()),
-            incident: incident.cloned(),
-            since: self.now,
-            due: Some(self.review),
-            fulfilled: None,
-            evidence: None,
-        }
-    }
-}
-
 impl Granted {
     pub(super) fn permit(&self) -> Arc<Permit> {
         Arc::clone(&self.permit)
@@ -484,8 +421,14 @@ fn note(permit: &Permit, policies: &PolicySet, record: &mut UseRecord) {
         Basis::BreakGlass(incident) => Some(incident.clone()),
         Basis::Ordinary => None,
     };
-    let decided = policies.policies().iter();
-    record.agreements = decided
+    let all = policies.policies();
+    let hash = |uid: &NamedNode| {
+        let mut found = all.iter().filter(|policy| policy.uid() == uid);
+        found.next().map_or("", |policy| policy.hash()).to_owned()
+    };
+    record.policy_hashes = record.policies.iter().map(hash).collect();
+    record.agreements = all
+        .iter()
         .filter(|policy| policy.kind() == PolicyKind::Agreement)
         .filter(|policy| permit.policies().contains(policy.uid()))
         .map(|policy| (policy.uid().clone(), policy.hash().to_owned()))
@@ -519,13 +462,4 @@ pub(crate) fn policy_time(now: OffsetDateTime) -> Result<DateTime, Refusal> {
         .map_err(|error| fault(&error))?
         .parse()
         .map_err(|error| fault(&error))
-}
-
-/// The same instant, as records have it.
-fn day_time(moment: DateTime) -> Result<OffsetDateTime, Refusal> {
-    OffsetDateTime::parse(
-        &moment.to_string(),
-        &time::format_description::well_known::Rfc3339,
-    )
-    .map_err(|error| Refusal::new(Code::Internal, "obligation.due", error))
 }

@@ -74,6 +74,7 @@ fn record(refused: Option<&str>) -> UseRecord {
         break_glass: None,
         token_id: None,
         request_digest: String::new(),
+        policy_hashes: Vec::new(),
         signed: None,
         refused: refused.map(str::to_owned),
         times: None,

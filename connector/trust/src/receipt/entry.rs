@@ -161,6 +161,9 @@ pub struct Used {
     pub action: String,
     /// The policies that let it through.
     pub policies: Vec<String>,
+    /// The RDFC-1.0 hash of each, in their order: what its text was then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policy_hashes: Vec<String>,
     /// The version of the policy set: a hash over it.
     pub policy_version: String,
     /// Those of them that are agreements, each with the hash of its text.
@@ -205,6 +208,7 @@ impl Used {
             purpose: record.purpose.as_ref().map(text),
             action: text(&record.action),
             policies: record.policies.iter().map(text).collect(),
+            policy_hashes: record.policy_hashes.clone(),
             policy_version: record.policy_version.clone(),
             agreements: record
                 .agreements

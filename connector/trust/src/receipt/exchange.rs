@@ -6,6 +6,7 @@ use super::scribe::{Told, ended};
 use super::{EntryKind, ReceiptClaims, Receipts, audit, fault, text, verify_receipt};
 use crate::PublicKey;
 use futures::channel::oneshot;
+use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -27,6 +28,13 @@ pub(super) struct Window {
     first: u64,
     bits: VecDeque<u64>,
 }
+
+/// What became of an answer that arrived: it is on record once the first resolves; what may be acknowledged then, or what
+/// is wrong with its receipt.
+pub type Answered = (
+    BoxFuture<'static, Result<(), Refusal>>,
+    Result<Received, Refusal>,
+);
 
 /// An answer that arrived, and what is to be checked of its receipt.
 #[derive(Debug, Clone, Copy)]
@@ -87,13 +95,7 @@ impl Receipts {
         own: &NamedNode,
         keys: &[PublicKey],
         now: OffsetDateTime,
-    ) -> Result<
-        (
-            impl Future<Output = Result<(), Refusal>> + Send + use<>,
-            Result<Received, Refusal>,
-        ),
-        Refusal,
-    > {
+    ) -> Result<Answered, Refusal> {
         let checked = verify_receipt(arrived.receipt, arrived.provider, keys).and_then(|claims| {
             claims.check_arrived(arrived, own)?;
             let digest = arrived.result_digest.to_owned();
@@ -113,7 +115,7 @@ impl Receipts {
             fault: checked.as_ref().err().map(|r| r.check().to_owned()),
         };
         let written = self.write(kind, now)?;
-        Ok((async move { written.await.map(drop) }, checked))
+        Ok((Box::pin(async move { written.await.map(drop) }), checked))
     }
 
     /// Takes in what a consumer says that it received, as far as we gave it and it did not say so before. Blocks on the

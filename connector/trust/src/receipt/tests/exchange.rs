@@ -281,15 +281,14 @@ fn one_envelope_one_request() {
     let authenticator = crate::TokenAuthenticator::new(registry);
     let used = record();
     let caller = |participant: &NamedNode| {
-        let caller = twinlink_core::Caller::assertion(
+        twinlink_core::Caller::assertion(
             participant.clone(),
             used.subject.clone().unwrap(),
             Vec::new(),
             used.purpose.clone(),
             "1".to_owned(),
             false,
-        );
-        caller
+        )
     };
     let check = |envelope: &str, participant: &NamedNode| {
         use twinlink_core::Authenticator as _;
@@ -391,4 +390,48 @@ fn acknowledged_records_are_remembered_in_a_window() {
         assert!(window.mark(far + step * 900_000));
     }
     assert!(!window.mark(far));
+}
+
+/// INVARIANT(statements-are-checked)
+#[test]
+fn statements_are_checked() {
+    let two = Two::new();
+    for _ in 0..2 {
+        let signed = block_on(two.police.receipts.ask(&two.asking())).unwrap();
+        let receipt = two.answer(&signed);
+        let received = two.arrived(&signed.transaction, &receipt, 12).unwrap();
+        two.acknowledge(vec![received]).unwrap();
+    }
+    let keys = |participant: &NamedNode| {
+        let cases = [&two.city, &two.police].into_iter();
+        let case = cases.filter(|case| &case.city.id == participant).last();
+        case.map(|case| Two::keys(case).to_vec())
+            .unwrap_or_default()
+    };
+    let check = |case: &Case| verify_statements(&*case.journal, &case.city.id, keys);
+    let (found, held) = check(&two.city).unwrap();
+    assert_eq!((found.envelopes, found.acknowledgements), (2, 2));
+    assert!(held.is_empty());
+    let (found, _) = check(&two.police).unwrap();
+    assert_eq!((found.receipts, found.unknown), (2, 0));
+    let stranger = verify_statements(&*two.police.journal, &two.police.city.id, |_| Vec::new());
+    assert_eq!(stranger.unwrap().0.unknown, 2);
+    // The receipt of one answer beside another: each is good, and says something else.
+    let receipts: Vec<String> = entries(&two.police)
+        .into_iter()
+        .filter_map(|(_, entry)| match entry.kind {
+            EntryKind::Answered { receipt, .. } => Some(receipt),
+            _ => None,
+        })
+        .collect();
+    let at = entries(&two.police)
+        .iter()
+        .position(|(_, entry)| matches!(entry.kind, EntryKind::Answered { .. }))
+        .unwrap();
+    two.police.tamper(at, |record| {
+        let text = String::from_utf8(record.clone()).unwrap();
+        *record = text.replace(&receipts[0], &receipts[1]).into_bytes();
+    });
+    let refusal = check(&two.police).unwrap_err();
+    assert_eq!(refusal.check(), "audit.statement");
 }
