@@ -2,6 +2,8 @@
 
 use crate::chance::Chance;
 use oxrdf::{Literal, NamedNode, Term, Triple, Variable};
+use spargebra::term::NamedNodePattern;
+use spargebra::{Query, SparqlParser};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -151,9 +153,24 @@ impl Peers for Faulty {
                 _ => {}
             }
             let answer = self.inner.ask(peer, question).await?;
+            // Whatever it says where any triple fits is its word on its own twin: nobody can see that it is a lie.
+            let fault = match fault {
+                Fault::Lies if takes_anything(&question.query) => Fault::Swaps,
+                fault => fault,
+            };
             spoil(fault, answer, &mut lock(&self.chance))
         })
     }
+}
+
+/// Whether any triple could be an answer to the question.
+fn takes_anything(query: &str) -> bool {
+    let parsed = SparqlParser::new().parse_query(query);
+    let Ok(Query::Construct { template, .. }) = parsed else {
+        return false;
+    };
+    let mut predicates = template.iter().map(|triple| &triple.predicate);
+    predicates.any(|predicate| matches!(predicate, NamedNodePattern::Variable(_)))
 }
 
 /// What becomes of a good answer.
