@@ -107,8 +107,13 @@ fn round(
     drop(tell);
     let first = after / 2;
     let mut heard = hear(&told, first, promises);
-    let copying = is_copied.then(|| Copying::begin(program, home, &promises.changes));
+    let copying =
+        is_copied.then(|| Copying::begin(program, (home, running.port), &promises.changes));
     heard = heard && hear(&told, after - first, promises);
+    // In half of the rounds the backup is cut off, too.
+    if let Some(copying) = copying.as_ref().filter(|_| after % 2 == 0) {
+        copying.wait(PATIENCE);
+    }
     running.kill()?;
     for client in clients {
         if client.join().is_err() {

@@ -8,6 +8,7 @@ use std::io::BufReader;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore, backup};
 use twinlink_trust::audit;
 
@@ -22,14 +23,25 @@ pub(super) struct Copying {
 
 impl Copying {
     /// Begins a backup of the connector that runs here.
-    pub(super) fn begin(program: &Program, home: &Home, changes: &HashMap<String, usize>) -> Self {
+    pub(super) fn begin(
+        program: &Program,
+        (home, port): (&Home, u16),
+        changes: &HashMap<String, usize>,
+    ) -> Self {
         let file = home.path().join("crash.backup");
         // That of the round before.
         drop(std::fs::remove_file(&file));
+        // The system gave the port, so the configuration does not name it. Without one the backup fails, and is not counted.
+        let text = std::fs::read_to_string(home.path().join("twinlink.toml")).unwrap_or_default();
+        let config = home.path().join("crash.toml");
+        drop(std::fs::write(
+            &config,
+            text.replace("localhost:0", &format!("localhost:{port}")),
+        ));
         let mut command = program.command();
         command
             .arg("--config")
-            .arg(home.path().join("twinlink.toml"))
+            .arg(config)
             .arg("backup")
             .arg(&file)
             .stdin(Stdio::null())
@@ -41,6 +53,14 @@ impl Copying {
             taken: std::thread::spawn(move || {
                 command.status().is_ok_and(|status| status.success())
             }),
+        }
+    }
+
+    /// Waits until it has come to its end, or for so long.
+    pub(super) fn wait(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        while !self.taken.is_finished() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
