@@ -232,7 +232,7 @@ fn ask(
 
 /// Half of the cases, whatever their chances.
 fn query_is_even(query: &Query) -> bool {
-    query.to_string().len() % 2 == 0
+    query.to_string().len().is_multiple_of(2)
 }
 
 /// Each member has a state that its fault explains.

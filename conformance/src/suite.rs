@@ -58,10 +58,10 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "sparql11-federated",
-        about: "SPARQL 1.1 Federated Query: SERVICE, on the twin store",
+        about: "SPARQL 1.1 Federated Query: SERVICE, on the twin store and over members",
         run: |name, setting| {
             let manifests = ["sparql11/manifest-sparql11-fed.ttl"];
-            sparql::run(name, &setting.library, &manifests)
+            sparql::run_federated(name, &setting.library, &manifests)
         },
     },
     Suite {

@@ -24,6 +24,9 @@ use twinlink_trust::{
 /// Cases where nobody says how many.
 pub(crate) const CASES: usize = 300;
 
+/// Finds the exchanges with a participant among the entries of a log.
+type Read = fn(&[(u64, Entry)], &str) -> Vec<Exchange>;
+
 /// Two logs of the same uses, and what each side holds of the other's.
 struct World {
     city: Side,
@@ -217,7 +220,7 @@ impl World {
         &self,
         journal: &Memory,
         with: &NamedNode,
-        read: fn(&[(u64, Entry)], &str) -> Vec<Exchange>,
+        read: Read,
     ) -> Result<Vec<Exchange>, String> {
         let entries = list_entries(journal, 0, usize::MAX).map_err(|error| error.to_string())?;
         Ok(read(&entries, with.as_str()))

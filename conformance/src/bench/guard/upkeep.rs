@@ -48,8 +48,11 @@ pub(super) fn run(quads: usize, cases: &[Case]) -> Result<Value, Fault> {
     Ok(figures.into())
 }
 
+/// Makes the quads of the change of a number.
+type Making = fn(u32) -> Vec<Quad>;
+
 /// Changes, by what they concern.
-const CHANGES: [(&str, fn(u32) -> Vec<Quad>); 2] = [
+const CHANGES: [(&str, Making); 2] = [
     ("after_a_reading", |number| {
         let value = Literal::from(f64::from(number) + 0.25);
         vec![quad(

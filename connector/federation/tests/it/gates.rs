@@ -163,11 +163,11 @@ fn a_member_that_hangs_leaves_the_others_their_time() {
     assert_eq!(answer.rows.solutions.len(), 1);
 }
 
+/// How a replica answers when it is asked.
+type Replica = fn() -> BoxFuture<'static, Result<u8, Unanswered>>;
+
 /// What each replica does, and which were asked.
-fn ask_replicas(
-    replicas: &[fn() -> BoxFuture<'static, Result<u8, Unanswered>>],
-    first: usize,
-) -> (Result<u8, String>, Vec<usize>, Duration) {
+fn ask_replicas(replicas: &[Replica], first: usize) -> (Result<u8, String>, Vec<usize>, Duration) {
     let asked = Mutex::new(Vec::new());
     let clock = PatientClock::new();
     let before = clock.instant();

@@ -305,7 +305,7 @@ fn compare(
             console.say(json!({
                 "what": what,
                 "transaction": transaction,
-                "agreement": serde_json::to_value(&agreement)?,
+                "agreement": serde_json::to_value(agreement)?,
             }));
         }
     }

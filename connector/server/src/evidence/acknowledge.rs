@@ -60,9 +60,8 @@ async fn try_to(peer: &NamedNode, received: Vec<Received>, remote: &Weak<Remote>
         };
         let told = remote.acknowledge(peer, received.clone()).await;
         drop(remote);
-        let error = match told {
-            Ok(_) => return,
-            Err(error) => error,
+        let Err(error) = told else {
+            return;
         };
         let may_pass = matches!(
             error,

@@ -357,7 +357,7 @@ fn login(auth: &ForeignAuth, url: impl Fn(&str) -> Result<Uri, String>) -> Resul
         },
         ForeignAuthKind::Bearer => Login::Bearer(secret(auth)?),
         ForeignAuthKind::ClientCredentials => Login::ClientCredentials {
-            url: url(&auth.token_url)?.into(),
+            url: url(&auth.token_url)?,
             client: auth.client_id.clone(),
             secret: secret(auth)?,
             scope: auth.scope.clone(),

@@ -78,7 +78,7 @@ impl Running {
         if reading.last.is_some_and(|last| from > last) {
             return Ok(Vec::new());
         }
-        if !reading.open.as_ref().is_some_and(|open| open.next == from) {
+        if reading.open.as_ref().is_none_or(|open| open.next != from) {
             let limit = if most == 1 { 1 } else { 0 };
             let deadline = Instant::now() + PATIENCE;
             let reader = self.client.read_log(from, limit, deadline).await?;

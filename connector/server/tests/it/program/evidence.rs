@@ -125,7 +125,7 @@ fn an_exchange_is_compared_while_both_run_and_after_one_was_killed() {
         let open: Vec<_> = found.iter().filter(|(_, said)| said != "matched").collect();
         let is_it =
             |(id, said): &&(String, String)| *id == transaction && said == "no-acknowledgement";
-        (open.len() == 1 && open.iter().all(|one| is_it(one))).then(|| found.len())
+        (open.len() == 1 && open.iter().all(is_it)).then_some(found.len())
     });
     assert!(found > before, "{found} {before}");
     assert_eq!(again.stop(), Some(0));

@@ -14,8 +14,8 @@ fn use_as(folder: &Folder, name: &str) -> String {
         .out
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let mine = records.filter(|line| line["record"]["subject"] == name);
-    let request = mine.last().unwrap()["record"]["request"].clone();
+    let mut mine = records.filter(|line| line["record"]["subject"] == name);
+    let request = mine.next_back().unwrap()["record"]["request"].clone();
     request.as_str().unwrap().to_owned()
 }
 

@@ -20,7 +20,9 @@ fn a_use_is_purged_and_the_log_says_so() {
         let (_, left) = records.iter().find(|(at, _)| at == place).unwrap();
         assert!(!text(left).contains("officer-7") && left.len() < 64);
     }
-    let after = case.verify_log(std::slice::from_ref(&claims.checkpoint)).unwrap();
+    let after = case
+        .verify_log(std::slice::from_ref(&claims.checkpoint))
+        .unwrap();
     assert_eq!((after.purged, after.open), (2, 0));
     claims.check_against(&*case.journal).unwrap();
     let said = list_entries(&*case.journal, purged.recorded.unwrap(), 1).unwrap();
