@@ -19,6 +19,9 @@ pub struct SummaryOptions {
     pub envelope: Option<String>,
     /// The version that we have.
     pub held: Option<String>,
+    /// Only whether that is as it would be made now: [`SummaryReply::Held`], or [`SummaryReply::None`] for whatever else.
+    /// No record is made of it, and no receipt.
+    pub confirm: bool,
     /// When the whole of it must be here.
     pub deadline: Instant,
 }
@@ -56,6 +59,7 @@ impl Client {
             break_glass: text(options.break_glass),
             held: options.held.unwrap_or_default(),
             envelope: options.envelope.unwrap_or_default(),
+            confirm: options.confirm,
         };
         let request = self.request(message, deadline).await?;
         let mut stub = self.stub.clone();

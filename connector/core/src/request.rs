@@ -46,6 +46,8 @@ pub struct SummaryRequest {
     pub break_glass: Option<NamedNode>,
     /// The version that the caller has.
     pub held: Option<String>,
+    /// Only whether that is as it would be made now.
+    pub confirm: bool,
     /// The request as the caller's organisation signed it, if it did.
     pub envelope: Option<String>,
     /// How long the caller is ready to wait.

@@ -363,10 +363,14 @@ pub struct SummarizeRequest {
     /// As in QueryRequest.
     #[prost(string, tag = "5")]
     pub envelope: ::prost::alloc::string::String,
+    /// Only whether what is held is as it would be made now. Nothing else is told, and neither a record nor a receipt is made: who
+    /// is told `is_held` was told the rest on record before. Anything else is to be asked for without this.
+    #[prost(bool, tag = "6")]
+    pub confirm: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SummarizeResponse {
-    /// Of the use that the call is, with its receipt, whether there is a summary or not.
+    /// Of the use that the call is, with its receipt, whether there is a summary or not; without one where it only confirms.
     #[prost(message, optional, tag = "3")]
     pub outcome: ::core::option::Option<Outcome>,
     /// Without either there is no summary for this caller.

@@ -4,15 +4,20 @@ use super::decide::{self, Wish, authenticate, same_purpose};
 use super::gather::{Age, ourselves};
 use super::{Connector, budget, check_signed, record, refuse, within};
 use crate::digest::summary_digest;
-use crate::ports::{Overview, Recorded};
-use crate::{Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest};
+use crate::ports::{Overview, Recorded, UseRecord};
+use crate::{
+    Budget, Caller, Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest,
+};
+use twinlink_policy::Permit;
 
 /// The text of a request for a summary, as its digest is recorded on both sides.
 pub const SUMMARY: &str = "summary";
 
 /// Tells in short what the caller may see of this twin. None where there is no summary: then there is only asking.
 ///
-/// It is a use like every other, and goes the same way. Where policies count uses, ask for duties or have the glass
+/// It is a use like every other, and goes the same way. To confirm what the caller was told before tells nothing more of the
+/// twin than that: no record is made of it, and no receipt; of a refusal there is one.
+/// Where policies count uses, ask for duties or have the glass
 /// broken, there is no summary: it would be one more use, owed for, of a question that was not even asked yet.
 ///
 /// # Errors
@@ -27,6 +32,9 @@ pub async fn summarize(
     let _abandoned = budget.cancel_on_drop();
     let mut record = record(connector, request.id, "read", SUMMARY);
     let way = async {
+        if request.confirm {
+            return confirm(connector, credentials, &request, &budget, &mut record).await;
+        }
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
         check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
@@ -36,17 +44,7 @@ pub async fn summarize(
         let is_counted = decision.is_counted;
         let mut granted = decision.granted;
         let intent = connector.use_log.intend(record.clone()).await?;
-        let delegation = Delegation {
-            request: request.id,
-            participant: caller.participant().clone(),
-            subject: caller.subject().to_owned(),
-            roles: caller.roles().to_vec(),
-            claims: caller.claims(),
-            purpose: caller.purpose().cloned(),
-            break_glass: request.break_glass.clone(),
-            on_behalf: caller.on_behalf().to_vec(),
-            left_out: Vec::new(),
-        };
+        let delegation = delegation(&caller, &request);
         let permit = granted.permit();
         let held = request.held.as_deref();
         let overview = match is_counted {
@@ -74,11 +72,9 @@ pub async fn summarize(
         };
         let receipt = connector.use_log.complete(intent, done).await?;
         checked?;
-        let as_of = overview.as_ref().and_then(|overview| overview.as_of);
         let status = SourceStatus {
-            as_of: Age::of(connector, &permit).told(as_of),
             elapsed: connector.clock.instant().saturating_duration_since(started),
-            ..ourselves(connector, &permit)
+            ..status(connector, &permit, overview.as_ref())
         };
         let outcome = Outcome {
             sources: vec![status],
@@ -93,5 +89,67 @@ pub async fn summarize(
     match within(connector, &budget, way).await {
         Ok(overview) => Ok(overview),
         Err(refusal) => Err(refuse(connector, record, refusal).await),
+    }
+}
+
+/// Whether what the caller holds is as it would be made now: an overview without bytes, or none.
+// INVARIANT(confirmed-tells-nothing): without record, nothing is told but that what was told on record still stands.
+async fn confirm(
+    connector: &Connector,
+    credentials: &Credentials,
+    request: &SummaryRequest,
+    budget: &Budget,
+    record: &mut UseRecord,
+) -> Result<(Option<Overview>, Outcome), Refusal> {
+    let caller = authenticate(connector, credentials, record)?;
+    same_purpose(&caller, request.purpose.as_ref())?;
+    let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
+    let decision = decide::consider(connector, wish, record)?;
+    let _seat = decide::admit(connector, &caller, &decision).await?;
+    let mut granted = decision.granted;
+    let permit = granted.permit();
+    let held = request.held.as_deref();
+    let overview = match held {
+        Some(_) if !decision.is_counted => {
+            let delegation = delegation(&caller, request);
+            let federation = &connector.federation;
+            federation
+                .summarize(&permit, &delegation, held, budget)
+                .await
+        }
+        _ => None,
+    };
+    let overview = overview.filter(|overview| overview.bytes.is_none());
+    granted.check(connector)?;
+    let outcome = Outcome {
+        sources: vec![status(connector, &permit, overview.as_ref())],
+        rows: 0,
+        complete: overview.is_some(),
+        unsure: Vec::new(),
+        explanation: None,
+        receipt: String::new(),
+    };
+    Ok((overview, outcome))
+}
+
+fn delegation(caller: &Caller, request: &SummaryRequest) -> Delegation {
+    Delegation {
+        request: request.id,
+        participant: caller.participant().clone(),
+        subject: caller.subject().to_owned(),
+        roles: caller.roles().to_vec(),
+        claims: caller.claims(),
+        purpose: caller.purpose().cloned(),
+        break_glass: request.break_glass.clone(),
+        on_behalf: caller.on_behalf().to_vec(),
+        left_out: Vec::new(),
+    }
+}
+
+fn status(connector: &Connector, permit: &Permit, overview: Option<&Overview>) -> SourceStatus {
+    let as_of = overview.and_then(|overview| overview.as_of);
+    SourceStatus {
+        as_of: Age::of(connector, permit).told(as_of),
+        ..ourselves(connector, permit)
     }
 }

@@ -30,6 +30,7 @@ pub(super) async fn summarize(
         break_glass: iri("grpc.break_glass", "break_glass", &message.break_glass)?,
         envelope: some(message.envelope),
         held: some(message.held),
+        confirm: message.confirm,
         patience,
     };
     let (overview, outcome) = answer(connector, &credentials, question).await?;

@@ -6,7 +6,7 @@ use oxrdf::NamedNode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use twinlink_client::{SummaryOptions, SummaryReply as Told};
+use twinlink_client::{Error, SummaryOptions, SummaryReply as Told};
 use twinlink_core::{SUMMARY, request_digest, summary_digest};
 use twinlink_federation::{Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply};
 
@@ -26,25 +26,38 @@ impl Remote {
         let client = entry
             .client(replica, self.token(entry, delegation).ok()?)
             .ok()?;
+        let options = SummaryOptions {
+            purpose: delegation.purpose.clone(),
+            break_glass: delegation.break_glass.clone(),
+            request_id: Some(delegation.request.to_string()),
+            envelope: None,
+            held: question.held.map(str::to_owned),
+            confirm: true,
+            deadline: question.budget.deadline().into(),
+        };
+        // Mostly nothing has changed. That is asked first, as it costs neither side a record: nothing new is told.
+        if options.held.is_some() {
+            let told = client.summarize(options.clone()).await;
+            let told = told.map_err(|error| no_summary(peer, &error)).ok()?;
+            if told.reply == Told::Held {
+                let status = reply::own_status(peer, told.outcome?, started).ok()?;
+                return Some(Summarized {
+                    reply: SummaryReply::Held,
+                    status: Some(status),
+                });
+            }
+        }
         let request_digest = request_digest(SUMMARY, None, None);
         let asked = self.evidence.ask(peer, delegation, &request_digest).await;
         let signed = asked.inspect_err(|refusal| drop(not_asked(peer, refusal)));
         let signed = signed.ok()?;
         let options = SummaryOptions {
-            purpose: delegation.purpose.clone(),
-            break_glass: delegation.break_glass.clone(),
-            request_id: Some(delegation.request.to_string()),
             envelope: Some(signed.envelope.clone()),
-            held: question.held.map(str::to_owned),
-            deadline: question.budget.deadline().into(),
+            confirm: false,
+            ..options
         };
-        let told = match client.summarize(options).await {
-            Ok(told) => told,
-            Err(error) => {
-                tracing::debug!(peer = peer.as_str(), %error, "a peer gives no summary");
-                return None;
-            }
-        };
+        let told = client.summarize(options).await;
+        let told = told.map_err(|error| no_summary(peer, &error)).ok()?;
         let outcome = told.outcome?;
         let result_digest = match &told.reply {
             Told::Bytes(bytes) => summary_digest(bytes),
@@ -79,4 +92,8 @@ impl Remote {
             status: Some(status),
         })
     }
+}
+
+fn no_summary(peer: &NamedNode, error: &Error) {
+    tracing::debug!(peer = peer.as_str(), %error, "a peer gives no summary");
 }

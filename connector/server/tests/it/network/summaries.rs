@@ -35,15 +35,20 @@ async fn summarize(
     at: &Organisation,
     held: Option<&str>,
 ) -> Result<Summarized, Error> {
-    let options = SummaryOptions {
+    let client = caller.client(at).await.unwrap();
+    client.summarize(options(held)).await
+}
+
+fn options(held: Option<&str>) -> SummaryOptions {
+    SummaryOptions {
         purpose: None,
         break_glass: None,
         request_id: None,
         envelope: None,
         held: held.map(str::to_owned),
+        confirm: false,
         deadline: Instant::now() + PATIENCE,
-    };
-    caller.client(at).await.unwrap().summarize(options).await
+    }
 }
 
 fn decoded(summarized: Summarized) -> (Summary, Vec<u8>) {
@@ -112,9 +117,38 @@ async fn questions_are_planned_by_summaries() {
         assert!(answered.unwrap().outcome.complete);
     }
     town.city.stop().await;
-    // The import and the policies aside: for each question its summary and its part.
+    // The import and the policies aside: the summary, which the second question has confirmed only, and each question's part.
     let uses = uses(&town.city, &town.rescue);
-    assert_eq!(uses, 4, "{uses}");
+    assert_eq!(uses, 3, "{uses}");
+}
+
+/// INVARIANT(confirmed-tells-nothing)
+#[tokio::test(flavor = "multi_thread")]
+async fn confirmed_tells_nothing() {
+    let mut town = open_town().await;
+    let caller = town.rescue.caller(&[], None);
+    let (known, _) = decoded(summary(&caller, &town.city, None).await);
+    let client = caller.client(&town.city).await.unwrap();
+    let confirm = async |held: Option<&str>| {
+        let confirm = SummaryOptions {
+            confirm: true,
+            ..options(held)
+        };
+        client.summarize(confirm).await.unwrap()
+    };
+    let held = Some(known.version());
+    let told = confirm(held).await;
+    assert_eq!(told.reply, SummaryReply::Held);
+    assert_eq!(told.outcome.unwrap().receipt, "");
+    // Who holds nothing, or something else, is told nothing in this way.
+    for held in [None, Some("7"), Some("")] {
+        assert_eq!(confirm(held).await.reply, SummaryReply::None);
+    }
+    insert(&town.city, "<urn:more> tl:kind <urn:kind> .").await;
+    assert_eq!(confirm(held).await.reply, SummaryReply::None);
+    town.city.stop().await;
+    // Only the summary was a use.
+    assert_eq!(uses(&town.city, &town.rescue), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
