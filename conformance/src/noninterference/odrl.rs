@@ -86,7 +86,7 @@ fn layer(rule: &Rule, prohibitions: Vec<Selector>, caller: &Caller) -> Guard {
         let statistics = selectors.into_iter().map(|selector| Statistic {
             name: figures.name.clone(),
             selector,
-            dimensions: figures.dimensions.clone(),
+            dimensions: in_order(&figures.dimensions),
             measure: figures.measure.clone(),
             minimum: figures.minimum,
         });
@@ -100,6 +100,13 @@ fn layer(rule: &Rule, prohibitions: Vec<Selector>, caller: &Caller) -> Guard {
         steps: steps.clone(),
     });
     Guard::new(Vec::new(), prohibitions).with_transformed(transformed.collect())
+}
+
+/// A set, so its order says nothing: groups are named by the dimensions in the order of their IRIs.
+fn in_order(dimensions: &[NamedNode]) -> Vec<NamedNode> {
+    let mut dimensions = dimensions.to_vec();
+    dimensions.sort();
+    dimensions
 }
 
 /// An offer proposes; it grants and forbids nothing: ODRL 2.1.2.
