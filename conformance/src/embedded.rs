@@ -6,9 +6,10 @@ use oxrdf::NamedNode;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::{Arc, Weak, mpsc};
 use std::thread::JoinHandle;
 use time::{Duration, OffsetDateTime};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use twinlink::config::Config;
 use twinlink::http::HttpSettings;
@@ -40,6 +41,8 @@ pub struct Embedded {
 #[derive(Debug)]
 pub(crate) struct Running {
     address: SocketAddr,
+    node: Weak<Node>,
+    runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -80,9 +83,11 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let (say, heard) = mpsc::channel();
         let thread = std::thread::spawn(move || serve(config, stopped, &say));
-        let address = heard.recv().map_err(fault)?.map_err(Fault::Target)?;
+        let (address, node, runtime) = heard.recv().map_err(fault)?.map_err(Fault::Target)?;
         Ok(Self {
             address,
+            node,
+            runtime,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -91,6 +96,18 @@ impl Running {
     /// Scheme and authority, without a slash at the end.
     pub(crate) fn url(&self) -> String {
         url(self.address)
+    }
+}
+
+impl Running {
+    /// Reads certificates, peers and policies again, as SIGHUP has it.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] where they do not hold together.
+    pub(crate) fn reload(&self) -> Result<(), Fault> {
+        let _inside = self.runtime.enter();
+        let node = self.node.upgrade().ok_or_else(|| fault("it has stopped"))?;
+        node.reload().map_err(fault)
     }
 }
 
@@ -114,21 +131,24 @@ impl Drop for Running {
     }
 }
 
+/// Where a connector listens, the connector while it serves, and where it runs.
+type Served = (SocketAddr, Weak<Node>, Handle);
+
 /// Serves until told to stop; says first where, or why not.
 fn serve(
     config: Config,
     stopped: oneshot::Receiver<()>,
-    say: &mpsc::Sender<Result<SocketAddr, String>>,
+    say: &mpsc::Sender<Result<Served, String>>,
 ) {
     let served = runtime()
         .map_err(|error| error.to_string())
         .and_then(|runtime| {
             runtime.block_on(async {
-                let node = Node::open(config).map_err(|error| error.to_string())?;
+                let node = Arc::new(Node::open(config).map_err(|error| error.to_string())?);
                 let listener = node.listen().await.map_err(|error| error.to_string())?;
                 let address = listener.address().map_err(|error| error.to_string())?;
                 let service = node.service(HttpSettings::new(url(address)));
-                drop(say.send(Ok(address)));
+                drop(say.send(Ok((address, Arc::downgrade(&node), Handle::current()))));
                 let end = async { drop(stopped.await) };
                 listener.serve(service, end).await;
                 Ok(())

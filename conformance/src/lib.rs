@@ -25,6 +25,7 @@ mod noninterference;
 mod partial;
 mod program;
 mod protocol;
+mod rotation;
 mod sparql;
 mod tamper;
 mod town;

@@ -5,7 +5,7 @@ use crate::library::Library;
 use crate::report::Report;
 use crate::{
     analysis, attacks, crash, description, evaluation, federated, hostile, jose, merged,
-    noninterference, partial, protocol, sparql, tamper,
+    noninterference, partial, protocol, rotation, sparql, tamper,
 };
 
 pub use crate::library::Fault;
@@ -143,6 +143,11 @@ pub const SUITES: &[Suite] = &[
             let cases = setting.cases.unwrap_or(tamper::CASES);
             tamper::run(name, cases, setting.seed)
         },
+    },
+    Suite {
+        name: "rotation",
+        about: "Certificates, keys, authorities and token keys that change under load: no request fails",
+        run: |name, _| rotation::run(name),
     },
     Suite {
         name: "hostile-queries",

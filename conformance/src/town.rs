@@ -45,7 +45,7 @@ pub(crate) struct Town {
     pub(crate) police: Organisation,
     pub(crate) rescue: Organisation,
     /// Whom the clients expect to meet.
-    registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     running: Running,
     folder: tempfile::TempDir,
 }
@@ -113,13 +113,8 @@ impl Organisation {
 
     /// As a peer's file has it.
     fn card(&self) -> String {
-        format!(
-            "participant = \"{}\"\ntoken_keys = ['{}']\nroles = [\"{OFFICER}\"]\n\
-             purposes = [\"{EMERGENCY}\"]\nauthority = '''\n{}'''\n",
-            self.id.as_str(),
-            self.identity.load().key().public().to_jwk(),
-            self.authority.certificate_pem()
-        )
+        let key = self.identity.load().key().public().to_jwk();
+        card(&self.id, &[&key], self.authority.certificate_pem())
     }
 }
 
@@ -197,6 +192,16 @@ impl Town {
         })
     }
 
+    /// The connector's folder.
+    pub(crate) fn home(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Has the connector read its certificates, peers and policies again.
+    pub(crate) fn reload(&self) -> Result<(), Fault> {
+        self.running.reload()
+    }
+
     /// Stops the connector, and reads its log of use.
     pub(crate) fn stop(self) -> Result<Vec<Entry>, Fault> {
         let Self {
@@ -208,7 +213,8 @@ impl Town {
         Ok(entries.into_iter().map(|(_, entry)| entry).collect())
     }
 
-    fn tls(
+    /// How a client shows itself, and whom it expects.
+    pub(crate) fn tls(
         &self,
         identity: &Arc<CurrentIdentity>,
         protocol: Protocol,
@@ -244,6 +250,17 @@ fn reopen(folder: &Path) -> Result<TwinStore, Fault> {
             opened => return opened.map_err(fault),
         }
     }
+}
+
+/// A peer's file: token keys as JWK, authorities as PEM.
+pub(crate) fn card(id: &NamedNode, keys: &[&str], authorities: &str) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("'{key}'")).collect();
+    format!(
+        "participant = \"{}\"\ntoken_keys = [{}]\nroles = [\"{OFFICER}\"]\n\
+         purposes = [\"{EMERGENCY}\"]\nauthority = '''\n{authorities}'''\n",
+        id.as_str(),
+        keys.join(", ")
+    )
 }
 
 /// Officers of these may read all.
