@@ -174,6 +174,8 @@ async fn cancel(client: &Client) {
         // However it ended: what counts is what others see afterwards.
         drop(tokio::time::timeout(GLANCE, ask(client, query)).await);
     }
+    // That it went away leaves with whatever it sends next: nobody drives the connection after this.
+    drop(ask(client, "ASK {}").await);
 }
 
 impl Other {
