@@ -385,7 +385,7 @@ pub mod summarize_response {
         /// What the caller has is as it would be made now.
         #[prost(bool, tag = "1")]
         IsHeld(bool),
-        /// Of the default graph, with its version, in the format of its first byte.
+        /// What changed in it since what is held, or all of it, with its version, in the format of its first byte.
         #[prost(bytes, tag = "2")]
         Summary(::prost::alloc::vec::Vec<u8>),
     }
