@@ -203,6 +203,33 @@ fn reads_as_it_goes(left: &GraphPattern, right: &GraphPattern) -> bool {
     connected(left, right) && (reads_quads(left) || reads_quads(right))
 }
 
+/// The expressions that an expression is made of, in their order; of EXISTS, which is made of a pattern, none.
+pub(crate) fn parts(expression: &Expression) -> Vec<&Expression> {
+    match expression {
+        Expression::Exists(_)
+        | Expression::NamedNode(_)
+        | Expression::Literal(_)
+        | Expression::Variable(_)
+        | Expression::Bound(_) => Vec::new(),
+        Expression::Or(a, b)
+        | Expression::And(a, b)
+        | Expression::Equal(a, b)
+        | Expression::SameTerm(a, b)
+        | Expression::Greater(a, b)
+        | Expression::GreaterOrEqual(a, b)
+        | Expression::Less(a, b)
+        | Expression::LessOrEqual(a, b)
+        | Expression::Add(a, b)
+        | Expression::Subtract(a, b)
+        | Expression::Multiply(a, b)
+        | Expression::Divide(a, b) => vec![a, b],
+        Expression::UnaryPlus(a) | Expression::UnaryMinus(a) | Expression::Not(a) => vec![a],
+        Expression::If(a, b, c) => vec![a, b, c],
+        Expression::In(a, list) => std::iter::once(&**a).chain(list).collect(),
+        Expression::Coalesce(list) | Expression::FunctionCall(_, list) => list.iter().collect(),
+    }
+}
+
 /// Calls a function that lets short texts through.
 fn cap(argument: &mut Expression, function: NamedNodeRef<'static>) {
     let long = std::mem::replace(argument, NamedNode::from(function).into());

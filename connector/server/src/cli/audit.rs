@@ -288,7 +288,10 @@ fn compare(
 ) -> Result<ExitCode, Failure> {
     let named = |error: &dyn std::fmt::Display| format!("{}: {error}", theirs.display());
     let text = std::fs::read_to_string(theirs).map_err(|error| named(&error))?;
-    let theirs: Exchanges = serde_json::from_str(&text).map_err(|error| named(&error))?;
+    let theirs: Exchanges = serde_json::from_str(&text).map_err(|error| {
+        let place = named(&error);
+        format!("{place}: it is no export of a peer's `twinlink audit export --format exchanges`")
+    })?;
     if theirs.with != config.participant.as_str() {
         return Err(format!("the file is about <{}>, not about us", theirs.with).into());
     }

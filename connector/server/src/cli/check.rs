@@ -3,6 +3,7 @@
 use super::{Console, Failure};
 use crate::config::{Config, PeerFile};
 use crate::http::oauth::Clients;
+use crate::peers::Foreign;
 use crate::session::{Person, Session};
 use crate::wire;
 use clap::{Args, Subcommand};
@@ -48,6 +49,7 @@ pub(super) fn config(
     let peers = config.peers()?;
     wire::trusted(&config, peers.clone())?;
     Clients::new(config.clients()?, &peers)?;
+    Foreign::check(config.foreign()?)?;
     let policies = wire::policies(&config)?;
     let limits = config.limits;
     console.say(format_args!(
@@ -126,6 +128,7 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
         finding("clock", own, clock(config)),
         finding("policies", own, policies(config)),
         finding("clients", own, clients(config)),
+        finding("foreign", own, foreign(config)),
     ];
     let peers = match config.peers() {
         Ok(peers) => peers,
@@ -237,6 +240,14 @@ fn policies(config: &Config) -> Result<String, String> {
         )),
         count => Ok(format!("{count} policies, version {}", set.version())),
     }
+}
+
+/// The SPARQL endpoints that are members. None of them is asked.
+fn foreign(config: &Config) -> Result<String, String> {
+    let files = config.foreign().map_err(|error| error.to_string())?;
+    let count = files.len();
+    Foreign::check(files).map_err(|error| error.to_string())?;
+    Ok(format!("{count} SPARQL endpoints are members"))
 }
 
 /// The own organisation's clients of the token endpoints.

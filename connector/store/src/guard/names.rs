@@ -1,5 +1,6 @@
 //! What a question names: see [`twinlink_policy::Named`].
 
+use crate::algebra::parts;
 use oxrdf::Term;
 use rustc_hash::FxHashSet;
 use spargebra::Query;
@@ -132,35 +133,11 @@ impl Search {
 
     /// Only EXISTS has patterns.
     fn expression(&mut self, expression: &Expression) {
-        match expression {
-            Expression::Exists(pattern) => self.pattern(pattern),
-            Expression::NamedNode(_)
-            | Expression::Literal(_)
-            | Expression::Variable(_)
-            | Expression::Bound(_) => {}
-            Expression::Or(a, b)
-            | Expression::And(a, b)
-            | Expression::Equal(a, b)
-            | Expression::SameTerm(a, b)
-            | Expression::Greater(a, b)
-            | Expression::GreaterOrEqual(a, b)
-            | Expression::Less(a, b)
-            | Expression::LessOrEqual(a, b)
-            | Expression::Add(a, b)
-            | Expression::Subtract(a, b)
-            | Expression::Multiply(a, b)
-            | Expression::Divide(a, b) => [a, b].into_iter().for_each(|part| self.expression(part)),
-            Expression::UnaryPlus(a) | Expression::UnaryMinus(a) | Expression::Not(a) => {
-                self.expression(a);
-            }
-            Expression::If(a, b, c) => [a, b, c].into_iter().for_each(|part| self.expression(part)),
-            Expression::In(a, list) => {
-                self.expression(a);
-                list.iter().for_each(|part| self.expression(part));
-            }
-            Expression::Coalesce(list) | Expression::FunctionCall(_, list) => {
-                list.iter().for_each(|part| self.expression(part));
-            }
+        if let Expression::Exists(pattern) = expression {
+            self.pattern(pattern);
+        }
+        for part in parts(expression) {
+            self.expression(part);
         }
     }
 }

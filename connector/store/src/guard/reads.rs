@@ -3,6 +3,7 @@
 //! It says so by the triple patterns in it alone, whatever graph they match in. Where that is not plain to see, it reads
 //! everything: then every change touches it.
 
+use crate::algebra::parts;
 use oxrdf::{NamedNode, Term};
 use spargebra::Query;
 use spargebra::algebra::{
@@ -177,46 +178,19 @@ impl Reader {
     fn expression(&mut self, expression: &Expression) {
         match expression {
             Expression::Exists(pattern) => self.pattern(pattern),
-            Expression::NamedNode(_)
-            | Expression::Literal(_)
-            | Expression::Variable(_)
-            | Expression::Bound(_) => {}
-            Expression::Or(a, b)
-            | Expression::And(a, b)
-            | Expression::Equal(a, b)
-            | Expression::SameTerm(a, b)
-            | Expression::Greater(a, b)
-            | Expression::GreaterOrEqual(a, b)
-            | Expression::Less(a, b)
-            | Expression::LessOrEqual(a, b)
-            | Expression::Add(a, b)
-            | Expression::Subtract(a, b)
-            | Expression::Multiply(a, b)
-            | Expression::Divide(a, b) => {
-                self.expression(a);
-                self.expression(b);
-            }
-            Expression::UnaryPlus(a) | Expression::UnaryMinus(a) | Expression::Not(a) => {
-                self.expression(a);
-            }
-            Expression::If(a, b, c) => [a, b, c].into_iter().for_each(|one| self.expression(one)),
-            Expression::In(a, list) => {
-                self.expression(a);
-                list.iter().for_each(|one| self.expression(one));
-            }
-            Expression::Coalesce(list) => list.iter().for_each(|one| self.expression(one)),
-            Expression::FunctionCall(function, list) => {
-                // What is otherwise at another time was never a matter of quads.
-                self.is_everything |= matches!(
-                    function,
-                    Function::Now
-                        | Function::Rand
-                        | Function::Uuid
-                        | Function::StrUuid
-                        | Function::BNode
-                );
-                list.iter().for_each(|one| self.expression(one));
-            }
+            // What is otherwise at another time was never a matter of quads.
+            Expression::FunctionCall(
+                Function::Now
+                | Function::Rand
+                | Function::Uuid
+                | Function::StrUuid
+                | Function::BNode,
+                _,
+            ) => self.is_everything = true,
+            _ => {}
+        }
+        for part in parts(expression) {
+            self.expression(part);
         }
     }
 }

@@ -76,7 +76,13 @@ impl IntoResponse for Fault {
             Self::Door(fault) => return fault.into_response(),
         };
         let (status, error) = code(&refusal);
-        let said = serde_json::json!({"error": error, "error_description": refusal.public()});
+        let is_of_subject = error == "invalid_request" && refusal.code() == Code::Unauthenticated;
+        let description = match is_of_subject {
+            // The client is who it says: which check of the token failed is for the log.
+            true => "the subject's token is not good here",
+            false => refusal.public(),
+        };
+        let said = serde_json::json!({"error": error, "error_description": description});
         let mut response = (status, Json(said)).into_response();
         let headers = response.headers_mut();
         if status == StatusCode::UNAUTHORIZED {

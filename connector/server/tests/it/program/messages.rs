@@ -66,6 +66,20 @@ fn what_is_wrong_is_named_with_what_to_do() {
     assert_eq!(failed(&doctor.json()), ["policies"]);
     fs::remove_file(city.path("policies/odd.ttl")).unwrap();
 
+    // An endpoint that `serve` would not take is told by whoever checks, too.
+    fs::create_dir(city.path("foreign")).unwrap();
+    fs::write(city.path("foreign/odd.toml"), "odd = 1").unwrap();
+    for command in [vec!["serve"], vec!["config", "check"]] {
+        city.run(&command).badly(1, &["foreign/odd.toml", "odd"]);
+    }
+    let doctor = city.run(&["doctor", "--json"]);
+    assert_eq!(failed(&doctor.json()), ["foreign"]);
+    fs::remove_file(city.path("foreign/odd.toml")).unwrap();
+
+    let no_export = city.file("notes.json", "[]");
+    city.run(&["audit", "reconcile", &no_export])
+        .badly(1, &["notes.json", "audit export"]);
+
     let broken = city.file(
         "broken.ttl",
         "<https://city.example/a> <https://city.example/b> 1 .\n<https://city.example/a> oops",
