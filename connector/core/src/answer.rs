@@ -359,22 +359,8 @@ pub(crate) fn use_record(
     text: &str,
 ) -> UseRecord {
     UseRecord {
-        request,
-        time: connector.clock.now(),
-        participant: None,
-        subject: None,
-        purpose: None,
-        action,
-        policies: Vec::new(),
-        policy_version: String::new(),
-        agreements: Vec::new(),
-        break_glass: None,
-        token_id: None,
         request_digest: request_digest(text, None, None),
-        policy_hashes: Vec::new(),
-        signed: None,
-        refused: None,
-        times: None,
+        ..UseRecord::new(request, connector.clock.now(), action)
     }
 }
 

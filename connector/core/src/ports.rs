@@ -276,6 +276,30 @@ pub struct UseRecord {
     pub times: Option<u64>,
 }
 
+impl UseRecord {
+    /// Of a use of which nothing more is known yet.
+    pub fn new(request: Uuid, time: OffsetDateTime, action: NamedNode) -> Self {
+        Self {
+            request,
+            time,
+            participant: None,
+            subject: None,
+            purpose: None,
+            action,
+            policies: Vec::new(),
+            policy_hashes: Vec::new(),
+            policy_version: String::new(),
+            agreements: Vec::new(),
+            break_glass: None,
+            token_id: None,
+            request_digest: String::new(),
+            signed: None,
+            refused: None,
+            times: None,
+        }
+    }
+}
+
 /// A request as the organisation signed it that asks: evidence, kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRequest {

@@ -223,22 +223,9 @@ fn turned_away() -> NamedNode {
 /// A refusal of which nothing more is known.
 fn blank((participant, action, check): Kind, time: OffsetDateTime) -> UseRecord {
     UseRecord {
-        request: Uuid::now_v7(),
-        time,
         participant,
-        subject: None,
-        purpose: None,
-        action,
-        policies: Vec::new(),
-        policy_version: String::new(),
-        agreements: Vec::new(),
-        break_glass: None,
-        token_id: None,
-        request_digest: String::new(),
-        policy_hashes: Vec::new(),
-        signed: None,
         refused: Some(check),
-        times: None,
+        ..UseRecord::new(Uuid::now_v7(), time, action)
     }
 }
 

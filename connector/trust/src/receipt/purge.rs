@@ -1,7 +1,7 @@
 //! Records that are forgotten: what they said and their salt go, their digests stay, so tree and chain are whole. That
 //! they went, by whom and why, is on record before anything goes.
 
-use super::audit::decode;
+use super::audit::{decode, walk};
 use super::entry::{EntryKind, Record, tombstone};
 use super::{Receipts, fault};
 use std::collections::BTreeSet;
@@ -12,8 +12,6 @@ use twinlink_core::{Code, Journal, Refusal};
 const MOST: usize = 100_000;
 /// The longest reason, in bytes.
 const REASON: usize = 4 << 10;
-/// How many records are read at once.
-const BATCH: usize = 1024;
 
 /// What was purged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -111,13 +109,14 @@ fn is_of_a_use(kind: &EntryKind) -> bool {
 /// [`Code::Internal`], naming the record that cannot be read.
 pub fn find_purgeable(journal: &dyn Journal, request: &str) -> Result<Vec<u64>, Refusal> {
     let mut found = Vec::new();
-    each(journal, |place, record| {
+    walk(journal, |place, record, _| {
         if let Record::Entry(entry) = record
             && is_of_a_use(&entry.kind)
             && entry.kind.requests().contains(&request)
         {
             found.push(place);
         }
+        Ok(())
     })?;
     Ok(found)
 }
@@ -129,28 +128,17 @@ pub fn find_purgeable(journal: &dyn Journal, request: &str) -> Result<Vec<u64>, 
 pub fn unrecorded_purges(journal: &dyn Journal) -> Result<Vec<u64>, Refusal> {
     let mut gone = BTreeSet::new();
     let mut said = BTreeSet::new();
-    each(journal, |place, record| match record {
-        Record::Purged => drop(gone.insert(place)),
-        Record::Entry(entry) => {
-            if let EntryKind::Purge { records, .. } = &entry.kind {
-                // Not what comes after: nobody knows that yet.
-                said.extend(records.iter().filter(|record| **record < place));
+    walk(journal, |place, record, _| {
+        match record {
+            Record::Purged => drop(gone.insert(place)),
+            Record::Entry(entry) => {
+                if let EntryKind::Purge { records, .. } = &entry.kind {
+                    // Not what comes after: nobody knows that yet.
+                    said.extend(records.iter().filter(|record| **record < place));
+                }
             }
         }
+        Ok(())
     })?;
     Ok(gone.difference(&said).copied().collect())
-}
-
-fn each(journal: &dyn Journal, mut visit: impl FnMut(u64, &Record)) -> Result<(), Refusal> {
-    let mut from = 0;
-    loop {
-        let batch = journal.read(from, BATCH)?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        for (sequence, bytes) in batch {
-            visit(sequence, &decode(sequence, &bytes)?.0);
-            from = sequence.saturating_add(1);
-        }
-    }
 }
