@@ -7,6 +7,7 @@ mod app;
 mod clients;
 mod forge;
 mod possession;
+mod signed;
 mod tokens;
 
 use app::App;
@@ -103,6 +104,7 @@ pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
     }
     let app = App::new(&town)?;
     possession::attack(&town, &app, good.reveal(), &mut cases, &mut expected)?;
+    signed::attack(&town, &app, &mut cases, &mut expected)?;
     clients.attack(&town, &app, &rescue.http, &mut cases, &mut expected)?;
     for bad in certificates(&town, revoked)? {
         let doors = Doors::open(&town, &bad.identity)?;
@@ -269,7 +271,8 @@ fn refused(taken: Taken) -> Verdict {
         Taken::Refused(text)
             if text.contains(GENERAL)
                 && !text.contains("token.")
-                && !text.contains("certificate.") =>
+                && !text.contains("certificate.")
+                && !text.contains("envelope.") =>
         {
             Verdict::Passed
         }

@@ -22,6 +22,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
+use twinlink_proto::{Message as _, v1};
 use twinlink_trust::{Binding, TokenIssuer, TokenRequest};
 use twinlink_vocab::tl;
 use uuid::Uuid;
@@ -52,6 +53,8 @@ pub(super) struct App {
 pub(super) struct Shown {
     pub(super) authorization: String,
     pub(super) proofs: Vec<String>,
+    /// The request as the app signed it.
+    pub(super) envelope: Option<String>,
 }
 
 impl Door {
@@ -154,6 +157,7 @@ impl App {
         Shown {
             authorization: String::new(),
             proofs: Vec::new(),
+            envelope: None,
         }
     }
 
@@ -161,6 +165,7 @@ impl App {
         Shown {
             authorization: format!("DPoP {}", self.token),
             proofs: vec![proof],
+            envelope: None,
         }
     }
 
@@ -209,7 +214,12 @@ impl App {
 
     /// Asks so many times at once: how many are answered.
     pub(super) fn ask_at_once(&self, door: Door, shown: &Shown, times: usize) -> usize {
-        let tries = (0..times).map(|_| self.answer(door, shown));
+        self.ask_all_at_once(door, &vec![shown.clone(); times])
+    }
+
+    /// Shows all of these at once: how many are answered.
+    pub(super) fn ask_all_at_once(&self, door: Door, shown: &[Shown]) -> usize {
+        let tries = shown.iter().map(|shown| self.answer(door, shown));
         let answers = self.runtime.block_on(futures::future::join_all(tries));
         let is_answered = |answer| matches!(taken(door, answer), Taken::Answered);
         answers
@@ -260,8 +270,11 @@ impl App {
         }
         let body = match door {
             Door::Http => Bytes::new(),
-            Door::Grpc => message(),
+            Door::Grpc => message(shown.envelope.as_deref().unwrap_or_default()),
         };
+        if let (Door::Http, Some(envelope)) = (door, &shown.envelope) {
+            request = request.header("twinlink-envelope", envelope);
+        }
         let request = request.body(Full::new(body)).map_err(fault)?;
         tokio::time::timeout(PATIENCE, self.exchange(door, request))
             .await
@@ -333,11 +346,18 @@ impl App {
     }
 }
 
-/// The question as a message of gRPC: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>. The query is field 1.
-fn message() -> Bytes {
-    let length = u8::try_from(QUERY.len()).unwrap_or_default();
-    let mut bytes = vec![0, 0, 0, 0, length + 2, 0x0a, length];
-    bytes.extend(QUERY.as_bytes());
+/// The question as a message of gRPC: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
+fn message(envelope: &str) -> Bytes {
+    let message = v1::QueryRequest {
+        query: QUERY.to_owned(),
+        envelope: envelope.to_owned(),
+        ..v1::QueryRequest::default()
+    };
+    let message = message.encode_to_vec();
+    let length = u32::try_from(message.len()).unwrap_or_default();
+    let mut bytes = vec![0];
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(message);
     bytes.into()
 }
 

@@ -181,6 +181,7 @@ fn attacks(
     let shown = Shown {
         authorization: format!("DPoP {bearer}"),
         proofs: vec![proof],
+        envelope: None,
     };
     add("a token of a certificate, with a proof", shown, "token.cnf");
     // Another organisation's app, which may not do without a certificate here.
@@ -190,6 +191,7 @@ fn attacks(
     let shown = Shown {
         authorization: format!("DPoP {}", foreign.reveal()),
         proofs: vec![app.proof(&app.header(), &claims)?],
+        envelope: None,
     };
     add("an app of another organisation", shown, "token.participant");
     Ok(made)
@@ -290,14 +292,14 @@ fn public(jwk: &Value) -> Value {
     json!({"kty": member("kty"), "crv": member("crv"), "x": member("x"), "y": member("y")})
 }
 
-fn with(object: &Value, name: &str, value: Value) -> Value {
+pub(super) fn with(object: &Value, name: &str, value: Value) -> Value {
     let mut changed = object.clone();
     set(&mut changed, name, value);
     changed
 }
 
 /// Sets a member; null takes it away.
-fn set(object: &mut Value, name: &str, value: Value) {
+pub(super) fn set(object: &mut Value, name: &str, value: Value) {
     if let Some(members) = object.as_object_mut() {
         match value {
             Value::Null => drop(members.remove(name)),

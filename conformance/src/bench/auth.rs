@@ -130,6 +130,7 @@ fn checks(
             token: Some(token.clone()),
             certificate: Some(certificate.to_vec()),
             possession: None,
+            envelope: None,
         };
         let begun = Instant::now();
         let caller = connector

@@ -58,6 +58,7 @@ pub(super) fn run() -> Result<Value, Fault> {
         token: Some(token(&certificate, &key)?),
         certificate: Some(identity.certificate().to_vec()),
         possession: None,
+        envelope: None,
     });
     let fsync_ms = fsync(home)?;
     let runtime = runtime().map_err(fault)?;

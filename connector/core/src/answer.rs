@@ -122,7 +122,8 @@ pub async fn answer(
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
-        check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
+        let envelope = request.envelope.as_deref();
+        check_signed(connector, credentials, &caller, envelope, &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         let seat = decide::admit(connector, &caller, &decision).await?;
@@ -157,6 +158,7 @@ pub async fn change(
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, purpose)?;
+        check_signed(connector, credentials, &caller, None, &mut record)?;
         let read = decide::uncounted(connector, Wish::new(&caller, "read", None));
         let decision =
             decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)?;
@@ -327,24 +329,22 @@ fn budget(connector: &Connector, patience: Option<Duration>, now: Instant) -> Bu
         .with_result_bytes(limits.result_bytes)
 }
 
-/// Verifies what the caller's organisation signed of the request, where it did: a wrong one is refused, none is not.
+/// Verifies what the caller's organisation or app signed of the request: a wrong one is refused, and none where one must be.
 // INVARIANT(wrong-envelope-no-answer): a request that comes with an envelope is answered only if the envelope is of it.
 fn check_signed(
     connector: &Connector,
+    credentials: &Credentials,
     caller: &Caller,
     envelope: Option<&str>,
     record: &mut UseRecord,
 ) -> Result<(), Refusal> {
-    if let Some(envelope) = envelope {
-        let now = connector.clock.now();
-        let signed = connector.authenticator.signed_request(
-            envelope,
-            caller,
-            &record.request_digest,
-            now,
-        )?;
-        record.signed = Some(signed);
-    }
+    record.signed = connector.authenticator.signed_request(
+        envelope.or(credentials.envelope.as_deref()),
+        credentials,
+        caller,
+        &record.request_digest,
+        connector.clock.now(),
+    )?;
     Ok(())
 }
 

@@ -14,6 +14,8 @@ pub struct Credentials {
     pub certificate: Option<Vec<u8>>,
     /// What shows that the client holds the token's key; with `Authorization: DPoP` only, and then always.
     pub possession: Option<Possession>,
+    /// The request as the client signed it, from a header: where the request has no field for it.
+    pub envelope: Option<String>,
 }
 
 /// What a client that proves its key with each request sent along: <https://www.rfc-editor.org/rfc/rfc9449>.

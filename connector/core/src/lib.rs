@@ -31,7 +31,8 @@ pub use limits::{Budget, Limits};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use ports::{
     Applied, Authenticator, Clock, Evaluated, Federation, Harvest, Intent, Journal, Merge,
-    Overview, PolicySource, Recorded, SignedRequest, Twin, UseLog, UseRecord, Workbench, Workers,
+    Overview, PolicySource, Recorded, SignedRequest, Signer, Twin, UseLog, UseRecord, Workbench,
+    Workers,
 };
 pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};

@@ -25,24 +25,29 @@ pub trait Authenticator: Send + Sync {
         now: OffsetDateTime,
     ) -> Result<Caller, Refusal>;
 
-    /// Verifies a request as the caller's organisation signed it: that it was made to this connector, a moment ago, for
-    /// this caller, of a text with this digest, and was not shown before.
+    /// Verifies a request as the caller's organisation signed it, or the app that holds the token: that it was made to this
+    /// connector, a moment ago, for this caller, of a text with this digest, and was not shown before. None came: none,
+    /// where the caller need not sign.
     ///
     /// # Errors
-    /// [`crate::Code::Unauthenticated`], naming the check that failed; by default always.
+    /// [`crate::Code::Unauthenticated`], naming the check that failed; by default for each that comes.
     fn signed_request(
         &self,
-        _envelope: &str,
+        envelope: Option<&str>,
+        _credentials: &Credentials,
         _caller: &Caller,
         _request_digest: &str,
         _now: OffsetDateTime,
-    ) -> Result<SignedRequest, Refusal> {
+    ) -> Result<Option<SignedRequest>, Refusal> {
         let detail = "signed requests are not understood here";
-        Err(Refusal::new(
-            crate::Code::Unauthenticated,
-            "envelope",
-            detail,
-        ))
+        match envelope {
+            None => Ok(None),
+            Some(_) => Err(Refusal::new(
+                crate::Code::Unauthenticated,
+                "envelope",
+                detail,
+            )),
+        }
     }
 }
 
@@ -268,7 +273,7 @@ pub struct UseRecord {
     pub token_id: Option<String>,
     /// SHA-256 of the request, lower-case hex: [`crate::request_digest`].
     pub request_digest: String,
-    /// The request as the caller's organisation signed it, where it did.
+    /// The request as the caller's organisation signed it, or its app, where one did.
     pub signed: Option<SignedRequest>,
     /// Where the request was refused: the check that failed.
     pub refused: Option<String>,
@@ -300,13 +305,24 @@ impl UseRecord {
     }
 }
 
-/// A request as the organisation signed it that asks: evidence, kept as it came.
+/// A request as it was signed by who asks: evidence, kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedRequest {
-    /// The request's id in the log of the organisation that asks.
+    /// Who signed it.
+    pub by: Signer,
+    /// The request's id with who signed it: in the organisation's log, or the app's own.
     pub transaction: String,
-    /// What it signed.
+    /// What was signed, with what shows whose key it was.
     pub envelope: String,
+}
+
+/// Who signs a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signer {
+    /// The connector of the organisation that asks.
+    Connector,
+    /// Whoever holds the token, with the key that it is bound to.
+    App,
 }
 
 /// An intent that is on disk. Cannot be copied: it is completed once.

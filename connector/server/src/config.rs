@@ -267,7 +267,10 @@ impl Config {
             peers: folder.join(raw.peers),
             foreign: folder.join(raw.foreign),
             clients: folder.join(raw.clients),
-            apps: raw.apps,
+            apps: raw
+                .apps
+                .validate()
+                .map_err(|p| wrong("apps.require_signed_requests", p))?,
             identity: Identity {
                 certificate: folder.join(raw.identity.certificate),
                 key: folder.join(raw.identity.key),

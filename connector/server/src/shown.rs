@@ -17,6 +17,9 @@ pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
 /// <https://www.rfc-editor.org/rfc/rfc9449#section-8>
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
+/// The request as the client signed it: [`twinlink_trust::sign_request`].
+pub(crate) const ENVELOPE: HeaderName = HeaderName::from_static("twinlink-envelope");
+
 /// The most proofs that are looked at: more than one is refused anyway.
 const PROOFS: usize = 2;
 
@@ -102,7 +105,7 @@ pub(crate) fn challenge(check: &str) -> HeaderValue {
 /// What the connection and the headers show of who asks. A token in the URL would end up in logs: it is not read.
 ///
 /// # Errors
-/// `authorization` where there is more than one such header.
+/// `authorization` where there is more than one such header; `envelope` where there is more than one of those.
 pub(crate) fn credentials(
     check: &'static str,
     headers: &HeaderMap,
@@ -127,7 +130,21 @@ pub(crate) fn credentials(
         token,
         certificate: certificate(extensions),
         possession: is_proven.then(|| proofs(headers, extensions)),
+        envelope: envelope(headers)?,
     })
+}
+
+/// One that cannot be read is one that is wrong.
+fn envelope(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+    let mut given = headers.get_all(ENVELOPE).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(one), None) => Ok(Some(one.to_str().unwrap_or_default().to_owned())),
+        (Some(_), Some(_)) => Err(Refusal::about_input(
+            "envelope.header",
+            "there is more than one twinlink-envelope header: send one",
+        )),
+    }
 }
 
 /// The client's certificate, DER.

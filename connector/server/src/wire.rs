@@ -86,7 +86,8 @@ impl Node {
         let clients = Clients::new(config.clients()?, &peers)?;
         let clients = Arc::new(ArcSwap::from_pointee(clients));
         let nonces = config.apps.dpop.then(|| Arc::new(Nonces::new()));
-        let mut authenticator = TokenAuthenticator::new(Arc::clone(&registry));
+        let mut authenticator =
+            TokenAuthenticator::new(Arc::clone(&registry)).requiring(config.apps.must_sign());
         if let Some(nonces) = &nonces {
             authenticator = authenticator.with_apps(Apps {
                 nonces: Arc::clone(nonces),

@@ -27,6 +27,29 @@ pub struct TokenAuthenticator {
     apps: Option<Apps>,
     requests: Arc<SignedRequests>,
     known: Arc<KnownCallers>,
+    must_sign: MustSign,
+}
+
+/// Whose requests count only if they are signed: by their organisation's connector, or by the app itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum MustSign {
+    /// Nobody's.
+    #[default]
+    Nobody,
+    /// Who has one of these roles.
+    Roles(Vec<NamedNode>),
+    /// Everybody's.
+    Everybody,
+}
+
+impl MustSign {
+    fn binds(&self, caller: &Caller) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Roles(roles) => caller.roles().iter().any(|role| roles.contains(role)),
+            Self::Everybody => true,
+        }
+    }
 }
 
 /// Whose apps may do without a client certificate, and how they show each time that they hold their key.
@@ -48,6 +71,7 @@ impl TokenAuthenticator {
             apps: None,
             requests: Arc::new(SignedRequests::new()),
             known: Arc::default(),
+            must_sign: MustSign::default(),
         }
     }
 
@@ -55,6 +79,13 @@ impl TokenAuthenticator {
     #[must_use]
     pub fn with_apps(mut self, apps: Apps) -> Self {
         self.apps = Some(apps);
+        self
+    }
+
+    /// Refuses requests of these callers that are not signed. Without this, nobody need sign.
+    #[must_use]
+    pub fn requiring(mut self, must_sign: MustSign) -> Self {
+        self.must_sign = must_sign;
         self
     }
 
@@ -232,16 +263,25 @@ impl Authenticator for TokenAuthenticator {
         Ok(caller)
     }
 
+    // INVARIANT(must-sign): what must be signed is answered only if it is, whichever door it came by.
     fn signed_request(
         &self,
-        envelope: &str,
+        envelope: Option<&str>,
+        credentials: &Credentials,
         caller: &Caller,
         request_digest: &str,
         now: OffsetDateTime,
-    ) -> Result<SignedRequest, Refusal> {
-        let trusted = self.registry.current();
+    ) -> Result<Option<SignedRequest>, Refusal> {
+        let Some(envelope) = envelope else {
+            return match self.must_sign.binds(caller) {
+                true => Err(refuse("envelope.missing", "the request must be signed")),
+                false => Ok(None),
+            };
+        };
+        let by = (&self.registry.current(), now);
         self.requests
-            .verify(envelope, caller, request_digest, &trusted, now)
+            .verify(envelope, credentials, caller, request_digest, by)
+            .map(Some)
     }
 }
 

@@ -23,7 +23,7 @@ mod tls;
 mod token;
 mod trusted;
 
-pub use authenticator::{Apps, TokenAuthenticator};
+pub use authenticator::{Apps, MustSign, TokenAuthenticator};
 pub use authority::{Authority, Issued, Subject, request_certificate};
 pub use certificate::{CertificateFacts, thumbprint};
 pub use error::TrustError;
@@ -47,8 +47,9 @@ pub use tls::{
     ClientCertificates, Protocol, Watcher, client_config, server_config, server_config_watched,
 };
 pub use token::{
-    Assertion, AssertionOf, Binding, Introspection, IssuedToken, Nonces, Proof, ProofOf, REVOKE,
-    Revoked, TokenExchange, TokenIssuer, TokenRequest, VerifiedToken, claimed_client,
-    verify_assertion, verify_bound_token, verify_subject_token, verify_token,
+    Assertion, AssertionOf, Binding, HeldRequest, Introspection, IssuedToken, Nonces, Proof,
+    ProofOf, REVOKE, RequestOf, Revoked, TokenExchange, TokenIssuer, TokenRequest, VerifiedToken,
+    claimed_client, sign_request, verify_assertion, verify_bound_token, verify_held_request,
+    verify_subject_token, verify_token,
 };
 pub use trusted::{Assertable, Registry, Trusted, TrustedParty};

@@ -4,6 +4,7 @@ mod assertion;
 mod claims;
 mod exchange;
 mod proof;
+mod request;
 mod service;
 mod verify;
 
@@ -20,6 +21,8 @@ use uuid::Uuid;
 pub use assertion::{Assertion, AssertionOf, claimed_client, verify_assertion};
 pub use exchange::TokenExchange;
 pub use proof::{Nonces, Proof, ProofOf};
+pub(crate) use request::{AGE, Holder, LEEWAY, verify_request};
+pub use request::{HeldRequest, RequestOf, sign_request, verify_held_request};
 pub use service::{Introspection, REVOKE, Revoked};
 pub use verify::{Binding, VerifiedToken, verify_bound_token, verify_subject_token, verify_token};
 

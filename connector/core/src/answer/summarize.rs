@@ -37,7 +37,8 @@ pub async fn summarize(
         }
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
-        check_signed(connector, &caller, request.envelope.as_deref(), &mut record)?;
+        let envelope = request.envelope.as_deref();
+        check_signed(connector, credentials, &caller, envelope, &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         let _seat = decide::admit(connector, &caller, &decision).await?;

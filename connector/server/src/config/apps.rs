@@ -1,21 +1,68 @@
 //! Apps of the organisation: the clients that may get tokens, and whether some may do without a certificate.
 
 use super::{ConfigError, files, iri, read_toml};
+use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
+use twinlink_trust::MustSign;
 
 /// The longest name of a client, in bytes.
 const NAME: usize = 128;
 
-/// Whose apps may do without a client certificate. By default nobody's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What is asked of apps. By default none may do without a client certificate, and none need sign its requests.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Apps {
     /// Our own: with a token that is bound to their key, and a proof of it with each request (DPoP).
     pub dpop: bool,
     /// Those of peers too, with tokens of their organisation.
     pub peers: bool,
+    /// Whose questions and changes count only if they are signed, by the app itself or by its organisation's connector.
+    pub require_signed_requests: RequireSigned,
+}
+
+/// `true`: everybody's; or the roles of those who must.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RequireSigned {
+    /// Everybody's, or nobody's.
+    All(bool),
+    /// Whoever's token has one of these roles.
+    Roles(Vec<String>),
+}
+
+impl Default for RequireSigned {
+    fn default() -> Self {
+        Self::All(false)
+    }
+}
+
+impl Apps {
+    /// Whose requests must be signed.
+    pub fn must_sign(&self) -> MustSign {
+        match &self.require_signed_requests {
+            RequireSigned::All(false) => MustSign::Nobody,
+            RequireSigned::All(true) => MustSign::Everybody,
+            RequireSigned::Roles(roles) => {
+                let roles = roles.iter().cloned();
+                MustSign::Roles(roles.map(NamedNode::new_unchecked).collect())
+            }
+        }
+    }
+
+    /// The roles are IRIs, so that one that is misspelt does not let everybody off.
+    pub(super) fn validate(self) -> Result<Self, String> {
+        if let RequireSigned::Roles(roles) = &self.require_signed_requests {
+            if roles.is_empty() {
+                return Err("names no role: give `true`, `false` or roles".to_owned());
+            }
+            for role in roles {
+                iri(role)?;
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// A client of our own organisation that may get tokens from the connector, as its file has it.

@@ -60,6 +60,8 @@ pseudonym_key = "identity/pseudonym.key"
 # [apps]
 # dpop = true
 # peers = false          # apps of other organisations too, with tokens of theirs
+# require_signed_requests = ["https://w3id.org/twinlink/ns#RescueOfficer"]  # questions and changes of who has this role count
+#                        # only if they are signed (`twinlink query` signs all); true: everybody's
 
 # [limits]
 # deadline_seconds = 30   # the longest a request may run

@@ -144,6 +144,7 @@ mod tests {
                 token: Some(token.clone()),
                 certificate: Some(of.identity().certificate().to_vec()),
                 possession: None,
+                envelope: None,
             };
             let caller = self
                 .authenticator
@@ -180,6 +181,7 @@ mod tests {
             token: Some(token.clone()),
             certificate: Some(case.police.identity().certificate().to_vec()),
             possession: None,
+            envelope: None,
         };
         assert!(other.authenticate(&credentials, now()).is_err());
     }

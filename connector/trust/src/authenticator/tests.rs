@@ -37,6 +37,7 @@ impl Case {
             token,
             certificate: certificate.map(<[u8]>::to_vec),
             possession: None,
+            envelope: None,
         };
         self.authenticator.authenticate(&credentials, now())
     }
@@ -188,6 +189,7 @@ fn no_downgrade() {
                 token: Some(token.clone()),
                 certificate: certificate.map(<[u8]>::to_vec),
                 possession: proves.then(|| proof(&key, token, &nonce)),
+                envelope: None,
             };
             let found = by.authenticate(&credentials, now());
             found.map_or_else(|refusal| refusal.check(), |_| "")
@@ -219,6 +221,7 @@ fn no_downgrade() {
         token: Some(own.clone()),
         certificate: None,
         possession: Some(proof(&key, &own, "no nonce of ours")),
+        envelope: None,
     };
     assert_eq!(
         on.authenticate(&stale, now()).unwrap_err().check(),

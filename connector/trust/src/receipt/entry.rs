@@ -5,7 +5,7 @@ use crate::TrustError;
 use crate::merkle::Digest256;
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
-use twinlink_core::{Intent, Recorded, UseRecord};
+use twinlink_core::{Intent, Recorded, Signer, UseRecord};
 use uuid::Uuid;
 
 /// A record of the log.
@@ -41,6 +41,9 @@ pub enum EntryKind {
         /// The request as the caller's organisation signed it: [`crate::verify_envelope`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         envelope: Option<String>,
+        /// The request as the caller's app signed it, with the token that names its key: [`crate::verify_held_request`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<String>,
     },
     /// A use came to its end.
     Completion {
@@ -148,7 +151,7 @@ pub enum EntryKind {
 pub struct Used {
     /// The request's id.
     pub request: String,
-    /// Its id in the log of the organisation that asks, where that signed the request: both logs have it.
+    /// Its id with who signed the request: in the log of the organisation that asks, which has it too, or the app's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction: Option<String>,
     /// Who, by participant id.
@@ -280,7 +283,8 @@ impl Draft {
             token: record.token_id.clone(),
             refused: record.refused.clone(),
             times: record.times,
-            envelope: record.signed.as_ref().map(|s| s.envelope.clone()),
+            envelope: signed(record, Signer::Connector),
+            held: signed(record, Signer::App),
         };
         Ok(Self::new(moment(record.time)?, kind))
     }
@@ -362,6 +366,11 @@ impl Draft {
         serde_json::to_vec(&entry)
             .map_err(|error| TrustError::cryptography("write a record of use", error))
     }
+}
+
+fn signed(record: &UseRecord, by: Signer) -> Option<String> {
+    let signed = record.signed.as_ref().filter(|signed| signed.by == by);
+    signed.map(|signed| signed.envelope.clone())
 }
 
 impl Record {

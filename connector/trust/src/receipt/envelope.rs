@@ -8,6 +8,7 @@ use super::checkpoint::{Checkpoint, signed};
 use super::entry::{EntryKind, Record};
 use super::{Proven, ReceiptClaims, read_shown};
 use crate::merkle::Digest256;
+use crate::token::{AGE, LEEWAY};
 use crate::{Identity, PublicKey, TrustError, jws};
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
@@ -24,10 +25,6 @@ const LENGTH: usize = 64 * 1024;
 
 /// The most answers that one acknowledgement speaks of.
 pub const ACKNOWLEDGED_TOGETHER: usize = 128;
-
-/// How old a request may be, and how far its clock may be ahead, in seconds.
-pub(crate) const AGE: i64 = 120;
-pub(crate) const LEEWAY: i64 = 60;
 
 /// A request that is about to be sent to a peer.
 #[derive(Debug, Clone, PartialEq, Eq)]

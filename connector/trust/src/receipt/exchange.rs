@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use time::OffsetDateTime;
-use twinlink_core::{Code, Refusal, SignedRequest};
+use twinlink_core::{Code, Refusal, SignedRequest, Signer};
 use uuid::Uuid;
 
 /// How many records back from the last one that was acknowledged others are, in bits: 128 KiB.
@@ -77,6 +77,7 @@ impl Receipts {
         }
         let written = written.await.unwrap_or_else(|_| Err(ended()))?;
         Ok(SignedRequest {
+            by: Signer::Connector,
             transaction,
             envelope: text(written)?,
         })

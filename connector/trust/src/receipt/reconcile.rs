@@ -3,7 +3,7 @@
 use super::entry::{Entry, EntryKind, Used};
 use super::envelope::{Acknowledgement, Received};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One use, as one side recorded it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +44,15 @@ pub enum Agreement {
 pub fn provided(entries: &[(u64, Entry)], consumer: &str) -> Vec<Exchange> {
     let mut uses: BTreeMap<u64, Exchange> = BTreeMap::new();
     let mut received: BTreeMap<String, Received> = BTreeMap::new();
+    // What apps signed, their organisation's connector knows nothing of.
+    let mut held = BTreeSet::new();
     for (sequence, entry) in entries {
         if entry.kind.participant() != Some(consumer) {
             continue;
         }
         match &entry.kind {
+            EntryKind::Intent { held: Some(_), .. } => drop(held.insert(*sequence)),
+            EntryKind::Completion { intent, .. } if held.contains(intent) => {}
             EntryKind::Intent { used, refused, .. } => {
                 let Some(known) = exchange(used) else {
                     continue;
@@ -98,12 +102,13 @@ pub fn provided(entries: &[(u64, Entry)], consumer: &str) -> Vec<Exchange> {
     uses.into_values().collect()
 }
 
-/// How many uses we provided to a participant that it signed no request for: its people and apps asked past its own
+/// How many uses we provided to a participant that its connector signed no request for: its people and apps asked past its own
 /// connector, which knows nothing of them.
 pub fn unsigned(entries: &[(u64, Entry)], consumer: &str) -> usize {
     let is_unsigned = |kind: &EntryKind| {
-        matches!(kind, EntryKind::Intent { used, refused: None, .. }
-            if used.transaction.is_none() && used.participant.as_deref() == Some(consumer))
+        matches!(kind, EntryKind::Intent { used, refused: None, held, .. }
+            if (used.transaction.is_none() || held.is_some())
+                && used.participant.as_deref() == Some(consumer))
     };
     let found = entries.iter().filter(|(_, entry)| is_unsigned(&entry.kind));
     found.count()

@@ -1,12 +1,13 @@
 //! Signed requests as they come in: each counts once, and what one signature serves is verified once.
 
 use super::checkpoint::{Checkpoint, verify_checkpoint};
-use super::envelope::{AGE, Expected, LEEWAY, read_envelope};
-use crate::{NotOnce, OnceStore, Trusted};
+use super::envelope::{Expected, read_envelope};
+use crate::token::{AGE, Holder, LEEWAY, verify_request};
+use crate::{NotOnce, OnceStore, RequestOf, Trusted};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
-use twinlink_core::{Caller, Code, Refusal, SignedRequest};
+use twinlink_core::{Caller, Code, Credentials, Refusal, SignedRequest, Signer};
 
 /// The most requests that are remembered at a time, about 150 bytes each: those of three minutes, two thousand a second.
 const REMEMBERED: usize = 400_000;
@@ -14,7 +15,7 @@ const REMEMBERED: usize = 400_000;
 /// The most checkpoints that are remembered: each serves the requests that reached the consumer's disk together.
 const CHECKPOINTS: usize = 512;
 
-/// Verifies the requests that consumers sign.
+/// Verifies the requests that consumers and their apps sign.
 #[derive(Debug)]
 pub(crate) struct SignedRequests {
     shown: OnceStore,
@@ -41,10 +42,30 @@ impl SignedRequests {
     pub(crate) fn verify(
         &self,
         envelope: &str,
+        credentials: &Credentials,
         caller: &Caller,
         request_digest: &str,
-        trusted: &Arc<Trusted>,
-        now: OffsetDateTime,
+        (trusted, now): (&Arc<Trusted>, OffsetDateTime),
+    ) -> Result<SignedRequest, Refusal> {
+        // A connector shows its log: a checkpoint, and what is in it.
+        match envelope.contains('~') {
+            true => self.of_connector(envelope, caller, request_digest, (trusted, now)),
+            false => self.of_app(
+                envelope,
+                credentials,
+                caller,
+                request_digest,
+                (trusted, now),
+            ),
+        }
+    }
+
+    fn of_connector(
+        &self,
+        envelope: &str,
+        caller: &Caller,
+        request_digest: &str,
+        (trusted, now): (&Arc<Trusted>, OffsetDateTime),
     ) -> Result<SignedRequest, Refusal> {
         let consumer = caller.participant();
         let claims = read_envelope(envelope, consumer, |text| {
@@ -58,19 +79,65 @@ impl SignedRequests {
             now,
         })?;
         let until = now + Duration::seconds(AGE + LEEWAY);
-        let id = claims.record.to_text();
-        self.shown
-            .admit(consumer.as_str(), &id, until, now)
-            .map_err(|not| {
-                let (code, reason) = match not {
-                    NotOnce::Again => (Code::Unauthenticated, "was shown before"),
-                    NotOnce::Full => (Code::Exhausted, "too many requests are remembered"),
-                };
-                Refusal::new(code, "envelope.once", reason).at(consumer.as_str())
-            })?;
+        self.once(consumer.as_str(), &claims.record.to_text(), until, now)
+            .map_err(|refusal| refusal.at(consumer.as_str()))?;
         Ok(SignedRequest {
+            by: Signer::Connector,
             transaction: claims.transaction,
             envelope: envelope.to_owned(),
+        })
+    }
+
+    /// Signed by who holds the token: with the key that it was just found to hold.
+    fn of_app(
+        &self,
+        envelope: &str,
+        credentials: &Credentials,
+        caller: &Caller,
+        request_digest: &str,
+        (trusted, now): (&Arc<Trusted>, OffsetDateTime),
+    ) -> Result<SignedRequest, Refusal> {
+        let possession = credentials.possession.as_ref();
+        let proven = possession.and_then(|possession| possession.proven.get());
+        let holder = match (possession, proven, &credentials.certificate) {
+            (Some(_), Some(thumbprint), _) => Holder::Key(thumbprint),
+            (None, _, Some(certificate)) => Holder::Certificate(certificate),
+            _ => return Err(refuse("envelope.key", "nobody proved to hold a key")),
+        };
+        let token = credentials.token.as_ref();
+        let of = RequestOf {
+            audience: trusted.own(),
+            request_digest,
+            purpose: caller.purpose(),
+            token: token.ok_or_else(|| refuse("envelope.token", "there is no token"))?,
+        };
+        let fresh = verify_request(envelope, &of, holder, now)?;
+        let until = OffsetDateTime::from_unix_timestamp(fresh.issued)
+            .map_or(now, |issued| issued + Duration::seconds(AGE + 1));
+        self.once(&fresh.key, &fresh.id, until, now)?;
+        Ok(SignedRequest {
+            by: Signer::App,
+            transaction: fresh.id,
+            envelope: fresh.evidence,
+        })
+    }
+
+    /// The last step, so that only who asks rightly can fill the store.
+    fn once(
+        &self,
+        scope: &str,
+        id: &str,
+        until: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
+        let shown = self.shown.admit(scope, id, until, now);
+        shown.map_err(|not| match not {
+            NotOnce::Again => refuse("envelope.once", "was shown before"),
+            NotOnce::Full => Refusal::new(
+                Code::Exhausted,
+                "envelope.once",
+                "too many requests are remembered",
+            ),
         })
     }
 
@@ -115,4 +182,8 @@ impl Verified {
         }
         &mut self.checkpoints
     }
+}
+
+fn refuse(check: &'static str, detail: &str) -> Refusal {
+    Refusal::new(Code::Unauthenticated, check, detail)
 }

@@ -5,7 +5,7 @@ use super::checkpoint::{Checkpoint, verify_checkpoint, verify_cosignature};
 use super::entry::{Entry, EntryKind, Record, Used};
 use super::envelope::{Acknowledgement, verify_envelope};
 use super::verify_receipt;
-use crate::PublicKey;
+use crate::{PublicKey, verify_held_request};
 use oxrdf::NamedNode;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,6 +16,8 @@ use twinlink_core::{Code, Journal, Refusal};
 pub struct Statements {
     /// Requests that consumers signed.
     pub envelopes: u64,
+    /// Requests that apps signed.
+    pub held: u64,
     /// Receipts of what we were answered.
     pub receipts: u64,
     /// Acknowledgements of what we answered.
@@ -79,6 +81,12 @@ impl<K: Fn(&NamedNode) -> Vec<PublicKey>> Checker<'_, K> {
                 envelope: Some(envelope),
                 ..
             } => self.envelope(used, envelope),
+            EntryKind::Intent {
+                used,
+                token,
+                held: Some(held),
+                ..
+            } => self.held(used, token.as_deref(), held),
             EntryKind::Answered { .. } => self.receipt(&entry.kind),
             EntryKind::Acknowledged {
                 participant,
@@ -158,6 +166,22 @@ impl<K: Fn(&NamedNode) -> Vec<PublicKey>> Checker<'_, K> {
             return Err("has the envelope of another request".to_owned());
         }
         self.found.envelopes += 1;
+        Ok(())
+    }
+
+    fn held(&mut self, used: &Used, token: Option<&str>, held: &str) -> Checked {
+        let issuer = used.participant.as_deref().unwrap_or_default();
+        let said = self.of(issuer, |id, keys| verify_held_request(held, id, keys))?;
+        let Some(said) = said else { return Ok(()) };
+        let is_of_it = Some(&said.id) == used.transaction.as_ref()
+            && said.audience == self.own.as_str()
+            && said.request_digest == used.request_digest
+            && said.purpose == used.purpose
+            && Some(said.token_id.as_str()) == token;
+        if !is_of_it {
+            return Err("has another request that an app signed".to_owned());
+        }
+        self.found.held += 1;
         Ok(())
     }
 

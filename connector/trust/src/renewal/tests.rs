@@ -268,6 +268,7 @@ fn rotation_under_load_fails_no_request() {
             token: Some(token),
             certificate: seen,
             possession: None,
+            envelope: None,
         };
         let found = authenticator.authenticate(&credentials, now());
         found.map(|_| ()).map_err(|refusal| refusal.to_string())

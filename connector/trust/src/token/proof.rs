@@ -208,7 +208,7 @@ impl fmt::Debug for Nonces {
 }
 
 /// <https://www.rfc-editor.org/rfc/rfc9449#section-4.2>
-fn hash(token: &Secret) -> String {
+pub(super) fn hash(token: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(token.reveal()))
 }
 

@@ -14,6 +14,9 @@ use uuid::Uuid;
 /// The longest token, in bytes.
 pub(super) const LENGTH: usize = 8 * 1024;
 
+/// <https://www.rfc-editor.org/rfc/rfc9068#section-4>
+pub(super) const TYPES: [&str; 2] = [TYPE, "application/at+jwt"];
+
 /// How far two clocks may be apart, in seconds.
 const LEEWAY: i64 = 60;
 
@@ -131,8 +134,7 @@ pub(super) fn read<'a>(
     trusted: &'a Trusted,
     now: OffsetDateTime,
 ) -> Result<Good<'a>, Refusal> {
-    let types = [TYPE, "application/at+jwt"];
-    let unverified = jws::read(token.reveal(), LENGTH, &types).map_err(malformed)?;
+    let unverified = jws::read(token.reveal(), LENGTH, &TYPES).map_err(malformed)?;
     let issuer = claimed_issuer(unverified.peek())?;
     let party = trusted
         .party(&issuer)
@@ -234,7 +236,7 @@ fn check_binding(claims: &Claims, binding: Binding<'_>) -> Result<(), Refusal> {
     }
 }
 
-fn is_bound(to: &Confirmation, shown: Binding<'_>) -> bool {
+pub(super) fn is_bound(to: &Confirmation, shown: Binding<'_>) -> bool {
     let (bound, shown) = match shown {
         Binding::Certificate(shown) => (&to.thumbprint, shown),
         Binding::Key(shown) => (&to.key, shown),
