@@ -9,6 +9,7 @@ mod receipts;
 mod startup;
 
 pub use fedshop::FedShop;
+pub(crate) use fedshop::quads as fedshop_quads;
 
 use crate::library::{Fault, Library};
 use serde_json::Value;

@@ -33,6 +33,7 @@ mod town;
 pub mod bench;
 pub mod embedded;
 pub mod http;
+pub mod plain;
 pub mod report;
 pub mod suite;
 

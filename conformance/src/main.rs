@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use twinlink_conformance::bench::{BENCHES, Bench, Effort, FedShop, to_json, to_text};
 use twinlink_conformance::http::{Remote, RemoteSettings, Target, tls};
+use twinlink_conformance::plain::{PlainConnector, serve};
 use twinlink_conformance::report::Report;
 use twinlink_conformance::suite::{Fault, SUITES, Setting, Suite};
 use twinlink_conformance::{Library, embedded};
@@ -27,6 +28,22 @@ enum Task {
     /// Measures by name, or `all`. Exit code 1 where a bound was missed.
     #[command(after_help = names())]
     Bench(BenchArgs),
+    /// A connector without trust, for `bench fedshop` to compare with.
+    #[command(hide = true)]
+    Plain(PlainArgs),
+}
+
+#[derive(Debug, Args)]
+struct PlainArgs {
+    /// Its participant id.
+    #[arg(long, value_name = "IRI")]
+    participant: String,
+    /// Its twin.
+    #[arg(long, value_name = "FILE")]
+    quads: Option<PathBuf>,
+    /// Its peers: a participant id, a space and a URL in each line.
+    #[arg(long, value_name = "FILE")]
+    peers: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -96,8 +113,9 @@ struct BenchArgs {
     /// The folder of the peers' programs.
     #[arg(long, value_name = "DIR", default_value = "../shared/bench/peers")]
     programs: PathBuf,
-    /// For `fedshop`: what 5, 10, 20, 100 and 200 members cost, in this process.
-    #[arg(long, conflicts_with = "in_process")]
+    /// For `fedshop`: what 5, 10, 20, 100 and 200 members cost, in this process and as processes of their own, as far as
+    /// memory goes; with `--in-process` in this process only.
+    #[arg(long)]
     growth: bool,
 }
 
@@ -111,6 +129,7 @@ fn main() -> ExitCode {
     let code = match task {
         Task::Suite(args) => suites(&args),
         Task::Bench(args) => benches(&args),
+        Task::Plain(args) => plain(args),
     };
     code.unwrap_or_else(|error| {
         // Nobody reads us any more, or the disk is full: say so if anybody can still hear it.
@@ -187,6 +206,15 @@ fn benches(args: &BenchArgs) -> io::Result<ExitCode> {
         }
     }
     Ok(code(is_good))
+}
+
+fn plain(args: PlainArgs) -> io::Result<ExitCode> {
+    let served = serve(&PlainConnector {
+        participant: args.participant,
+        quads: args.quads,
+        peers: args.peers,
+    });
+    served.map(|()| ExitCode::SUCCESS).map_err(io::Error::other)
 }
 
 impl TargetArgs {

@@ -5,7 +5,7 @@ use crate::library::Fault;
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use twinlink_core::Secret;
@@ -27,6 +27,8 @@ pub(crate) struct Home {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
+    /// What it says after its first line.
+    out: Option<BufReader<ChildStdout>>,
     /// Where it listens.
     pub(crate) port: u16,
     /// From the start of the program to its first answer.
@@ -91,24 +93,15 @@ impl Program {
     /// Starts a connector and waits for its first answer.
     pub(crate) fn serve(&self, home: &Home) -> Result<Running, Fault> {
         let started = Instant::now();
-        let child = self
-            .command()
+        let mut serve = self.command();
+        serve
             .arg("--config")
             .arg(home.path().join("twinlink.toml"))
             .arg("serve")
             // Nobody reads what it logs before it ends: little enough for a pipe.
             .env("TWINLINK_LOG", "warn")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| Fault::Measure(error.to_string()))?;
-        let mut running = Running {
-            child,
-            port: 0,
-            ready_after: Duration::ZERO,
-        };
-        running.port = running.read_port()?;
+            .stdin(Stdio::null());
+        let mut running = Running::start(&mut serve)?;
         let remote = home.remote(running.port, None)?;
         let answer = remote.send(&Request::get("/ready"))?;
         running.ready_after = started.elapsed();
@@ -143,6 +136,23 @@ impl Home {
 }
 
 impl Running {
+    /// Starts a program that says in its first line at which port it listens.
+    pub(crate) fn start(command: &mut Command) -> Result<Self, Fault> {
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| Fault::Measure(error.to_string()))?;
+        let mut running = Self {
+            child,
+            out: None,
+            port: 0,
+            ready_after: Duration::ZERO,
+        };
+        running.port = running.read_port()?;
+        Ok(running)
+    }
+
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
@@ -160,16 +170,18 @@ impl Running {
         // A thread of its own, because reading a pipe has no end of patience.
         std::thread::spawn(move || {
             let mut line = String::new();
-            if let Some(out) = out {
+            let mut out = out.map(BufReader::new);
+            if let Some(out) = &mut out {
                 // What cannot be read is an empty line.
-                drop(BufReader::new(out).read_line(&mut line));
+                drop(out.read_line(&mut line));
             }
-            drop(say.send(line));
+            drop(say.send((line, out)));
         });
-        let line = heard.recv_timeout(PATIENCE).unwrap_or_default();
+        let (line, out) = heard.recv_timeout(PATIENCE).unwrap_or_default();
+        self.out = out;
         let port = line.trim().rsplit(':').next();
         port.and_then(|port| port.parse().ok())
-            .ok_or_else(|| Fault::Target(format!("twinlink serve: {}", self.complaint(&line))))
+            .ok_or_else(|| Fault::Target(format!("not ready: {}", self.complaint(&line))))
     }
 
     /// What it said instead of being ready.
@@ -190,6 +202,18 @@ impl Running {
         self.child.kill().map_err(fault)?;
         self.child.wait().map_err(fault)?;
         Ok(())
+    }
+
+    /// Closes its standard input, for a program that ends with that, and gives what it says at last.
+    pub(crate) fn end(mut self) -> Result<String, Fault> {
+        let fault = |error: std::io::Error| Fault::Measure(error.to_string());
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        if let Some(out) = &mut self.out {
+            out.read_to_string(&mut said).map_err(fault)?;
+        }
+        self.child.wait().map_err(fault)?;
+        Ok(said)
     }
 
     /// Asks it to stop, and waits until it has.
@@ -218,14 +242,57 @@ impl Drop for Running {
 
 /// What a process holds in memory, from <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>.
 pub(crate) fn megabytes(process: u32) -> Result<f64, Fault> {
+    status(process, "VmRSS:")
+}
+
+/// The most that it held since it began, or since [`forget_peak`].
+pub(crate) fn peak_megabytes(process: u32) -> Result<f64, Fault> {
+    status(process, "VmHWM:")
+}
+
+/// Begins its peak anew: <https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html>.
+pub(crate) fn forget_peak(process: u32) -> Result<(), Fault> {
+    let path = format!("/proc/{process}/clear_refs");
+    let written = std::fs::write(&path, "5");
+    written.map_err(|error| Fault::Measure(format!("{path}: {error}")))
+}
+
+/// The processor time that a process took so far, in seconds, to the hundredth:
+/// <https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html>.
+pub(crate) fn processor_seconds(process: u32) -> Result<f64, Fault> {
+    let path = format!("/proc/{process}/stat");
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| Fault::Measure(format!("{path}: {error}")))?;
+    // The name of the program, in brackets, may hold anything; user and system time are the 12th and 13th after it.
+    let after = text.rsplit_once(')').map_or("", |(_, after)| after);
+    let times = after.split_whitespace().skip(11).take(2);
+    Ok(times
+        .filter_map(|time| time.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0)
+}
+
+/// How many sockets a process has open.
+pub(crate) fn sockets(process: u32) -> Result<usize, Fault> {
+    let path = format!("/proc/{process}/fd");
+    let open = std::fs::read_dir(&path);
+    let open = open.map_err(|error| Fault::Measure(format!("{path}: {error}")))?;
+    let places = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    Ok(places
+        .filter(|place| place.to_string_lossy().starts_with("socket:"))
+        .count())
+}
+
+/// A line of a process's status, in megabytes.
+fn status(process: u32, name: &str) -> Result<f64, Fault> {
     let path = format!("/proc/{process}/status");
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| Fault::Measure(format!("{path}: {error}")))?;
     let kilobytes = text
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB"))
+        .find_map(|line| line.strip_prefix(name)?.trim().strip_suffix(" kB"))
         .and_then(|number| number.parse::<f64>().ok());
-    let kilobytes = kilobytes.ok_or_else(|| Fault::Measure(format!("{path}: no VmRSS")))?;
+    let kilobytes = kilobytes.ok_or_else(|| Fault::Measure(format!("{path}: no {name}")))?;
     Ok(kilobytes / 1024.0)
 }
 

@@ -119,7 +119,7 @@ pub(super) fn run() -> Result<Value, Fault> {
 }
 
 /// The medians of checking a token and a certificate for the first time and again, in microseconds.
-fn checks(
+pub(super) fn checks(
     connector: &Connector,
     known: &Secret,
     certificate: &[u8],

@@ -4,9 +4,14 @@
 //! comes from a peer. By default each runs as a process, as organisations run it; `--in-process` leaves out the network
 //! and all that trust takes.
 
+mod asking;
+mod bare;
 mod baselines;
+mod breakdown;
 mod growth;
+mod network;
 mod processes;
+mod spread;
 mod together;
 
 use crate::answer::Answer;
@@ -58,7 +63,13 @@ pub(super) fn run(given: &FedShop) -> Result<Value, Fault> {
     deep(|| {
         let cases = cases(folder)?;
         if given.growth {
-            growth::measure(folder, &cases)
+            // First the one for which this process is to be small.
+            let one_process = growth::measure(folder, &cases)?;
+            Ok(if given.in_process {
+                one_process
+            } else {
+                json!({ "one_process": one_process, "processes": spread::measure(folder, &cases)? })
+            })
         } else if given.in_process {
             Ok(together::measure(folder, &cases, 1)?.to_json())
         } else {
@@ -68,12 +79,12 @@ pub(super) fn run(given: &FedShop) -> Result<Value, Fault> {
     .map_err(Fault::Measure)?
 }
 
-/// Each member in a process of its own, beside the same without a network, and beside the peers.
+/// Each member in a process of its own, beside the same without trust, without a network, and beside the peers.
 fn apart(given: &FedShop, cases: &[Case]) -> Result<Value, Fault> {
     let figures = processes::measure(&given.folder, cases, ROUNDS)?;
     let together = together::measure(&given.folder, cases, ROUNDS)?;
     let ours = figures.measured.geometric_mean();
-    let bare = together.measured.geometric_mean();
+    let one_process = together.measured.geometric_mean();
     let mut is_good = figures.measured.is_good();
     let mut told = figures.to_json(together.summary_bytes);
     let peers = if given.peers {
@@ -91,17 +102,44 @@ fn apart(given: &FedShop, cases: &[Case]) -> Result<Value, Fault> {
     };
     if let Some(fields) = told.as_object_mut() {
         fields.insert(
-            "trust".to_owned(),
+            "sockets_and_processes".to_owned(),
             json!({
-                "compared_with": "the same plans in one process: no sockets, TLS, tokens, policies, receipts or confirmed summaries",
-                "geometric_mean_milliseconds": bare,
-                "ratio": ours / bare,
+                "compared_with": "the same plans in one process: no sockets, no trust, and summaries that are not confirmed",
+                "one_process_geometric_mean_milliseconds": one_process,
+                "ratio_without_trust": figures.bare_geometric_mean() / one_process,
+                "ratio_with_trust": ours / one_process,
             }),
         );
         fields.insert("peers".to_owned(), peers);
         fields.insert("ok".to_owned(), json!(is_good));
     }
     Ok(told)
+}
+
+/// A member's data.
+#[derive(Clone)]
+struct Source {
+    name: String,
+    /// N-Triples, compressed with gzip.
+    path: PathBuf,
+}
+
+impl Source {
+    /// Its participant id.
+    fn participant(&self) -> String {
+        format!("https://{}.example/", self.name)
+    }
+}
+
+/// The members of a folder.
+fn sources(folder: &Path) -> Result<Vec<Source>, Fault> {
+    let paths = files(&folder.join("members"))?.into_iter();
+    Ok(paths
+        .map(|path| Source {
+            name: name_of(&path),
+            path,
+        })
+        .collect())
 }
 
 /// A question of the benchmark, and its answer over the merge.
@@ -222,7 +260,8 @@ fn name_of(path: &Path) -> String {
     name.split('.').next().unwrap_or_default().to_owned()
 }
 
-fn quads(path: &Path) -> Result<Vec<Quad>, Fault> {
+/// The quads of a member's file.
+pub(crate) fn quads(path: &Path) -> Result<Vec<Quad>, Fault> {
     let reader = GzDecoder::new(File::open(path).map_err(fault)?);
     let reader = std::io::Read::take(reader, BYTES);
     RdfParser::from_format(RdfFormat::NTriples)

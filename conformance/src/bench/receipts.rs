@@ -195,7 +195,7 @@ async fn log_alone(home: &Path) -> Result<f64, Fault> {
 }
 
 /// The median of an append of 4 KiB with fsync, in the same folder.
-fn fsync(home: &Path) -> Result<f64, Fault> {
+pub(super) fn fsync(home: &Path) -> Result<f64, Fault> {
     let mut file = File::create(home.join("fsync")).map_err(fault)?;
     let mut times = Vec::new();
     for _ in 0..SYNCS {

@@ -43,7 +43,7 @@ pub struct Choice {
 /// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What kind of step: `summary`, `probe`, `fetch`, `whole`, `service` or `evaluate`.
+    /// What kind of step: `summary`, `probe`, `plan`, `fetch`, `whole`, `service` or `evaluate`.
     pub kind: String,
     /// The sources that it asks.
     pub at: Vec<NamedNode>,

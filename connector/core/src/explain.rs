@@ -74,6 +74,8 @@ pub enum StepKind {
     Summary,
     /// Asks a source what it can contribute.
     Probe,
+    /// Decides what is asked of whom, or finds what was decided before.
+    Plan,
     /// Fetches what patterns match.
     Fetch,
     /// Asks one source the whole question.
@@ -90,6 +92,7 @@ impl StepKind {
         match self {
             Self::Summary => "summary",
             Self::Probe => "probe",
+            Self::Plan => "plan",
             Self::Fetch => "fetch",
             Self::Whole => "whole",
             Self::Service => "service",

@@ -242,6 +242,7 @@ impl Federator {
         let probe = Probe::new(needs.atoms().into_iter().chain(&anything));
         let learnt = self.learn(members, &probe).await?;
         let known = known(members, &learnt);
+        let begun = members.clock.instant();
         let (matches, summaries): (Vec<_>, Vec<_>) = learnt.into_iter().unzip();
         let holders: Vec<_> = matches
             .iter()
@@ -266,6 +267,11 @@ impl Federator {
             }
         });
         let holders = plan.whole.as_ref().map_or(holders, Whole::members);
+        let planned = members.clock.instant();
+        members.teller.step(|| Step {
+            elapsed: planned.saturating_duration_since(begun),
+            ..Step::new(StepKind::Plan, "what is asked of whom")
+        });
         if let [member] = *holders
             && names_nobody
             && self.can_answer_alone(query, member)
@@ -354,6 +360,7 @@ impl Federator {
             return Ok(Vec::new());
         }
         let summaries = self.summaries.as_deref();
+        let begun = members.clock.instant();
         try_join_all((0..members.names.len()).map(|member| async move {
             if !members.is_cut_off(member)
                 // Its summary is of its own twin.
@@ -364,6 +371,8 @@ impl Federator {
                 members.teller.step(|| Step {
                     at: members.names.get(member).cloned().into_iter().collect(),
                     requests: u64::from(member > 0),
+                    // All are asked at once, by this one task: a later one waits for what is done for those before it.
+                    elapsed: members.clock.instant().saturating_duration_since(begun),
                     ..Step::new(StepKind::Summary, "what it can contribute")
                 });
                 return Ok((

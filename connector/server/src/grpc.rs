@@ -12,6 +12,7 @@ mod stewardship;
 mod summarize;
 
 pub(crate) use outcome::told;
+pub use outcome::{head, outcome};
 
 use crate::backup::Archive;
 use crate::evidence::Evidence;

@@ -210,7 +210,7 @@ pub struct SourceChoice {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExplanationStep {
-    /// `summary`, `probe`, `fetch`, `whole`, `service` or `evaluate`.
+    /// `summary`, `probe`, `plan`, `fetch`, `whole`, `service` or `evaluate`.
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
     /// Participant ids of the sources that it asks.

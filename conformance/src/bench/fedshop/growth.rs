@@ -1,7 +1,7 @@
-//! What more members cost: the same questions with a few, with all, and with copies of all under other names.
+//! What more members cost, all in one process: the same questions with a few, with all, and with copies of all under other names.
 
 use super::together::{exchange, limits, member};
-use super::{Case, count, files, geometric_mean, name_of, quads};
+use super::{Case, count, geometric_mean, quads, sources};
 use crate::engine::Ours;
 use crate::library::Fault;
 use crate::members::{Member, Town};
@@ -17,8 +17,8 @@ const STEPS: [usize; 5] = [5, 10, 20, 100, 200];
 pub(super) fn measure(folder: &Path, cases: &[Case]) -> Result<Value, Fault> {
     let ours = Ours::new().map_err(Fault::Measure)?;
     let mut originals = Vec::new();
-    for path in alternating(files(&folder.join("members"))?) {
-        originals.push((name_of(&path), quads(&path)?));
+    for source in alternating(sources(folder)?, |source| &source.name) {
+        originals.push((source.name, quads(&source.path)?));
     }
     let empty = resident()?;
     let (mut members, mut steps) = (vec![member(&ours, Vec::new())?], Vec::new());
@@ -79,10 +79,10 @@ fn one(members: &[Member], cases: &[Case], empty: f64) -> Result<Value, Fault> {
 }
 
 /// Shops and rating sites by turns, so that a few members are some of both.
-fn alternating(paths: Vec<std::path::PathBuf>) -> Vec<std::path::PathBuf> {
-    let (shops, others): (Vec<_>, Vec<_>) = paths
+pub(super) fn alternating<T>(members: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+    let (shops, others): (Vec<_>, Vec<_>) = members
         .into_iter()
-        .partition(|path| name_of(path).starts_with("vendor"));
+        .partition(|member| name(member).starts_with("vendor"));
     let (mut shops, mut others) = (shops.into_iter(), others.into_iter());
     let mut all = Vec::new();
     loop {
@@ -97,7 +97,7 @@ fn alternating(paths: Vec<std::path::PathBuf>) -> Vec<std::path::PathBuf> {
 
 /// The quads of a member with what is its own under another name. What it says of the products that all know is the
 /// same, so that copies answer the same questions. The first is the member itself.
-fn copied(quads: &[Quad], name: &str, copy: usize) -> Vec<Quad> {
+pub(super) fn copied(quads: &[Quad], name: &str, copy: usize) -> Vec<Quad> {
     if copy == 0 {
         return quads.to_vec();
     }

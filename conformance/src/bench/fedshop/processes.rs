@@ -1,132 +1,229 @@
-//! Every member as a connector in a process of its own: mutual TLS, delegated tokens, policies, receipts on disk.
+//! Every member as a connector in a process of its own, beside the same members in processes without trust, in turns.
 //!
 //! Requests are counted where they arrive: in the members' own logs of use, read when the members have stopped.
 
-use super::{Case, Figures, Measured, RATIO, count, fault, files, name_of, unlimited};
-use crate::answer::{Answer, Table};
+use super::asking::{Heard, analyze, ask};
+use super::bare::Bare;
+use super::breakdown::{Breakdown, Units};
+use super::network::Network;
+use super::{Case, Figures, Measured, RATIO, count, fault, geometric_mean, sources, unlimited};
 use crate::library::Fault;
-use crate::program::{Home, Program, Running};
+use crate::program::{Home, forget_peak, peak_megabytes};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-use time::OffsetDateTime;
-use twinlink_client::{Client, ClientConfig, Head, QueryOptions, Token};
+use twinlink_client::{Client, Step};
 use twinlink_store::{EvaluationOptions, TwinStore};
-use twinlink_trust::{
-    CurrentIdentity, EntryKind, Identity, Protocol, Registry, TokenIssuer, TokenRequest, Trusted,
-    TrustedParty, client_config, list_entries, read_file,
-};
+use twinlink_trust::{EntryKind, list_entries};
 use uuid::Uuid;
 
-/// The role that the members permit to read, and that the asking organisation may assert.
-const ROLE: &str = "https://roles.example/buyer";
-/// Who asks.
-const ASKING: &str = "https://market.example/";
-/// The longest that one question may take.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Longer than the whole run.
-const LIFETIME: Duration = Duration::from_secs(3_600);
 /// What a request for a summary has for its text in the log of use.
 const SUMMARY: &str = "summary";
 
 /// What was measured of connectors in processes.
 pub(super) struct Apart {
     pub(super) measured: Measured,
+    /// The same without trust: in milliseconds, by question.
+    pub(super) bare: Vec<f64>,
     members: usize,
     exchange_requests: usize,
     exchange_milliseconds: f64,
-    asking_megabytes: f64,
-    members_megabytes: f64,
-}
-
-/// Connectors that run.
-struct Network {
-    runtime: tokio::runtime::Runtime,
-    client: Client,
-    asking: Running,
-    members: Vec<(Home, Running)>,
-    _asking_home: Home,
-}
-
-/// An answer, as the client had it.
-struct Heard {
-    answer: Answer,
-    milliseconds: f64,
-    first_row: Option<f64>,
-    /// The participants that rows rest on.
-    sources: BTreeSet<String>,
+    /// For data, of the rounds that were compared: with trust, and without.
+    requests: (usize, usize),
+    /// By question: who was asked beyond the floor.
+    beyond: Vec<Vec<Value>>,
+    breakdown: Breakdown,
+    units: Units,
+    memory: Value,
 }
 
 /// How many requests of one question reached the members.
 #[derive(Default, Clone, Copy)]
-struct Arrived {
-    data: usize,
-    summaries: usize,
+pub(super) struct Arrived {
+    pub(super) data: usize,
+    pub(super) summaries: usize,
+}
+
+/// What was heard of one question.
+#[derive(Default)]
+struct Asked {
+    with: Vec<(Uuid, Heard)>,
+    without: Vec<f64>,
+    analyzed: Vec<Uuid>,
+    /// By which steps it was answered the last time.
+    told: Vec<Step>,
+    /// The members that rows of its answer without a limit rest on.
+    contributors: BTreeSet<String>,
 }
 
 /// Asks each question as often as told; the medians count.
 pub(super) fn measure(folder: &Path, cases: &[Case], rounds: usize) -> Result<Apart, Fault> {
-    let network = Network::start(folder)?;
-    let first = Uuid::now_v7();
-    let exchange = network.ask(super::NOTHING, first)?.milliseconds;
-    let mut asked: Vec<Vec<(Uuid, Heard)>> = cases.iter().map(|_| Vec::new()).collect();
-    for _ in 0..rounds.max(1) {
+    let sources = sources(folder)?;
+    let mut network = Network::new()?;
+    network.join(&sources, &|_| ())?;
+    let bare = Bare::start(&sources)?;
+    let (first, exchange) = network.exchange()?;
+    let (bare_runtime, bare_client) = bare.asking();
+    bare_runtime.block_on(ask(bare_client, super::NOTHING, Uuid::now_v7()))?;
+    let process = network.process()?.id();
+    let before = network.process()?.megabytes()?;
+    forget_peak(process)?;
+
+    let (runtime, client) = network.asking()?;
+    let processor = (network.processor()?, bare.processor()?);
+    let mut asked: Vec<Asked> = cases.iter().map(|_| Asked::default()).collect();
+    for round in 0..rounds.max(1) {
         for (case, asked) in cases.iter().zip(&mut asked) {
+            // Whoever is second finds the processor's caches as the first one left them.
+            let mut turns = [true, false];
+            turns.rotate_left(round % 2);
+            for with_trust in turns {
+                let id = Uuid::now_v7();
+                if with_trust {
+                    let heard = runtime.block_on(ask(client, &case.text, id))?;
+                    asked.with.push((id, heard));
+                } else {
+                    let heard = bare_runtime.block_on(ask(bare_client, &case.text, id))?;
+                    case.compare(&heard.answer).map_err(fault)?;
+                    asked.without.push(heard.milliseconds);
+                }
+            }
+        }
+    }
+    let peak = peak_megabytes(process)?;
+    let mut breakdown = Breakdown::default();
+    let questions = rounds.max(1) * cases.len();
+    breakdown
+        .with
+        .took(questions, processor.0, network.processor()?);
+    breakdown
+        .without
+        .took(questions, processor.1, bare.processor()?);
+    for _ in 0..rounds.max(1) {
+        for (number, (case, asked)) in cases.iter().zip(&mut asked).enumerate() {
             let id = Uuid::now_v7();
-            asked.push((id, network.ask(&case.text, id)?));
+            let told = runtime.block_on(analyze(client, &case.text, id))?;
+            breakdown.with.add(number, &told);
+            asked.analyzed.push(id);
+            asked.told = told.steps;
+            let told = bare_runtime.block_on(analyze(bare_client, &case.text, id))?;
+            breakdown.without.add(number, &told);
         }
+        breakdown.with.alone(runtime, client)?;
+        breakdown.without.alone(bare_runtime, bare_client)?;
     }
-    let mut floors = Vec::new();
-    for case in cases {
-        let all = unlimited(case.query.clone()).to_string();
-        floors.push(network.ask(&all, Uuid::now_v7())?.sources.len().max(1));
+    for (case, asked) in cases.iter().zip(&mut asked) {
+        asked.contributors = contributors(&network, client, case)?;
     }
-    let asking_megabytes = network.asking.megabytes()?;
-    let members = network.members.iter().map(|(_, one)| one.megabytes());
-    let members_megabytes = members.collect::<Result<Vec<_>, _>>()?.iter().sum();
-    let number = network.members.len();
-    let arrived = network.stop()?;
-    let of = |id: &Uuid| arrived.get(&id.to_string()).copied().unwrap_or_default();
-    let figures = cases.iter().zip(asked).zip(floors);
-    let figures = figures.map(|((case, asked), floor)| {
-        let rounds = count(asked.len());
-        let (ids, heard): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-        let data: usize = ids.iter().map(|id| of(id).data).sum();
-        let others: usize = ids.iter().map(|id| of(id).summaries).sum();
-        let firsts: Vec<_> = heard.iter().filter_map(|heard| heard.first_row).collect();
-        Figures {
-            name: case.name.clone(),
-            why: heard
-                .iter()
-                .find_map(|heard| case.compare(&heard.answer).err()),
-            requests: count(data) / rounds,
-            floor,
-            others: count(others) / rounds,
-            milliseconds: super::median(heard.iter().map(|heard| heard.milliseconds).collect()),
-            first_row: (!firsts.is_empty()).then(|| super::median(firsts)),
-        }
+    let memory = json!({
+        "asking_before_megabytes": before,
+        "asking_peak_megabytes": peak,
+        "fetched_most_megabytes": breakdown.with.fetched_most(),
+        "fetched_in_a_round_megabytes": breakdown.with.fetched_in_a_round(),
+        "members_megabytes": network.megabytes()?.iter().sum::<f64>(),
     });
+    let bare_requests = bare.stop()?;
+    let members = sources.len();
+    let (home, homes) = network.stop()?;
+    let mut arrived = BTreeMap::new();
+    for home in &homes {
+        read(home, &mut arrived)?;
+    }
+    let of = |id: &Uuid| arrived.get(&id.to_string()).copied().unwrap_or_default();
+    let ids = |asked: &Asked| -> Vec<Uuid> {
+        let with = asked.with.iter().map(|(id, _)| *id);
+        with.chain(asked.analyzed.iter().copied()).collect()
+    };
+    let requests = asked.iter().flat_map(ids).map(|id| of(&id).data).sum();
+    let without = asked.iter().map(|one| super::median(one.without.clone()));
     Ok(Apart {
-        measured: Measured(figures.collect()),
-        members: number,
+        bare: without.collect(),
+        beyond: asked.iter().map(beyond).collect(),
+        measured: Measured(
+            cases
+                .iter()
+                .zip(asked)
+                .map(|(case, asked)| figures(case, asked, of))
+                .collect(),
+        ),
+        members,
         exchange_requests: of(&first).summaries,
         exchange_milliseconds: exchange,
-        asking_megabytes,
-        members_megabytes,
+        requests: (requests, bare_requests),
+        breakdown,
+        units: Units::measure(&home)?,
+        memory,
     })
+}
+
+/// The members that rows of an answer without a limit rest on.
+fn contributors(
+    network: &Network,
+    client: &Client,
+    case: &Case,
+) -> Result<BTreeSet<String>, Fault> {
+    let all = unlimited(case.query.clone()).to_string();
+    let (runtime, _) = network.asking()?;
+    let heard = runtime.block_on(ask(client, &all, Uuid::now_v7()))?;
+    Ok(heard.sources)
+}
+
+/// Which members were asked for data and are in no row of the answer, with how much they gave.
+fn beyond(asked: &Asked) -> Vec<Value> {
+    let steps = asked
+        .told
+        .iter()
+        .filter(|step| step.requests > 0 && step.rows.is_some());
+    let others = steps.filter_map(|step| {
+        let [member] = step.at.as_slice() else {
+            return None;
+        };
+        let is_beyond = !asked.contributors.contains(member.as_str());
+        let why = match step.rows.unwrap_or_default() {
+            0 => "had nothing, which its summary could not tell",
+            _ => "gave what joins with nothing of others, or what a part needs that only excludes rows",
+        };
+        is_beyond.then(|| json!({ "member": member.as_str(), "gave": step.rows, "why": why }))
+    });
+    others.collect()
+}
+
+fn figures(case: &Case, asked: Asked, of: impl Fn(&Uuid) -> Arrived) -> Figures {
+    let rounds = count(asked.with.len());
+    let (ids, heard): (Vec<_>, Vec<_>) = asked.with.into_iter().unzip();
+    let data: usize = ids.iter().map(|id| of(id).data).sum();
+    let others: usize = ids.iter().map(|id| of(id).summaries).sum();
+    let firsts: Vec<_> = heard.iter().filter_map(|heard| heard.first_row).collect();
+    Figures {
+        name: case.name.clone(),
+        why: heard
+            .iter()
+            .find_map(|heard| case.compare(&heard.answer).err()),
+        requests: count(data) / rounds,
+        floor: asked.contributors.len().max(1),
+        others: count(others) / rounds,
+        milliseconds: super::median(heard.iter().map(|heard| heard.milliseconds).collect()),
+        first_row: (!firsts.is_empty()).then(|| super::median(firsts)),
+    }
 }
 
 impl Apart {
     pub(super) fn to_json(&self, summary_bytes: usize) -> Value {
         let measured = &self.measured;
         let firsts = measured.0.iter().filter_map(|one| one.first_row);
+        let mut queries = measured.queries();
+        let beside = self.bare.iter().zip(&self.beyond);
+        for (query, (bare, beyond)) in queries.iter_mut().zip(beside) {
+            let ours = query.get("milliseconds").and_then(Value::as_f64);
+            if let (Some(fields), Some(ours)) = (query.as_object_mut(), ours) {
+                fields.insert("without_trust_milliseconds".to_owned(), json!(bare));
+                fields.insert("trust_ratio".to_owned(), json!(ours / bare));
+                if !beyond.is_empty() {
+                    fields.insert("asked_beyond_the_floor".to_owned(), json!(beyond));
+                }
+            }
+        }
         json!({
             "members": self.members,
             "processes": self.members + 1,
@@ -137,118 +234,39 @@ impl Apart {
                 "bytes": summary_bytes,
                 "milliseconds": self.exchange_milliseconds,
             },
-            "queries": measured.queries(),
+            "queries": queries,
             "requests_to_floor": measured.ratio(),
             "requests_to_floor_bound": RATIO,
             "geometric_mean_milliseconds": measured.geometric_mean(),
-            "geometric_mean_first_row_milliseconds": super::geometric_mean(firsts),
-            "asking_megabytes": self.asking_megabytes,
-            "members_megabytes": self.members_megabytes,
-        })
-    }
-}
-
-impl Network {
-    /// Makes the connectors, gives the members their data, and starts all.
-    fn start(folder: &Path) -> Result<Self, Fault> {
-        let program = Program::find()?;
-        let asking = program.init_for(ASKING)?;
-        permit(&asking, ASKING)?;
-        let mut members = Vec::new();
-        for path in files(&folder.join("members"))? {
-            let participant = format!("https://{}.example/", name_of(&path));
-            let home = program.init_for(&participant)?;
-            permit(&home, &participant)?;
-            acquaint(&program, &home, &asking, &["--role", ROLE, "--asks-only"])?;
-            program.run(&home, &[OsStr::new("import"), path.as_os_str()])?;
-            let running = program.serve(&home)?;
-            // Which port it took is known only now.
-            let card = home.path().join("card.toml");
-            let text = fs::read_to_string(&card).map_err(fault)?;
-            let place = format!("https://localhost:{}", running.port);
-            fs::write(&card, text.replace("https://localhost:0", &place)).map_err(fault)?;
-            acquaint(&program, &asking, &home, &[])?;
-            members.push((home, running));
-        }
-        let running = program.serve(&asking)?;
-        let runtime = twinlink::wire::runtime().map_err(fault)?;
-        let config = config(&asking, running.port)?;
-        let client = runtime.block_on(Client::connect(&config)).map_err(fault)?;
-        Ok(Self {
-            runtime,
-            client,
-            asking: running,
-            members,
-            _asking_home: asking,
+            "geometric_mean_first_row_milliseconds": geometric_mean(firsts),
+            "trust": self.trust(),
+            "breakdown": self.breakdown.to_json(self.members),
+            "unit_costs": self.units.to_json(),
+            "memory": self.memory,
         })
     }
 
-    /// Asks the connector that asks the others.
-    fn ask(&self, query: &str, id: Uuid) -> Result<Heard, Fault> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        let options = QueryOptions {
-            federated: true,
-            request_id: Some(id.to_string()),
-            ..QueryOptions::new(query, deadline)
-        };
-        self.runtime.block_on(async {
-            let started = Instant::now();
-            let milliseconds = || started.elapsed().as_secs_f64() * 1000.0;
-            let mut answer = self.client.query(options).await.map_err(fault)?;
-            let head = answer.head().clone();
-            let (mut rows, mut first_row) = (Vec::new(), None);
-            while let Some(batch) = answer.next().await.map_err(fault)? {
-                if first_row.is_none() && !batch.is_empty() {
-                    first_row = Some(milliseconds());
-                }
-                rows.extend(batch);
-            }
-            let outcome = answer.outcome().await.map_err(fault)?;
-            let milliseconds = milliseconds();
-            if !outcome.complete {
-                let states = outcome.sources.iter().filter(|one| !one.state.is_settled());
-                let states: Vec<_> = states
-                    .map(|one| format!("<{}> {}", one.participant.as_str(), one.state))
-                    .collect();
-                let states = states.join(", ");
-                return Err(Fault::Measure(format!("an answer lacks sources: {states}")));
-            }
-            let sources = rows.iter().flat_map(|row| row.sources.iter());
-            let sources = sources.filter_map(|source| outcome.sources.get(usize::from(*source)));
-            Ok(Heard {
-                sources: sources
-                    .map(|source| source.participant.as_str().to_owned())
-                    .collect(),
-                answer: match head {
-                    Head::Boolean(value) => Answer::Boolean(value),
-                    Head::Graph => return Err(Fault::Measure("a graph".to_owned())),
-                    Head::Solutions(variables) => Answer::Table(Table {
-                        variables,
-                        rows: rows.into_iter().map(|row| row.values).collect(),
-                        ordered: false,
-                    }),
-                },
-                milliseconds,
-                first_row,
-            })
+    /// What trust costs.
+    fn trust(&self) -> Value {
+        let ours = self.measured.geometric_mean();
+        let bare = self.bare_geometric_mean();
+        json!({
+            "compared_with": "as many processes, the same store, plans and wire, in turns, over plain TCP: no TLS, tokens, policies or receipts",
+            "without_geometric_mean_milliseconds": bare,
+            "ratio": ours / bare,
+            "requests_with": self.requests.0,
+            "requests_without": self.requests.1,
         })
     }
 
-    /// Stops all, and reads of every request how often the members were asked for it.
-    fn stop(self) -> Result<BTreeMap<String, Arrived>, Fault> {
-        drop(self.client);
-        self.asking.stop()?;
-        let mut arrived = BTreeMap::new();
-        for (home, running) in self.members {
-            running.stop()?;
-            read(&home, &mut arrived)?;
-        }
-        Ok(arrived)
+    /// Of the processes without trust.
+    pub(super) fn bare_geometric_mean(&self) -> f64 {
+        geometric_mean(self.bare.iter().copied())
     }
 }
 
 /// Adds what a member's log of use says.
-fn read(home: &Home, arrived: &mut BTreeMap<String, Arrived>) -> Result<(), Fault> {
+pub(super) fn read(home: &Home, arrived: &mut BTreeMap<String, Arrived>) -> Result<(), Fault> {
     let summary = Sha256::digest(SUMMARY)
         .iter()
         .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
@@ -265,60 +283,4 @@ fn read(home: &Home, arrived: &mut BTreeMap<String, Arrived>) -> Result<(), Faul
         }
     }
     Ok(())
-}
-
-/// Adds a policy that lets whoever has the role read all, if the asking organisation says so of its people.
-fn permit(home: &Home, participant: &str) -> Result<(), Fault> {
-    let policy = format!(
-        "@prefix odrl: <{}> .\n@prefix tl: <{}> .\n\
-         <{participant}policy/buyers> a odrl:Set ; odrl:profile {} ;\n\
-         odrl:permission [ odrl:target <{participant}twin> ; odrl:assignee <{ASKING}> ; odrl:action odrl:read ;\n\
-         odrl:constraint [ odrl:leftOperand tl:role ; odrl:operator odrl:eq ; odrl:rightOperand <{ROLE}> ] ] .\n",
-        twinlink_vocab::odrl::NAMESPACE,
-        twinlink_vocab::tl::NAMESPACE,
-        twinlink_vocab::tl::PROFILE,
-    );
-    fs::write(home.path().join("policies/buyers.ttl"), policy).map_err(fault)
-}
-
-/// Tells a connector of another.
-fn acquaint(program: &Program, home: &Home, other: &Home, how: &[&str]) -> Result<(), Fault> {
-    let card = other.path().join("card.toml");
-    let mut arguments = vec![OsStr::new("peer"), OsStr::new("add"), card.as_os_str()];
-    arguments.extend(how.iter().map(OsStr::new));
-    program.run(home, &arguments).map(drop)
-}
-
-/// How a buyer of the asking organisation reaches its connector.
-fn config(home: &Home, port: u16) -> Result<ClientConfig, Fault> {
-    let [certificate, key, authority] = crate::embedded::files(home.path());
-    let identity = Identity::load(&certificate, &key).map_err(fault)?;
-    let authority = read_file(&authority).map_err(fault)?;
-    let id = identity.participant().clone();
-    let own = TrustedParty::own(&identity, authority);
-    let registry = Registry::new(Trusted::new(own, Vec::new()).map_err(fault)?);
-    let thumbprint = identity.thumbprint().to_owned();
-    let identity = CurrentIdentity::new(identity);
-    let request = TokenRequest {
-        claims: BTreeMap::new(),
-        subject: "buyer-7".to_owned(),
-        client_id: id.as_str().to_owned(),
-        audience: id.clone(),
-        roles: vec![oxrdf::NamedNode::new_unchecked(ROLE)],
-        purpose: None,
-        thumbprint,
-        lifetime: LIFETIME,
-        agreement: None,
-        request: None,
-    };
-    let token = TokenIssuer::new(Arc::clone(&identity)).issue(&request, OffsetDateTime::now_utc());
-    let tls = client_config(identity, registry, id, Protocol::Http2).map_err(fault)?;
-    Ok(ClientConfig {
-        endpoint: format!("https://localhost:{port}").parse().map_err(fault)?,
-        tls: Arc::new(tls),
-        // The TLS configuration pins the participant already.
-        verify_peer: Arc::new(|_| Ok(())),
-        tokens: Arc::new(Token::new(token.map_err(fault)?.reveal())),
-        connect_timeout: CONNECT,
-    })
 }

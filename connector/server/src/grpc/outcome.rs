@@ -8,7 +8,8 @@ use twinlink_proto::v1::{self, query_response::Part};
 /// The most bytes of sources in a trailer: well below what clients take for all of them together.
 const TRAILER_BYTES: usize = 6 * 1024;
 
-pub(super) fn head(head: &Head) -> Part {
+/// The first message of an answer.
+pub fn head(head: &Head) -> Part {
     let kind = match head {
         Head::Solutions(variables) => v1::head::Kind::Variables(v1::Variables {
             names: variables
@@ -22,7 +23,8 @@ pub(super) fn head(head: &Head) -> Part {
     Part::Head(v1::Head { kind: Some(kind) })
 }
 
-pub(super) fn outcome(outcome: Outcome) -> v1::Outcome {
+/// The last message of an answer, or what comes with a summary.
+pub fn outcome(outcome: Outcome) -> v1::Outcome {
     v1::Outcome {
         sources: outcome.sources.into_iter().map(source).collect(),
         rows: outcome.rows,
