@@ -1,6 +1,6 @@
 //! Who is worked for now, who waits, and who is sent away: no caller keeps the others from their answers.
 
-use crate::{Caller, Code, Refusal};
+use crate::{Budget, Caller, Code, Memory, Refusal};
 use futures::channel::oneshot;
 use oxrdf::NamedNode;
 use std::collections::HashMap;
@@ -48,6 +48,7 @@ pub enum Priority {
 #[derive(Debug)]
 pub struct Admission {
     limits: AdmissionLimits,
+    memory: Arc<Memory>,
     state: Mutex<State>,
 }
 
@@ -78,6 +79,7 @@ struct Waiter {
 pub struct Seat {
     admission: Arc<Admission>,
     who: Who,
+    priority: Priority,
 }
 
 impl Default for AdmissionLimits {
@@ -109,12 +111,25 @@ impl Default for Admission {
 }
 
 impl Admission {
-    /// Seats within these limits.
+    /// Seats within these limits, and as much memory as there may be.
     pub fn new(limits: AdmissionLimits) -> Self {
         Self {
             limits,
+            memory: Memory::new(usize::MAX),
             state: Mutex::default(),
         }
+    }
+
+    /// The same, with this memory for all that have seats.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Arc<Memory>) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// The memory of all that have seats.
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
     }
 
     /// How many requests are worked on, and how many wait.
@@ -128,7 +143,7 @@ impl Admission {
         purpose.is_some_and(|purpose| self.limits.urgent_purposes.contains(purpose))
     }
 
-    /// Takes a seat, at once or after others. `priority` is asked only of who has to wait.
+    /// Takes a seat, at once or after others.
     ///
     /// # Errors
     /// [`Code::Exhausted`] where the caller has too many requests open, [`Code::Unavailable`] where too many others wait;
@@ -136,18 +151,18 @@ impl Admission {
     pub async fn enter(
         self: &Arc<Self>,
         caller: &Caller,
-        priority: impl FnOnce() -> Priority,
+        priority: Priority,
     ) -> Result<Seat, Refusal> {
         let who = (caller.participant().clone(), caller.subject().to_owned());
-        if let Some(seat) = self.seat(&who) {
+        if let Some(seat) = self.seat(&who, priority) {
             return Ok(seat);
         }
-        let place = self.wait(who, priority())?;
+        let place = self.wait(who, priority)?;
         place.seat().await
     }
 
     /// A seat, if there is one now. Who waits already waits because of its own share, or because there is none.
-    fn seat(self: &Arc<Self>, who: &Who) -> Option<Seat> {
+    fn seat(self: &Arc<Self>, who: &Who, priority: Priority) -> Option<Seat> {
         let mut state = self.state();
         if state.seated >= self.limits.together || !state.has_room_for(who, &self.limits) {
             return None;
@@ -156,6 +171,7 @@ impl Admission {
         Some(Seat {
             admission: Arc::clone(self),
             who: who.clone(),
+            priority,
         })
     }
 
@@ -216,6 +232,7 @@ impl Admission {
             let seat = Seat {
                 admission: Arc::clone(self),
                 who: next.who,
+                priority: next.priority,
             };
             // Who went away meanwhile gives it back by dropping it, which calls the next.
             drop(next.call.send(Ok(seat)));
@@ -319,6 +336,14 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.admission.state();
         state.waiting.retain(|one| one.ticket != self.ticket);
+    }
+}
+
+impl Seat {
+    /// The request's budget, with a share of the memory of all that is for its priority.
+    pub(crate) fn budget(&self, budget: &Budget) -> Budget {
+        let share = self.admission.memory.share(self.priority);
+        budget.clone().sharing(share)
     }
 }
 

@@ -127,6 +127,7 @@ pub async fn answer(
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         let seat = decide::admit(connector, &caller, &decision).await?;
+        let budget = seat.budget(&budget);
         let plan = plan(connector, caller, request).await?;
         let (granted, intent) = intend(connector, decision, &mut record).await?;
         gather::gather(connector, plan, granted, intent, seat, &budget, started).await
@@ -166,7 +167,7 @@ pub async fn change(
         let change = check(connector, change).await?;
         let (mut granted, intent) = intend(connector, decision, &mut record).await?;
         let twin = Arc::clone(&connector.twin);
-        let (held, modify) = (budget.clone(), granted.permit());
+        let (held, modify) = (seat.budget(&budget), granted.permit());
         let sees_all = read
             .as_ref()
             .is_some_and(|read| read.guard().is_everything());

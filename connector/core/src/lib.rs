@@ -9,6 +9,7 @@ mod caller;
 mod digest;
 mod explain;
 mod limits;
+mod memory;
 mod outcome;
 mod ports;
 mod refusal;
@@ -27,7 +28,8 @@ pub use answer::{
 pub use caller::{Caller, Credentials, Possession, Secret};
 pub use digest::{ResultDigest, request_digest, summary_digest};
 pub use explain::{Choice, Explain, Explanation, Step, StepKind};
-pub use limits::{Budget, Limits};
+pub use limits::{Budget, CancelOnDrop, Limits};
+pub use memory::{Memory, MemoryFull, MemoryShare, Reservation};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use ports::{
     Applied, Authenticator, Clock, Evaluated, Federation, Harvest, Intent, Journal, Merge,

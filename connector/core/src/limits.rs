@@ -1,5 +1,6 @@
 //! What one request may cost.
 
+use crate::memory::{MemoryShare, Reservation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -50,6 +51,7 @@ pub struct Budget {
     rows: u64,
     memory: usize,
     result_bytes: usize,
+    together: Option<MemoryShare>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -61,6 +63,7 @@ impl Budget {
             rows,
             memory: MEMORY,
             result_bytes: RESULT,
+            together: None,
             cancelled: Arc::default(),
         }
     }
@@ -77,6 +80,22 @@ impl Budget {
     pub fn with_result_bytes(mut self, bytes: usize) -> Self {
         self.result_bytes = bytes;
         self
+    }
+
+    /// The same, with a share of the memory of all evaluations. Without this, nobody counts what they hold together.
+    #[must_use]
+    pub fn sharing(mut self, together: MemoryShare) -> Self {
+        self.together = Some(together);
+        self
+    }
+
+    /// A part of the request's work that ends by itself: with limits of its own, and the same share of memory.
+    #[must_use]
+    pub fn part(&self, deadline: Instant, rows: u64) -> Self {
+        Self {
+            together: self.together.clone(),
+            ..Self::new(deadline, rows)
+        }
     }
 
     /// When the request must be answered.
@@ -97,6 +116,12 @@ impl Budget {
     /// The most memory that an evaluation may hold at a time, in bytes.
     pub fn memory(&self) -> usize {
         self.memory
+    }
+
+    /// What an evaluation reserves of the memory of all: nothing yet.
+    pub fn reserve(&self) -> Reservation {
+        let share = self.together.as_ref();
+        share.map_or_else(Reservation::unlimited, MemoryShare::reserve)
     }
 
     /// The most bytes of the answer, as it stands in memory.
@@ -122,14 +147,15 @@ impl Budget {
 
 impl Budget {
     /// Cancels when it is dropped, unless it was released: what a caller who went away had asked for is not worked on.
-    pub(crate) fn cancel_on_drop(&self) -> CancelOnDrop {
+    pub fn cancel_on_drop(&self) -> CancelOnDrop {
         CancelOnDrop(Some(self.clone()))
     }
 }
 
 /// Holds a budget until its request is through.
 #[derive(Debug)]
-pub(crate) struct CancelOnDrop(Option<Budget>);
+#[must_use]
+pub struct CancelOnDrop(Option<Budget>);
 
 impl CancelOnDrop {
     /// The work goes on.

@@ -125,7 +125,8 @@ impl Members<'_> {
             .min(most);
         let attempt = OnceLock::new();
         // Dropping it stops the work that was begun for it.
-        let held = Held(Budget::new(deadline, (rows as u64).saturating_add(1)));
+        let rows_and_one = (rows as u64).saturating_add(1);
+        let held = Held(self.budget.part(deadline, rows_and_one));
         let answer = async {
             let _turn = turns.enter().await;
             if self.ledger.is_out(member) {

@@ -3,6 +3,7 @@
 mod apps;
 mod foreign;
 mod limits;
+mod machine;
 mod peer;
 mod telemetry;
 mod template;
@@ -10,6 +11,7 @@ mod template;
 pub use apps::{Apps, ClientFile};
 pub use foreign::{ForeignAuth, ForeignAuthKind, ForeignFile};
 use limits::RawLimits;
+pub(crate) use machine::memory as machine_memory;
 pub use peer::PeerFile;
 pub use telemetry::{LogFormat, Telemetry};
 pub(crate) use template::render;
@@ -58,6 +60,8 @@ pub struct Config {
     pub limits: Limits,
     /// Requests worked on at once, and waiting.
     pub admission: AdmissionLimits,
+    /// The most memory that all evaluations may hold together, in bytes.
+    pub memory_total: usize,
     /// How often peers are shown our log of use, where it grew, to cosign it.
     pub cosign: Duration,
     /// For how long what a peer shows in short is believed without asking whether it is still so.
@@ -281,6 +285,7 @@ impl Config {
             policy,
             limits,
             admission,
+            memory_total: raw.limits.memory_total(&wrong)?,
             file: path.to_owned(),
         })
     }

@@ -25,7 +25,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
-use twinlink_core::{Intent, Recorded, Refusal, UseLog, UseRecord};
+use twinlink_core::{Intent, Memory, Recorded, Refusal, UseLog, UseRecord};
 use twinlink_store::TwinStore;
 use twinlink_trust::{CurrentIdentity, Expiry};
 
@@ -147,6 +147,13 @@ impl Metrics {
     ) -> Self {
         let expiries = Expiries { identity, trusted };
         self.registry.register_collector(Box::new(expiries));
+        self
+    }
+
+    /// Tells, too, what evaluations hold in memory together.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Arc<Memory>) -> Self {
+        self.registry.register_collector(Box::new(Held { memory }));
         self
     }
 
@@ -315,6 +322,40 @@ impl Collector for Expiries {
 impl fmt::Debug for Expiries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Expiries").finish_non_exhaustive()
+    }
+}
+
+/// What evaluations hold together.
+#[derive(Debug)]
+struct Held {
+    memory: Arc<Memory>,
+}
+
+impl Collector for Held {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (name, help, bytes) in [
+            (
+                "evaluations_memory_bytes",
+                "Bytes of memory that evaluations have reserved now",
+                self.memory.reserved(),
+            ),
+            (
+                "evaluations_memory_most_bytes",
+                "The most that they had reserved at one time",
+                self.memory.most_reserved(),
+            ),
+            (
+                "evaluations_memory_limit_bytes",
+                "The most that they may reserve together",
+                self.memory.limit(),
+            ),
+        ] {
+            let gauge = ConstGauge::new(bytes as f64);
+            let metric: MetricEncoder<'_> =
+                encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+            gauge.encode(metric)?;
+        }
+        Ok(())
     }
 }
 

@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
-use twinlink_core::{Admission, Connector, PolicySource};
+use twinlink_core::{Admission, Connector, Memory, PolicySource};
 use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
@@ -163,7 +163,10 @@ impl Node {
         let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {
             threads.busy()
         });
-        let metrics = metrics.watching(Arc::clone(&identity), Arc::clone(&registry));
+        let memory = Memory::new(config.memory_total);
+        let metrics = metrics
+            .watching(Arc::clone(&identity), Arc::clone(&registry))
+            .with_memory(Arc::clone(&memory));
         let metrics = Arc::new(metrics.with_evidence(Arc::clone(remote.evidence())));
         let tally = Arc::new(Tally::new(
             Arc::clone(&receipts) as _,
@@ -191,7 +194,7 @@ impl Node {
             use_log: metrics.counting(Arc::clone(&tally) as _),
             clock,
             workers,
-            admission: Arc::new(Admission::new(config.admission.clone())),
+            admission: Arc::new(Admission::new(config.admission.clone()).with_memory(memory)),
             limits: config.limits,
             age_grain: config.policy.age_grain,
             review: config.policy.review,
@@ -216,6 +219,11 @@ impl Node {
     /// The connector that its requests go through.
     pub fn connector(&self) -> Arc<Connector> {
         Arc::clone(&self.connector)
+    }
+
+    /// What it tells of itself in numbers.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// Both doors as one service; `public_url` is how others reach it.
@@ -456,40 +464,4 @@ fn with_port(public_url: &str, address: SocketAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::init::Blueprint;
-    use std::fs;
-
-    /// A connector's folder as `init` makes it.
-    fn made(folder: &Path) -> Config {
-        let blueprint = Blueprint {
-            participant: NamedNode::new_unchecked("https://city.example/"),
-            dataset: NamedNode::new_unchecked("https://city.example/twin"),
-            listen: "127.0.0.1:0".to_owned(),
-            public_url: "https://localhost:0".to_owned(),
-            hosts: vec!["localhost".to_owned()],
-        };
-        blueprint.write(folder, false).unwrap();
-        Config::load(&folder.join("twinlink.toml")).unwrap()
-    }
-
-    #[test]
-    fn whole_policies_are_in_force_or_stay_in_force() {
-        let folder = tempfile::tempdir().unwrap();
-        let config = made(folder.path());
-        let broken = config.policies.join("second.ttl");
-        let runtime = runtime().unwrap();
-        let _inside = runtime.enter();
-        let node = Node::open(config.clone()).unwrap();
-        let before = node.policies.current().version().to_owned();
-        fs::write(&broken, "<urn:p> a <http://www.w3.org/ns/odrl/2/Set> ;").unwrap();
-        let error = node.reload().unwrap_err().to_string();
-        assert!(error.contains("second.ttl"), "{error}");
-        assert_eq!(node.policies.current().version(), before);
-        // From the start on, it stops the connector: what is not understood might have been a prohibition.
-        drop(node);
-        let error = Node::open(config).unwrap_err().to_string();
-        assert!(error.contains("second.ttl"), "{error}");
-    }
-}
+mod tests;

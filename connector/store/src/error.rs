@@ -1,7 +1,7 @@
 //! What can go wrong in the store.
 
 use std::path::PathBuf;
-use twinlink_core::{Code, Refusal};
+use twinlink_core::{Code, MemoryFull, Refusal};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -76,6 +76,9 @@ pub enum StoreError {
     /// The query held more memory than it may.
     #[error("the query holds more than {0} bytes in memory: ask for less at a time")]
     Memory(usize),
+    /// All queries together hold as much memory as they may.
+    #[error("{0}")]
+    Together(MemoryFull),
     /// A pattern that says what a policy is about cannot be evaluated.
     #[error("a pattern of the policy cannot be evaluated: {0}")]
     Pattern(String),
@@ -99,6 +102,7 @@ impl From<StoreError> for Refusal {
             StoreError::Terms(_) | StoreError::Memory(_) => {
                 Self::new(Code::Exhausted, "limits.memory", error).open()
             }
+            StoreError::Together(full) => full.into(),
             StoreError::Pattern(_) => Self::new(Code::Internal, "policy.pattern", error),
             StoreError::NoKey => Self::new(Code::Internal, "policy.pseudonym", error),
             StoreError::Overlay(_) => Self::new(Code::Exhausted, "limits.transformed", error),

@@ -164,6 +164,11 @@ impl Workbench for QuadWorkbench {
     ) -> Result<Evaluated, Refusal> {
         let snapshot = Snapshot::of(&quads)?;
         drop(quads);
+        // What was gathered counts for as long as it is evaluated over.
+        let mut gathered = budget.reserve();
+        gathered
+            .resize(snapshot.bytes())
+            .map_err(StoreError::Together)?;
         evaluate(
             &snapshot,
             query,

@@ -5,12 +5,14 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicIsize, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use twinlink_core::Budget;
+use twinlink_core::{Budget, Reservation};
 
 /// The most steps between two looks at the clock.
 const STEPS: u32 = 1024;
 /// Looks are about so far apart, however long a step takes.
 const PACE: Duration = Duration::from_millis(1);
+/// What an evaluation reserves of the memory of all at a time: more than nearly every one holds.
+const GRAIN: usize = 1 << 20;
 
 /// Keeps an evaluation within its time and memory.
 ///
@@ -30,6 +32,8 @@ struct Slow {
     interval: u32,
     looked: Instant,
     failed: Option<StoreError>,
+    /// Of the memory of all evaluations: at every look more than this one holds.
+    reservation: Reservation,
 }
 
 /// Tells whether an evaluation came to a bad end that the evaluator may have taken for an expression's error.
@@ -76,6 +80,7 @@ impl Watch {
                 interval: STEPS,
                 looked: now,
                 failed: None,
+                reservation: budget.reserve(),
             }),
         }
     }
@@ -113,7 +118,7 @@ impl Watch {
         let now = Instant::now();
         let mut slow = self.slow();
         if slow.failed.is_none() {
-            slow.failed = self.fault(now);
+            slow.failed = self.fault(now, &mut slow.reservation);
         }
         if let Some(error) = &slow.failed {
             self.countdown.store(0, Ordering::Relaxed);
@@ -133,7 +138,7 @@ impl Watch {
     }
 
     // INVARIANT(memory-within-its-limit): at every place where the deadline is looked at, so is what the evaluation holds.
-    fn fault(&self, now: Instant) -> Option<StoreError> {
+    fn fault(&self, now: Instant, reservation: &mut Reservation) -> Option<StoreError> {
         if self.budget.is_cancelled() {
             return Some(StoreError::Cancelled);
         }
@@ -142,14 +147,30 @@ impl Watch {
         }
         let limit = self.budget.memory();
         let held = memory::held().saturating_sub(self.base.load(Ordering::Relaxed));
-        let is_over = usize::try_from(held).is_ok_and(|held| held > limit);
-        is_over.then_some(StoreError::Memory(limit))
+        let held = usize::try_from(held).unwrap_or_default();
+        if held > limit {
+            return Some(StoreError::Memory(limit));
+        }
+        let wanted = (held / GRAIN + 1).saturating_mul(GRAIN);
+        if wanted == reservation.bytes() {
+            return None;
+        }
+        reservation.resize(wanted).err().map(StoreError::Together)
     }
 
     /// Bytes that the evaluation made are somebody else's from now on, who frees them on another thread.
     pub(crate) fn hand_over(&self, bytes: usize) {
         let bytes = isize::try_from(bytes).unwrap_or(isize::MAX);
         self.base.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Makes something that stays when the evaluation is over: it is not counted.
+    pub(crate) fn keeping<T>(&self, make: impl FnOnce() -> T) -> T {
+        let before = memory::held();
+        let made = make();
+        self.base
+            .fetch_add(memory::held() - before, Ordering::Relaxed);
+        made
     }
 
     fn slow(&self) -> std::sync::MutexGuard<'_, Slow> {

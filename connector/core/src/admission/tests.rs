@@ -31,7 +31,7 @@ fn narrow() -> Arc<Admission> {
 /// Comes and, where there is no seat, stands in the queue.
 fn come(admission: &Arc<Admission>, who: &Caller, priority: Priority) -> Entering {
     let (admission, who) = (Arc::clone(admission), who.clone());
-    let mut entering = async move { admission.enter(&who, || priority).await }.boxed();
+    let mut entering = async move { admission.enter(&who, priority).await }.boxed();
     match (&mut entering).now_or_never() {
         Some(done) => std::future::ready(done).boxed(),
         None => entering,

@@ -175,20 +175,17 @@ pub(super) async fn admit(
     caller: &Caller,
     decision: &Decision,
 ) -> Result<Seat, Refusal> {
-    let priority = || {
-        let breaks_glass = *decision.granted.permit.basis() != Basis::Ordinary;
-        let goes_on = || {
-            let now = decision.granted.ask.now;
-            let incidents = connector.world.incidents();
-            let mut incidents = incidents.iter();
-            incidents.any(|incident| incident.begins <= now && now < incident.ends)
-        };
-        let is_urgent = connector.admission.is_urgent(caller.purpose());
-        if breaks_glass || (is_urgent && goes_on()) {
-            Priority::Incident
-        } else {
-            Priority::Routine
-        }
+    let breaks_glass = *decision.granted.permit.basis() != Basis::Ordinary;
+    let is_urgent = connector.admission.is_urgent(caller.purpose());
+    let goes_on = || {
+        let now = decision.granted.ask.now;
+        let incidents = connector.world.incidents();
+        let mut incidents = incidents.iter();
+        incidents.any(|incident| incident.begins <= now && now < incident.ends)
+    };
+    let priority = match breaks_glass || (is_urgent && goes_on()) {
+        true => Priority::Incident,
+        false => Priority::Routine,
     };
     connector.admission.enter(caller, priority).await
 }

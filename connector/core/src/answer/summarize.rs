@@ -41,7 +41,8 @@ pub async fn summarize(
         check_signed(connector, credentials, &caller, envelope, &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
-        let _seat = decide::admit(connector, &caller, &decision).await?;
+        let seat = decide::admit(connector, &caller, &decision).await?;
+        let budget = seat.budget(&budget);
         let is_counted = decision.is_counted;
         let mut granted = decision.granted;
         let intent = connector.use_log.intend(record.clone()).await?;
@@ -106,7 +107,8 @@ async fn confirm(
     same_purpose(&caller, request.purpose.as_ref())?;
     let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
     let decision = decide::consider(connector, wish, record)?;
-    let _seat = decide::admit(connector, &caller, &decision).await?;
+    let seat = decide::admit(connector, &caller, &decision).await?;
+    let budget = &seat.budget(budget);
     let mut granted = decision.granted;
     let permit = granted.permit();
     let held = request.held.as_deref();

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use twinlink_core::policy::Incident;
 use twinlink_core::{
-    Admission, AdmissionLimits, Caller, Code, Refusal, Reply, StateOfWorld as _, answer,
+    Admission, AdmissionLimits, Caller, Code, Priority, Refusal, Reply, StateOfWorld as _, answer,
 };
 
 const URGENT: &str = "https://purposes.example/emergency";
@@ -78,7 +78,7 @@ fn what_an_incident_asks_for_goes_before_routine() {
         let holder = as_caller("holder", None, &admission).caller;
         let seat = loop {
             if admission.load() == (0, 0) {
-                break block_on(admission.enter(&holder, || unreachable!())).unwrap();
+                break block_on(admission.enter(&holder, Priority::Routine)).unwrap();
             }
             std::thread::yield_now();
         };

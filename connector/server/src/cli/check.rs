@@ -1,7 +1,7 @@
 //! `twinlink config check` and `twinlink doctor`: is it right, and if not, what and at whom.
 
 use super::{Console, Failure};
-use crate::config::{Config, PeerFile};
+use crate::config::{Config, PeerFile, machine_memory};
 use crate::http::oauth::Clients;
 use crate::peers::Foreign;
 use crate::session::{Person, Session};
@@ -53,7 +53,7 @@ pub(super) fn config(
     let policies = wire::policies(&config)?;
     let limits = config.limits;
     console.say(format_args!(
-        "participant  {}\ndataset      {}\nlisten       {}\npublic_url   {}\nstore        {}\nkey          {} (not shown)\npeers        {}\npolicies     {} in {}, version {}\nlimits       {} s, {} rows, {} bytes of query, {} at once",
+        "participant  {}\ndataset      {}\nlisten       {}\npublic_url   {}\nstore        {}\nkey          {} (not shown)\npeers        {}\npolicies     {} in {}, version {}\nlimits       {} s, {} rows, {} bytes of query, {} at once, {} MiB of memory for each evaluation and {} for all",
         config.participant.as_str(),
         config.dataset.as_str(),
         config.listen,
@@ -68,6 +68,8 @@ pub(super) fn config(
         limits.rows,
         limits.query_bytes,
         config.admission.together,
+        limits.memory >> 20,
+        config.memory_total >> 20,
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -126,6 +128,7 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
         ),
         finding("certificate", own, certificate(config)),
         finding("clock", own, clock(config)),
+        finding("memory", own, memory(config)),
         finding("policies", own, policies(config)),
         finding("clients", own, clients(config)),
         finding("foreign", own, foreign(config)),
@@ -229,6 +232,21 @@ fn clock(config: &Config) -> Result<String, String> {
         }
     }
     Ok(format!("{}", OffsetDateTime::now_utc()))
+}
+
+/// What evaluations may hold, against what the machine has.
+fn memory(config: &Config) -> Result<String, String> {
+    let (each, all) = (config.limits.memory >> 20, config.memory_total >> 20);
+    let may = format!("evaluations may hold {all} MiB together, each at most {each}");
+    match machine_memory().map(|bytes| bytes >> 20) {
+        Some(has) if all > has => Err(format!(
+            "{may}, but {has} MiB is all that this machine lets it have: lower limits.memory_total_bytes"
+        )),
+        Some(has) => Ok(format!(
+            "{may}, of {has} MiB that this machine lets it have"
+        )),
+        None => Ok(may),
+    }
 }
 
 fn policies(config: &Config) -> Result<String, String> {

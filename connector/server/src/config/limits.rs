@@ -1,6 +1,6 @@
 //! What requests may cost, as the file has it.
 
-use super::{ConfigError, iri};
+use super::{ConfigError, iri, machine};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use twinlink_core::{AdmissionLimits, Limits};
@@ -8,12 +8,19 @@ use twinlink_core::{AdmissionLimits, Limits};
 /// The least memory that evaluations may be limited to: below, ordinary questions fail.
 const LEAST_MEMORY: usize = 1 << 20;
 
+/// The least memory of all evaluations together: a few of them reserve so much.
+const LEAST_TOTAL: usize = 16 << 20;
+
+/// What all may hold together where nothing is said, and the system does not say how much there is.
+const UNKNOWN_TOTAL: usize = 1 << 30;
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLimits {
     deadline_seconds: Option<u64>,
     rows: Option<u64>,
     memory_bytes: Option<usize>,
+    memory_total_bytes: Option<usize>,
     result_bytes: Option<usize>,
     query_bytes: Option<usize>,
     nesting: Option<usize>,
@@ -64,6 +71,30 @@ impl RawLimits {
             waiting_caller: waiting.div_ceil(4),
             urgent_purposes: urgent,
         })
+    }
+
+    /// The most memory of all evaluations together: where nothing is said half of what the machine lets us have.
+    pub(super) fn memory_total(
+        &self,
+        wrong: &impl Fn(&'static str, String) -> ConfigError,
+    ) -> Result<usize, ConfigError> {
+        let half = || {
+            machine::memory()
+                .map_or(UNKNOWN_TOTAL, |all| all / 2)
+                .max(LEAST_TOTAL)
+        };
+        let key = "limits.memory_total_bytes";
+        match self.memory_total_bytes {
+            None => Ok(half()),
+            Some(bytes) if bytes < LEAST_TOTAL => {
+                Err(wrong(key, format!("is less than {LEAST_TOTAL}")))
+            }
+            Some(bytes) if self.memory_bytes.is_some_and(|one| one > bytes) => {
+                let problem = "is less than limits.memory_bytes, which one evaluation may hold";
+                Err(wrong(key, problem.to_owned()))
+            }
+            Some(bytes) => Ok(bytes),
+        }
     }
 
     pub(super) fn validate(

@@ -27,6 +27,22 @@ fn what_init_writes_is_valid() {
 }
 
 #[test]
+fn memory_of_all_is_half_of_the_machines_or_what_is_said() {
+    let limits = |text: &str| load(&format!("{}\n[limits]\n{text}\n", rendered()));
+    let half = machine_memory().map_or(1 << 30, |all| all / 2);
+    assert_eq!(limits("").unwrap().memory_total, half);
+    let said = limits("memory_bytes = 67108864\nmemory_total_bytes = 67108864").unwrap();
+    assert_eq!(said.memory_total, 64 << 20);
+    for text in [
+        "memory_total_bytes = 1000",
+        "memory_bytes = 67108865\nmemory_total_bytes = 67108864",
+    ] {
+        let error = limits(text).unwrap_err().to_string();
+        assert!(error.contains("`limits.memory_total_bytes`"), "{error}");
+    }
+}
+
+#[test]
 fn unknown_keys_are_refused_with_their_place() {
     let error = load(&format!("{}\n[limit]\nrows = 1\n", rendered())).unwrap_err();
     let text = error.to_string();
