@@ -11,6 +11,7 @@ mod demo;
 mod evidence;
 pub mod grpc;
 pub mod http;
+mod intake;
 pub mod metrics;
 mod overviews;
 pub mod peers;

@@ -16,8 +16,8 @@ use crate::dataset::Choice;
 use crate::evaluate::{refusal, stoppable};
 use crate::guard::Names;
 use crate::spatial::Unevaluable;
-use crate::{Health, StoreError, TwinStore};
-use draft::Draft;
+use crate::{Health, TwinStore};
+use draft::{Draft, Removed};
 use oxrdf::{BlankNode, GraphName, NamedOrBlankNode, Quad, Term};
 use rustc_hash::{FxHashMap, FxHashSet};
 use spareval::{DeleteInsertIter, DeleteInsertQuad, QueryEvaluationError};
@@ -34,6 +34,8 @@ pub fn with_fresh_blank_nodes(quads: impl IntoIterator<Item = Quad>) -> impl Ite
     let mut fresh = Fresh::default();
     quads.into_iter().map(move |quad| fresh.quad(quad))
 }
+
+const NOTHING: Removed<'_> = Removed::These(&[]);
 
 impl TwinStore {
     /// Makes a change durable, or makes none. The WHERE parts and removals see what `read` shows, nothing without.
@@ -68,7 +70,7 @@ impl TwinStore {
                 for graph in graphs {
                     created &= !draft.shows(graph)?;
                 }
-                draft.apply(&[], quads, &Names::default())?;
+                draft.apply(NOTHING, quads, &Names::default())?;
             }
             Change::Replace(graph, quads) => {
                 if let Some(stray) = quads.iter().find(|quad| quad.graph_name != *graph) {
@@ -78,12 +80,10 @@ impl TwinStore {
                     ));
                 }
                 created = !draft.shows(graph)?;
-                let old = draft.graph(graph)?;
-                draft.apply(&old, quads, &Names::default())?;
+                draft.apply(Removed::Graph(graph), quads, &Names::default())?;
             }
             Change::Clear(graph) => {
-                let old = draft.graph(graph)?;
-                draft.apply(&old, &[], &Names::default())?;
+                draft.apply(Removed::Graph(graph), &[], &Names::default())?;
             }
         }
         check(budget)?;
@@ -125,14 +125,14 @@ impl TwinStore {
             match operation {
                 GraphUpdateOperation::InsertData { data } => {
                     draft.apply(
-                        &[],
+                        NOTHING,
                         &with_fresh_blank_nodes(data.iter().map(data_quad)).collect::<Vec<_>>(),
                         &Names::default(),
                     )?;
                 }
                 GraphUpdateOperation::DeleteData { data } => {
                     let quads = data.iter().map(ground_quad).collect::<Vec<_>>();
-                    draft.apply(&quads, &[], &Names::default())?;
+                    draft.apply(Removed::These(&quads), &[], &Names::default())?;
                 }
                 GraphUpdateOperation::DeleteInsert {
                     delete,
@@ -158,12 +158,21 @@ impl TwinStore {
                     *prepared.dataset_mut() = choice.specification();
                     let (removed, added) =
                         stoppable(&health, || collect(prepared.execute(view), &health, budget))?;
-                    draft.apply(&removed, &added, &names)?;
+                    draft.apply(Removed::These(&removed), &added, &names)?;
                 }
                 GraphUpdateOperation::Clear { graph, .. }
                 | GraphUpdateOperation::Drop { graph, .. } => {
-                    let old = target(draft, graph)?;
-                    draft.apply(&old, &[], &Names::default())?;
+                    let name;
+                    let removed = match graph {
+                        GraphTarget::NamedNode(graph) => {
+                            name = graph.clone().into();
+                            Removed::Graph(&name)
+                        }
+                        GraphTarget::DefaultGraph => Removed::Graph(&GraphName::DefaultGraph),
+                        GraphTarget::NamedGraphs => Removed::Named,
+                        GraphTarget::AllGraphs => Removed::All,
+                    };
+                    draft.apply(removed, &[], &Names::default())?;
                 }
                 GraphUpdateOperation::Create { silent, graph } => {
                     if !silent && draft.shows(&graph.clone().into())? {
@@ -207,15 +216,6 @@ fn collect(
     }
     health.check()?;
     Ok((removed, added))
-}
-
-fn target(draft: &Draft<'_>, graph: &GraphTarget) -> Result<Vec<Quad>, StoreError> {
-    match graph {
-        GraphTarget::NamedNode(graph) => draft.graph(&graph.clone().into()),
-        GraphTarget::DefaultGraph => draft.graph(&GraphName::DefaultGraph),
-        GraphTarget::NamedGraphs => draft.all(|graph| !graph.is_default_graph()),
-        GraphTarget::AllGraphs => draft.all(|_| true),
-    }
 }
 
 fn check(budget: &Budget) -> Result<(), Refusal> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use twinlink_core::Budget;
 
 /// How long a waiting thread goes without a look at whether its caller is still there.
-const LOOK: Duration = Duration::from_millis(20);
+pub(crate) const LOOK: Duration = Duration::from_millis(20);
 
 /// A value that is made at most once at a time. If making it fails, the next thread tries.
 #[derive(Debug)]

@@ -200,7 +200,7 @@ impl TwinStore {
             }
             (head, _) = self
                 .freed
-                .wait_timeout(head, left)
+                .wait_timeout(head, left.min(crate::once::LOOK))
                 .unwrap_or_else(PoisonError::into_inner);
         }
         head.taken = true;

@@ -1,21 +1,19 @@
 //! `Import`: RDF taken in within bounds, parsed on a worker, applied as one change.
 
 use super::{credentials, iri, patience, some};
+use crate::intake;
 use bytes::{Bytes, BytesMut};
-use oxrdf::{GraphName, Quad};
+use oxrdf::GraphName;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Streaming};
-use twinlink_core::{Change, Code, Connector, Refusal, admit_change, change, offload};
-use twinlink_ingest::{IngestError, ReadOptions, Syntax, quads};
+use twinlink_core::{Change, Code, Connector, Refusal, admit_change, change};
+use twinlink_ingest::{IngestError, ReadOptions, Syntax, read};
 use twinlink_proto::v1::{self, import_request::Part};
 
 /// A client must send at least this fast, in bytes per second, once the time of a request is used up.
 const SLOWEST: usize = 64 * 1024;
-
-/// How many quads are parsed between two looks at the clock.
-const STEP: usize = 4096;
 
 /// What the first bytes of gzip are.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -48,10 +46,15 @@ pub(super) async fn import(
             "the chunks are not gzip, as the head says",
         ));
     }
-    let deadline = until.map_or(Instant::now() + connector.limits.deadline, |until| {
-        until.min(Instant::now() + connector.limits.deadline)
+    let quads = intake::parse(connector, move |wanted| {
+        let read = read(wanted.reader(&bytes), &options);
+        wanted.check()?;
+        read.map_err(wrong)
     });
-    let quads = offload(connector, move || parse(&bytes, &options, deadline)).await?;
+    let quads = match until {
+        Some(until) => timeout_at(until, quads).await.map_err(|_| timed_out())??,
+        None => quads.await?,
+    };
     let change_to_make = if head.replace {
         Change::Replace(graph, quads)
     } else {
@@ -95,17 +98,6 @@ fn options(head: &v1::ImportHead, limit: usize) -> Result<ReadOptions, Refusal> 
         graph: graph.map_or(GraphName::DefaultGraph, GraphName::from),
         limit: limit as u64,
     })
-}
-
-fn parse(bytes: &[u8], options: &ReadOptions, deadline: Instant) -> Result<Vec<Quad>, Refusal> {
-    let mut all = Vec::new();
-    for quad in quads(bytes, options, |_| {}).map_err(wrong)? {
-        all.push(quad.map_err(wrong)?);
-        if all.len() % STEP == 0 && Instant::now() > deadline {
-            return Err(timed_out());
-        }
-    }
-    Ok(all)
 }
 
 /// All that can be wrong with a file is its sender's, and so is all that the text tells.

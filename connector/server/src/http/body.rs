@@ -2,6 +2,7 @@
 
 use super::fault::Fault;
 use super::negotiate::GRAPHS;
+use crate::intake::{self, Wanted};
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use bytes::{Bytes, BytesMut};
@@ -13,7 +14,7 @@ use hyper::body::Body as _;
 use oxrdf::{GraphName, Quad};
 use std::fmt::Display;
 use std::time::{Duration, Instant};
-use twinlink_core::{Connector, offload};
+use twinlink_core::Connector;
 use twinlink_ingest::{IngestError, ReadOptions, Syntax, read};
 
 /// A client must send its body at least this fast, in bytes per second, once the request's deadline is used up.
@@ -95,8 +96,8 @@ pub(super) async fn quads(
         ));
     }
     // The outer result is the worker's, the inner one the document's.
-    offload(connector, move || {
-        Ok(parse(&documents, &graph, &base, limit))
+    intake::parse(connector, move |wanted| {
+        Ok(parse(&documents, &graph, &base, limit, wanted))
     })
     .await?
 }
@@ -254,6 +255,7 @@ fn parse(
     graph: &GraphName,
     base: &str,
     limit: usize,
+    wanted: &Wanted,
 ) -> Result<Vec<Quad>, Fault> {
     let mut quads = Vec::new();
     // Many parts may not together unpack or expand to much more than one body may.
@@ -268,12 +270,13 @@ fn parse(
             named_graphs: false,
             limit: limit as u64,
         };
-        let read = read(document.bytes.as_ref(), &options).map_err(|error| match error {
+        let read = read(wanted.reader(&document.bytes), &options);
+        wanted.check()?;
+        quads.extend(read.map_err(|error| match error {
             IngestError::TooLarge { .. } => Fault::too_large(limit),
             // Every other fault of a document is the sender's, and so is all that its text tells.
             other => Fault::invalid("rdf.syntax", other),
-        })?;
-        quads.extend(read);
+        })?);
     }
     Ok(quads)
 }
@@ -304,6 +307,7 @@ mod tests {
             &GraphName::DefaultGraph,
             "http://base/",
             10_000_000,
+            &Wanted::for_tests(),
         )
     }
 

@@ -1,16 +1,31 @@
 //! A change in the making: operations see what those before them did, nobody else sees anything.
 
 use crate::StoreError;
+use crate::dictionary::DEFAULT_GRAPH;
 use crate::guard::{IdGuard, Names};
 use crate::run::IdQuad;
 use crate::snapshot::{Snapshot, encode};
 use crate::store::Delta;
 use crate::view::View;
-use oxrdf::{GraphName, GraphNameRef, Quad};
+use crate::watch::Watch;
+use oxrdf::{GraphName, Quad};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::sync::Arc;
 use twinlink_core::{Budget, Code, Refusal};
 use twinlink_policy::Guard;
+
+/// What an operation removes, as far as the caller sees it.
+#[derive(Clone, Copy)]
+pub(super) enum Removed<'a> {
+    /// These quads.
+    These(&'a [Quad]),
+    /// All of a graph.
+    Graph(&'a GraphName),
+    /// All of the named graphs.
+    Named,
+    /// All.
+    All,
+}
 
 /// A change in the making.
 pub(super) struct Draft<'a> {
@@ -19,6 +34,7 @@ pub(super) struct Draft<'a> {
     /// The quads that may be changed are those it shows as they are: a transformed quad is nowhere to be changed.
     modify: Guard,
     budget: &'a Budget,
+    watch: Watch,
     /// What each operation did: quads added and removed.
     steps: Vec<(Vec<IdQuad>, Vec<IdQuad>)>,
     /// Whether the caller, as far as it can see, asked for a change.
@@ -41,6 +57,7 @@ impl<'a> Draft<'a> {
             read,
             modify: modify.as_it_is(),
             budget,
+            watch: Watch::new(budget),
             steps: Vec::new(),
             touched: false,
             inserted: 0,
@@ -59,100 +76,162 @@ impl<'a> Draft<'a> {
         Ok(quads.next().is_some())
     }
 
-    /// What the caller sees of the graph.
-    pub(super) fn graph(&self, graph: &GraphName) -> Result<Vec<Quad>, StoreError> {
-        let quads = self.state.quads_of_graph(self.read, graph, self.budget)?;
-        Ok(quads.collect())
-    }
-
-    /// What the caller sees of some graphs.
-    pub(super) fn all(
-        &self,
-        of: impl Fn(GraphNameRef<'_>) -> bool,
-    ) -> Result<Vec<Quad>, StoreError> {
-        let quads = self.state.quads(self.read, self.budget)?;
-        Ok(quads.filter(|quad| of(quad.graph_name.as_ref())).collect())
-    }
-
     /// Removes some quads and then adds some, in an operation that names these terms.
     // INVARIANT(nothing-changed-unpermitted): what is added or visibly removed is checked before it becomes the state.
     pub(super) fn apply(
         &mut self,
-        remove: &[Quad],
+        remove: Removed<'_>,
         add: &[Quad],
         names: &Names,
     ) -> Result<(), Refusal> {
         let mut growing = self.state.dictionary.grow();
-        let mut add = add
-            .iter()
-            .map(|quad| encode(&mut growing, quad))
-            .collect::<Result<Vec<_>, StoreError>>()?;
+        let mut encoded = Vec::with_capacity(add.len());
+        for quad in add {
+            self.watch.step()?;
+            encoded.push(encode(&mut growing, quad)?);
+        }
+        let mut add = encoded;
         add.sort_unstable();
         add.dedup();
         // The same state, in which the new terms have ids: guards are compiled to ids.
         let before = if growing.is_unchanged() {
             Arc::clone(&self.state)
         } else {
-            Arc::new(self.state.next(
-                self.state.sequence(),
-                self.state.time(),
-                growing.finish(),
-                self.state.index.clone(),
-            ))
+            self.watch.keeping(|| {
+                Arc::new(self.state.next(
+                    self.state.sequence(),
+                    self.state.time(),
+                    growing.finish(),
+                    self.state.index.clone(),
+                ))
+            })
         };
-        let read = before.compile(self.read, names, self.budget)?;
+        let read = self.compile(&before, self.read, names)?;
 
-        let mut removed = remove
-            .iter()
-            .filter_map(|quad| before.ids(&read, quad))
-            .collect::<Vec<_>>();
+        let mut removed = self.seen(&before, &read, remove)?;
         removed.sort_unstable();
         removed.dedup();
-        removed.retain(|quad| visible(&before, &read, *quad) && add.binary_search(quad).is_err());
+        let removed = self.those(&removed, |quad| {
+            visible(&before, &read, quad) && add.binary_search(&quad).is_err()
+        })?;
         // To say so tells nothing: the caller sees the quad, and by its policy that it is not the truth.
-        if removed.iter().any(|quad| read.adds(*quad)) {
+        if !self.those(&removed, |quad| read.adds(quad))?.is_empty() {
             return Err(Refusal::new(
                 Code::Forbidden,
                 "policy.transformed",
                 "what a policy shows transformed, or in numbers only, cannot be changed",
             ));
         }
-        add.retain(|quad| !visible(&before, &read, *quad));
-        let modify = before.compile(&self.modify, names, self.budget)?;
-        if let Some(quad) = removed
-            .iter()
-            .chain(&add)
-            .find(|quad| !modify.covers(**quad))
-        {
-            return Err(forbidden(&before, *quad));
-        }
+        let add = self.those(&add, |quad| !visible(&before, &read, quad))?;
+        let modify = self.compile(&before, &self.modify, names)?;
+        self.permitted(&before, &modify, &removed)?;
+        self.permitted(&before, &modify, &add)?;
 
-        let added = add
-            .iter()
-            .filter(|quad| !before.index.contains(**quad))
-            .copied()
-            .collect::<Vec<_>>();
-        let index = before.index.apply(&added, &removed);
-        let after = before.next(
-            before.sequence(),
-            before.time(),
-            before.dictionary.clone(),
-            index,
-        );
+        let added = self.those(&add, |quad| !before.index.contains(quad))?;
+        let after = self.watch.keeping(|| {
+            let index = before.index.apply(&added, &removed);
+            let dictionary = before.dictionary.clone();
+            before.next(before.sequence(), before.time(), dictionary, index)
+        });
         if !add.is_empty() {
-            let modify = after.compile(&self.modify, names, self.budget)?;
-            if let Some(quad) = add.iter().find(|quad| !modify.covers(**quad)) {
-                return Err(forbidden(&after, *quad));
-            }
-            let read = after.compile(self.read, names, self.budget)?;
-            let seen = add.iter().filter(|quad| visible(&after, &read, **quad));
-            self.inserted += seen.count() as u64;
+            let modify = self.compile(&after, &self.modify, names)?;
+            self.permitted(&after, &modify, &add)?;
+            let read = self.compile(&after, self.read, names)?;
+            let seen = self.those(&add, |quad| visible(&after, &read, quad))?;
+            self.inserted += seen.len() as u64;
         }
         self.removed += removed.len() as u64;
         self.touched |= !add.is_empty() || !removed.is_empty();
         if !added.is_empty() || !removed.is_empty() {
             self.steps.push((added, removed));
             self.state = Arc::new(after);
+        }
+        Ok(())
+    }
+
+    /// The guard in ids of a state. It stays with the state.
+    fn compile(
+        &self,
+        state: &Snapshot,
+        guard: &Guard,
+        names: &Names,
+    ) -> Result<Arc<IdGuard>, StoreError> {
+        self.watch
+            .keeping(|| state.compile(guard, names, self.budget))
+    }
+
+    /// What is to be removed, where the caller sees it, in ids of the state and the guard.
+    fn seen(
+        &self,
+        state: &Snapshot,
+        read: &Arc<IdGuard>,
+        remove: Removed<'_>,
+    ) -> Result<Vec<IdQuad>, StoreError> {
+        let mut ids = Vec::new();
+        match remove {
+            Removed::These(quads) => {
+                for quad in quads {
+                    self.watch.step()?;
+                    ids.extend(state.ids(read, quad));
+                }
+            }
+            Removed::Graph(graph) => {
+                // Only terms of the snapshot name graphs.
+                if let Some(graph) = state.graph(graph) {
+                    self.take(read.quads_of(state, graph, None), &mut ids)?;
+                }
+            }
+            Removed::Named => {
+                let quads = read.quads(state);
+                self.take(
+                    quads.filter(|[graph, ..]| *graph != DEFAULT_GRAPH),
+                    &mut ids,
+                )?;
+            }
+            Removed::All => self.take(read.quads(state), &mut ids)?,
+        }
+        Ok(ids)
+    }
+
+    fn take(
+        &self,
+        quads: impl Iterator<Item = IdQuad>,
+        ids: &mut Vec<IdQuad>,
+    ) -> Result<(), StoreError> {
+        for quad in quads {
+            self.watch.step()?;
+            ids.push(quad);
+        }
+        Ok(())
+    }
+
+    /// Those that it is true of, in their order.
+    fn those(
+        &self,
+        quads: &[IdQuad],
+        is: impl Fn(IdQuad) -> bool,
+    ) -> Result<Vec<IdQuad>, StoreError> {
+        let mut those = Vec::new();
+        for quad in quads {
+            self.watch.step()?;
+            if is(*quad) {
+                those.push(*quad);
+            }
+        }
+        Ok(those)
+    }
+
+    fn permitted(
+        &self,
+        state: &Snapshot,
+        modify: &IdGuard,
+        quads: &[IdQuad],
+    ) -> Result<(), Refusal> {
+        for quad in quads {
+            self.watch.step()?;
+            if !modify.covers(*quad) {
+                return Err(forbidden(state, *quad));
+            }
         }
         Ok(())
     }

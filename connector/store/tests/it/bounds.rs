@@ -1,9 +1,10 @@
 //! No query harms the next one: time, cancellation, and terms made on the way.
 
-use crate::support::{Collected, insert, parse, quad, store};
+use crate::support::{Collected, insert, iri, parse, quad, store};
+use oxrdf::{GraphName, Quad};
 use std::time::{Duration, Instant};
 use twinlink_core::policy::Guard;
-use twinlink_core::{Budget, Code, Piece, Refusal, Sink};
+use twinlink_core::{Budget, Change, Code, Memory, Piece, Priority, Refusal, Sink};
 
 fn refused(query: &str, budget: &Budget) -> (Refusal, Duration) {
     let store = store();
@@ -269,4 +270,113 @@ fn a_sink_that_refuses_ends_the_evaluation() {
         .query(&query, None, &Guard::everything(), &budget, &mut Full)
         .unwrap_err();
     assert_eq!(refusal.check(), "limits.rows");
+}
+
+#[test]
+fn a_writer_that_nobody_waits_for_gives_up_its_place() {
+    let store = store();
+    insert(&store, (0..3_000).map(quad).collect());
+    let endless = Change::Update {
+        update: "INSERT { ?a ?b ?i } WHERE { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }".to_owned(),
+        base: None,
+        using: None,
+    };
+    let budget = || Budget::new(Instant::now() + Duration::from_secs(120), u64::MAX);
+    let (first, second) = (budget(), budget());
+    let everything = Guard::everything();
+    let apply = |change: &Change, budget: &Budget| {
+        store.apply(change, Some(&everything), &everything, budget)
+    };
+    let before = store.snapshot().len();
+    let insert = Change::Insert(vec![quad(9_999)]);
+    std::thread::scope(|scope| {
+        let writes = scope.spawn(|| apply(&endless, &first));
+        // Once this one is held up, so is every other.
+        while apply(&insert, &short()).is_ok() {}
+        let waits = scope.spawn(|| apply(&insert, &second).unwrap_err());
+        std::thread::sleep(Duration::from_millis(50));
+        let started = Instant::now();
+        second.cancel();
+        assert_eq!(waits.join().unwrap().code(), Code::Timeout);
+        assert!(started.elapsed() < Duration::from_secs(20));
+        assert!(!writes.is_finished());
+        first.cancel();
+        assert_eq!(writes.join().unwrap().unwrap_err().code(), Code::Timeout);
+    });
+    assert!(store.snapshot().len() <= before + 1);
+}
+
+#[test]
+fn removing_all_takes_little_memory_and_stops_when_nobody_waits() {
+    let store = store();
+    let thing = |n| {
+        Quad::new(
+            iri(&format!("n{n}")),
+            iri("p"),
+            iri("o"),
+            GraphName::DefaultGraph,
+        )
+    };
+    insert(&store, (0..60_000).map(thing).collect());
+    let everything = Guard::everything();
+    let clear = Change::Update {
+        update: "CLEAR ALL".to_owned(),
+        base: None,
+        using: None,
+    };
+    let all = store.snapshot().len();
+    let apply = |budget: &Budget| store.apply(&clear, Some(&everything), &everything, budget);
+    let long = || Budget::new(Instant::now() + Duration::from_secs(60), u64::MAX);
+    let few = apply(&long().with_memory(256 << 10)).unwrap_err();
+    assert_eq!(few.check(), "limits.memory");
+    let cancelled = long();
+    cancelled.cancel();
+    assert_eq!(apply(&cancelled).unwrap_err().code(), Code::Timeout);
+    assert_eq!(store.snapshot().len(), all);
+    // Numbers, not texts.
+    let removed = apply(&long().with_memory(8 << 20)).unwrap().removed;
+    assert_eq!(removed, all as u64);
+    assert_eq!(store.snapshot().len(), 0);
+}
+
+/// Sorts as much as it may hold.
+const HUNGRY: &str = "SELECT * { ?a ?b ?c . ?d ?e ?f } ORDER BY ?c ?f ?a";
+
+#[test]
+fn all_together_hold_no_more_than_they_may() {
+    let store = store();
+    insert(&store, (0..3_000).map(quad).collect());
+    let memory = Memory::new(64 << 20);
+    let ask = |priority: Priority, query: &str| {
+        let budget = Budget::new(Instant::now() + Duration::from_secs(60), u64::MAX);
+        let budget = budget.sharing(memory.share(priority));
+        let mut rows = Collected::default();
+        store.query(
+            &parse(query),
+            None,
+            &Guard::everything(),
+            &budget,
+            &mut rows,
+        )
+    };
+    std::thread::scope(|scope| {
+        let hungry = || ask(Priority::Routine, HUNGRY).unwrap_err();
+        let all: Vec<_> = (0..6).map(|_| scope.spawn(hungry)).collect();
+        for one in all {
+            let refusal = one.join().unwrap();
+            assert_eq!(refusal.check(), "limits.memory_total");
+            assert!(refusal.retry().is_some());
+        }
+    });
+    assert!(memory.most_reserved() <= memory.limit() * 3 / 4);
+    assert_eq!(memory.reserved(), 0);
+    // Where routine holds all that it may, only an incident's begin.
+    let mut rest = memory.share(Priority::Routine).reserve();
+    rest.resize(memory.limit() * 3 / 4).unwrap();
+    let few = "SELECT * { ?s ?p ?o } LIMIT 10";
+    let refusal = ask(Priority::Routine, few).unwrap_err();
+    assert_eq!(refusal.check(), "limits.memory_total");
+    assert_eq!(ask(Priority::Incident, few).unwrap().rows, 10);
+    drop(rest);
+    assert_eq!(ask(Priority::Routine, few).unwrap().rows, 10);
 }

@@ -1,6 +1,8 @@
 //! Clients that go away, or stop reading, in the middle: their evaluations end, and others are served.
 
-use super::caller::{Caller, PATIENCE};
+mod peers;
+
+use super::caller::Caller;
 use super::town::Organisation;
 use futures::FutureExt as _;
 use http::{Method, StatusCode};
@@ -21,12 +23,51 @@ const ENDLESS: &str =
 const ROWS: &str =
     "SELECT * WHERE { ?a tl:concerns ?hub . ?b tl:concerns ?hub . ?c tl:concerns ?hub }";
 
-/// Far below the deadline of a request.
+/// The deadline of a request, and far below it, and below what a member gets of it.
+const LONG: Duration = Duration::from_secs(600);
 const SOON: Duration = Duration::from_secs(20);
 
-/// A connector with one evaluation thread and a few thousand triples about one thing.
-async fn narrow() -> (Organisation, Caller) {
+/// What is asked by whoever goes away.
+struct Asked {
+    kind: &'static str,
+    text: String,
+    federated: bool,
+}
+
+impl Asked {
+    fn query(text: String) -> Self {
+        Self {
+            kind: "application/sparql-query",
+            text,
+            federated: false,
+        }
+    }
+
+    fn update(text: &str) -> Self {
+        Self {
+            kind: "application/sparql-update",
+            text: text.to_owned(),
+            federated: false,
+        }
+    }
+}
+
+/// A connector with so many evaluation threads and a few thousand triples about one thing.
+async fn narrow(threads: usize) -> (Organisation, Caller) {
     let mut city = Organisation::new("city");
+    city.import(&hub(), None);
+    city.configure(&format!(
+        "[limits]\nconcurrency = {threads}\norganisation_concurrency = {threads}\ncaller_concurrency = {threads}\n\
+         waiting = 0\ndeadline_seconds = {}",
+        LONG.as_secs()
+    ));
+    city.serve().await;
+    let steward = city.steward();
+    (city, steward)
+}
+
+/// A few thousand triples about one thing.
+fn hub() -> String {
     let mut data = String::new();
     for number in 0..3000 {
         writeln!(
@@ -35,11 +76,7 @@ async fn narrow() -> (Organisation, Caller) {
         )
         .unwrap();
     }
-    city.import(&data, None);
-    city.configure("[limits]\nconcurrency = 1\nwaiting = 0\ndeadline_seconds = 60");
-    city.serve().await;
-    let steward = city.steward();
-    (city, steward)
+    data
 }
 
 /// Whether the one thread is taken.
@@ -63,7 +100,7 @@ async fn wait_until(city: &Organisation, caller: &Caller, busy: bool, case: &str
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_goes_away_frees_the_thread() {
-    let (city, steward) = narrow().await;
+    let (city, steward) = narrow(1).await;
     // Before the head of the answer is known, and after.
     for query in [
         format!("ASK {ENDLESS}"),
@@ -73,7 +110,8 @@ async fn who_goes_away_frees_the_thread() {
     ] {
         let query = format!("PREFIX tl: <https://w3id.org/twinlink/ns#> {query}");
         for door in ["grpc", "http/1.1", "http/2"] {
-            let asked = tokio::spawn(hang(&city, &steward, query.clone(), door).await);
+            let asked = Asked::query(query.clone());
+            let asked = tokio::spawn(hang(&city, &steward, asked, door).await);
             let case = format!("{door}: {query}");
             wait_until(&city, &steward, true, &case).await;
             asked.abort();
@@ -81,6 +119,42 @@ async fn who_goes_away_frees_the_thread() {
             wait_until(&city, &steward, false, &case).await;
         }
     }
+}
+
+/// Also one that waits for its turn to write.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_update_is_not_made_yet_frees_the_thread_and_leaves_nothing() {
+    let (city, steward) = narrow(2).await;
+    let prologue = "PREFIX tl: <https://w3id.org/twinlink/ns#>";
+    let first = format!("{prologue} INSERT {{ ?a tl:first ?b }} WHERE {ENDLESS}");
+    let second = format!("{prologue} INSERT DATA {{ tl:a tl:second tl:b }}");
+    for door in ["http/1.1", "http/2"] {
+        let writes = tokio::spawn(hang(&city, &steward, Asked::update(&first), door).await);
+        wait_for(&city, 1, door).await;
+        let waits = tokio::spawn(hang(&city, &steward, Asked::update(&second), door).await);
+        wait_for(&city, 2, door).await;
+        waits.abort();
+        assert!(waits.await.unwrap_err().is_cancelled(), "{door}");
+        wait_for(&city, 1, door).await;
+        writes.abort();
+        assert!(writes.await.unwrap_err().is_cancelled(), "{door}");
+        wait_for(&city, 0, door).await;
+    }
+    for made in ["first", "second"] {
+        let pattern = format!("?s <https://w3id.org/twinlink/ns#{made}> ?o");
+        assert_eq!(steward.count(&city, &pattern).await, "0");
+    }
+}
+
+/// Waits until so many evaluations run, by the connector's own count.
+async fn wait_for(city: &Organisation, running: usize, case: &str) {
+    let line = format!("twinlink_evaluations_running {running}.0\n");
+    let waited = timeout(SOON, async {
+        while !city.node().metrics().text().unwrap().contains(&line) {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert!(waited.await.is_ok(), "{case}: not {running}");
 }
 
 fn is_refused(response: &hyper::Result<http::Response<hyper::body::Incoming>>) -> bool {
@@ -92,12 +166,15 @@ fn is_refused(response: &hyper::Result<http::Response<hyper::body::Incoming>>) -
 async fn hang(
     city: &Organisation,
     caller: &Caller,
-    query: String,
+    asked: Asked,
     door: &'static str,
 ) -> impl Future<Output = ()> + Send + 'static {
     if door == "grpc" {
         let client = caller.client(city).await.unwrap();
-        let options = QueryOptions::new(query, Instant::now() + 2 * PATIENCE);
+        let options = QueryOptions {
+            federated: asked.federated,
+            ..QueryOptions::new(asked.text, Instant::now() + LONG)
+        };
         return async move {
             let mut answer = client.query(options.clone()).await;
             // The thread of the question before may not be free yet.
@@ -109,8 +186,11 @@ async fn hang(
         }
         .boxed();
     }
-    let kind = "application/sparql-query";
-    let request = caller.request(city, Method::POST, "/sparql", kind, query);
+    let path = match asked.federated {
+        true => "/sparql?federated=true",
+        false => "/sparql",
+    };
+    let request = caller.request(city, Method::POST, path, asked.kind, asked.text);
     if door == "http/2" {
         let stream = caller.connection(city, Protocol::Http2).await.unwrap();
         let (mut sender, connection) =
@@ -152,7 +232,7 @@ async fn hang(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_reading_frees_the_thread_at_the_deadline() {
-    let (city, steward) = narrow().await;
+    let (city, steward) = narrow(1).await;
     let query = format!("PREFIX tl: <https://w3id.org/twinlink/ns#> {ROWS}");
     let started = Instant::now();
     // Over gRPC the client says in a header how long it waits, over HTTP in a parameter.
