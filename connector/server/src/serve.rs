@@ -1,10 +1,15 @@
 //! The listener: our own TLS acceptor, one port for gRPC and HTTP, and a clean way to stop.
 
+mod lingering;
+
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
+use http::Version;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use lingering::Lingering;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -148,6 +153,10 @@ async fn connection(
         if let Some(certificate) = &certificate {
             request.extensions_mut().insert(certificate.clone());
         }
+        let request = match request.version() {
+            Version::HTTP_2 => request.map(|body| Body::new(Lingering::new(body))),
+            _ => request.map(Body::new),
+        };
         service.clone().oneshot(request)
     });
     let mut builder = Builder::new(TokioExecutor::new());

@@ -7,6 +7,7 @@ mod brokers;
 mod caller;
 mod incidents;
 mod input;
+mod large_bodies;
 mod leaving;
 mod long_texts;
 mod reload;
