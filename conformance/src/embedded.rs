@@ -100,6 +100,19 @@ impl Running {
 }
 
 impl Running {
+    /// One of the numbers that it tells of itself.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] where there is none of this name.
+    pub(crate) fn gauge(&self, name: &str) -> Result<f64, Fault> {
+        let node = self.node.upgrade().ok_or_else(|| fault("it has stopped"))?;
+        let text = node.metrics().text().map_err(fault)?;
+        let mut lines = text.lines();
+        let number =
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        number.ok_or_else(|| fault(format!("there is no number {name}")))
+    }
+
     /// Reads certificates, peers and policies again, as SIGHUP has it.
     ///
     /// # Errors

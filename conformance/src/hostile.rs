@@ -1,5 +1,7 @@
 //! Queries made to bring a connector down: each ends in time and in memory, and others are answered meanwhile.
 
+mod hungry;
+mod leaving;
 mod queries;
 
 use crate::http::Request;
@@ -12,11 +14,15 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use twinlink_client::{Client, Error, QueryOptions};
+use twinlink_core::Secret;
 use twinlink_vocab::tl;
 
 /// The connector's limit of time for one request.
 const DEADLINE: Duration = Duration::from_secs(1);
-const LIMITS: &str = "[limits]\ndeadline_seconds = 1\nmemory_bytes = 134217728\n";
+const LIMITS: &str =
+    "[limits]\ndeadline_seconds = 1\nmemory_bytes = 134217728\nmemory_total_bytes = 268435456\n";
+/// The connector's limit of memory for all evaluations together.
+const TOGETHER: usize = 256 << 20;
 /// How long after it an answer may end.
 const LEEWAY: Duration = Duration::from_millis(200);
 /// When we give a connector up: far beyond its own limit.
@@ -111,7 +117,12 @@ fn attack(name: &'static str, town: &Town) -> Result<Report, Fault> {
         format!("simple queries after {CANCELS} cancels"),
         slower(&after, alone),
     ));
+    let left = leaving::leave(town, &runtime)?;
+    let fed = hungry::feed(town, &runtime, &scales)?;
     scales.stop();
+    let (freed, freed_at_most) = (left.at(95), left.at(100));
+    cases.extend(left.cases);
+    cases.extend(fed.cases);
     let count = |end| ends.iter().filter(|its| **its == end).count();
     let micros = |all: Result<Vec<Duration>, String>| all.map_or(0, |all| whole(percentile(all)));
     Ok(Report::of(name, cases)
@@ -122,7 +133,14 @@ fn attack(name: &'static str, town: &Town) -> Result<Report, Fault> {
         .with("most memory of a query, MiB", growth)
         .with("p95 of simple queries alone, us", whole(alone))
         .with("p95 meanwhile, us", micros(meanwhile))
-        .with("p95 after cancels, us", micros(after)))
+        .with("p95 after cancels, us", micros(after))
+        .with("p95 from leaving to a free thread, ms", freed)
+        .with("most from leaving to a free thread, ms", freed_at_most)
+        .with("changes left whole", left.made)
+        .with("changes left without a trace", left.unmade)
+        .with("refused for the memory of all", fed.refused)
+        .with("most memory reserved by all, MiB", fed.most)
+        .with("most growth meanwhile, MiB", fed.grown))
 }
 
 fn load(town: &Town) -> Result<(), Fault> {
@@ -145,6 +163,15 @@ fn connect(
     runtime: &Runtime,
 ) -> Result<Client, Fault> {
     let token = organisation.token(&town.city.id, role)?;
+    connect_with(town, organisation, &token, runtime)
+}
+
+fn connect_with(
+    town: &Town,
+    organisation: &Organisation,
+    token: &Secret,
+    runtime: &Runtime,
+) -> Result<Client, Fault> {
     let config = town.grpc(&organisation.identity, token.reveal())?;
     runtime.block_on(Client::connect(&config)).map_err(fault)
 }

@@ -67,6 +67,18 @@ impl Organisation {
         self.token_for(audience, role, self.identity.load().thumbprint())
     }
 
+    /// As [`Self::token`], for a purpose.
+    pub(crate) fn token_stating(
+        &self,
+        audience: &NamedNode,
+        role: &str,
+        purpose: &NamedNode,
+    ) -> Result<Secret, Fault> {
+        let identity = self.identity.load();
+        let binding = Binding::Certificate(identity.thumbprint());
+        self.token_bound(audience, role, Some(purpose), binding)
+    }
+
     /// As [`Self::token`], bound to any certificate.
     pub(crate) fn token_for(
         &self,
@@ -74,7 +86,7 @@ impl Organisation {
         role: &str,
         thumbprint: &str,
     ) -> Result<Secret, Fault> {
-        self.token_bound(audience, role, Binding::Certificate(thumbprint))
+        self.token_bound(audience, role, None, Binding::Certificate(thumbprint))
     }
 
     /// As [`Self::token`], bound to a key.
@@ -84,13 +96,14 @@ impl Organisation {
         role: &str,
         thumbprint: &str,
     ) -> Result<Secret, Fault> {
-        self.token_bound(audience, role, Binding::Key(thumbprint))
+        self.token_bound(audience, role, None, Binding::Key(thumbprint))
     }
 
     fn token_bound(
         &self,
         audience: &NamedNode,
         role: &str,
+        purpose: Option<&NamedNode>,
         binding: Binding<'_>,
     ) -> Result<Secret, Fault> {
         let request = TokenRequest {
@@ -99,7 +112,7 @@ impl Organisation {
             client_id: self.id.as_str().to_owned(),
             audience: audience.clone(),
             roles: vec![iri(role)],
-            purpose: None,
+            purpose: purpose.cloned(),
             // The binding says it.
             thumbprint: String::new(),
             lifetime: LIFETIME,
@@ -190,6 +203,11 @@ impl Town {
             tokens: Arc::new(Token::new(token)),
             connect_timeout: CONNECT,
         })
+    }
+
+    /// One of the connector's own numbers.
+    pub(crate) fn gauge(&self, name: &str) -> Result<f64, Fault> {
+        self.running.gauge(name)
     }
 
     /// The connector's folder.
