@@ -54,7 +54,7 @@ impl Refusal {
             check,
             party: None,
             is_recorded: false,
-            detail: detail.to_string().into(),
+            detail: one_line(&detail),
             public: None,
             retry: None,
             sources: Box::default(),
@@ -63,7 +63,7 @@ impl Refusal {
 
     /// A refusal whose detail is about the peer's own input, so the peer may read it.
     pub fn about_input(check: &'static str, detail: impl fmt::Display) -> Self {
-        let detail: Box<str> = detail.to_string().into();
+        let detail = one_line(&detail);
         Self {
             code: Code::Invalid,
             check,
@@ -156,5 +156,33 @@ impl Refusal {
             Code::Unavailable => "not available now",
             Code::Internal => "internal error",
         })
+    }
+}
+
+/// Nobody makes up a line of the log by what they ask for.
+// INVARIANT(one_line_each): what a refusal says has no line breaks and no other control characters.
+fn one_line(detail: &impl fmt::Display) -> Box<str> {
+    let text = detail.to_string();
+    match text.contains(char::is_control) {
+        true => text.replace(char::is_control, " ").into(),
+        false => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_each() {
+        let text = "`x\n2026-11-20T12:00:00Z INFO all is well\u{1b}[31m` is none";
+        let about = Refusal::about_input("query.form", text);
+        let ours = Refusal::new(Code::Internal, "disk", text).open();
+        for refusal in [about, ours] {
+            for said in [refusal.to_string(), refusal.public().to_owned()] {
+                assert!(said.contains("all is well"), "{said}");
+                assert!(!said.contains(char::is_control), "{said:?}");
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Query text to algebra, within bounds.
 
+mod fault;
 mod size;
 
 use crate::{Change, Limits, Refusal};
@@ -20,9 +21,12 @@ const NODES: usize = 500;
 /// [`crate::Code::Invalid`] with the parser's line and column.
 pub fn parse_query(text: &str, base: Option<&str>, limits: &Limits) -> Result<Query, Refusal> {
     check_bounds(text, limits)?;
-    let query = parser(base)?
-        .parse_query(text)
-        .map_err(|error| Refusal::about_input("sparql.syntax", error))?;
+    let query = parser(base)?.parse_query(text).map_err(|error| {
+        match parser(base).map(|parser| parser.parse_update(text)) {
+            Ok(Ok(update)) if !update.operations.is_empty() => fault::other("update", "query"),
+            _ => fault::refusal(text, &error),
+        }
+    })?;
     let (Query::Select { pattern, .. }
     | Query::Ask { pattern, .. }
     | Query::Construct { pattern, .. }
@@ -37,9 +41,12 @@ pub fn parse_query(text: &str, base: Option<&str>, limits: &Limits) -> Result<Qu
 /// As [`parse_query`].
 pub fn parse_update(text: &str, base: Option<&str>, limits: &Limits) -> Result<Update, Refusal> {
     check_bounds(text, limits)?;
-    let update = parser(base)?
-        .parse_update(text)
-        .map_err(|error| Refusal::about_input("sparql.syntax", error))?;
+    let update = parser(base)?.parse_update(text).map_err(|error| {
+        match parser(base).map(|parser| parser.parse_query(text)) {
+            Ok(Ok(_)) => fault::other("query", "update"),
+            _ => fault::refusal(text, &error),
+        }
+    })?;
     for operation in &update.operations {
         if let GraphUpdateOperation::DeleteInsert { pattern, .. } = operation {
             check_size(pattern)?;

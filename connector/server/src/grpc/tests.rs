@@ -264,7 +264,7 @@ async fn malformed_requests_are_named() {
         (with(|m| m.purpose = "rescue".to_owned()), "`rescue`"),
         (with(|m| m.base_iri = "base".to_owned()), "IRI"),
         (with(|m| m.query = "SELECT".to_owned()), "1:7"),
-        (with(|m| m.query.clear()), "1:1"),
+        (with(|m| m.query.clear()), "empty"),
         (bad_timeout, "grpc-timeout"),
         (two_tokens, "more than one"),
         (many_graphs, "1001"),

@@ -137,7 +137,7 @@ async fn updates_and_files_that_are_broken_change_nothing() {
             "2:",
         ),
         ("CLEAR XYZ".to_owned(), "1:"),
-        ("SELECT * { ?s ?p ?o }".to_owned(), "1:"),
+        ("SELECT * { ?s ?p ?o }".to_owned(), "a SPARQL query"),
         (
             format!(
                 "INSERT {{ GRAPH <https://city.example/graph/schools> {{ {school} }} }} WHERE {{ SERVICE <https://x.example/> {{ ?s ?p ?o }} }}"
