@@ -4,6 +4,7 @@
 //! Never: sockets, disks, cryptography, an async runtime. Enter at: [`answer()`].
 
 mod admission;
+pub mod algebra;
 mod answer;
 mod caller;
 mod digest;

@@ -2,11 +2,12 @@
 
 use oxrdf::{BlankNode, NamedNode, Variable};
 use spargebra::Query;
-use spargebra::algebra::{
-    AggregateExpression, Expression, Function, GraphPattern, OrderExpression,
-};
+use spargebra::algebra::{Expression, Function, GraphPattern};
 use spargebra::term::{NamedNodePattern, TermPattern, TriplePattern};
 use std::collections::BTreeSet;
+use twinlink_core::algebra::{parts, parts_mut};
+
+pub(crate) use twinlink_core::algebra::{children, expressions, expressions_mut};
 
 /// Where a triple pattern looks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -242,46 +243,8 @@ pub(crate) fn walk_expression<'a>(
     callback: &mut impl FnMut(&'a Expression),
 ) {
     callback(expression);
-    match expression {
-        Expression::NamedNode(_)
-        | Expression::Literal(_)
-        | Expression::Variable(_)
-        | Expression::Bound(_)
-        | Expression::Exists(_) => {}
-        Expression::UnaryPlus(inner) | Expression::UnaryMinus(inner) | Expression::Not(inner) => {
-            walk_expression(inner, callback);
-        }
-        Expression::Or(left, right)
-        | Expression::And(left, right)
-        | Expression::Equal(left, right)
-        | Expression::SameTerm(left, right)
-        | Expression::Greater(left, right)
-        | Expression::GreaterOrEqual(left, right)
-        | Expression::Less(left, right)
-        | Expression::LessOrEqual(left, right)
-        | Expression::Add(left, right)
-        | Expression::Subtract(left, right)
-        | Expression::Multiply(left, right)
-        | Expression::Divide(left, right) => {
-            walk_expression(left, callback);
-            walk_expression(right, callback);
-        }
-        Expression::In(left, list) => {
-            walk_expression(left, callback);
-            for item in list {
-                walk_expression(item, callback);
-            }
-        }
-        Expression::If(condition, then, otherwise) => {
-            walk_expression(condition, callback);
-            walk_expression(then, callback);
-            walk_expression(otherwise, callback);
-        }
-        Expression::Coalesce(list) | Expression::FunctionCall(_, list) => {
-            for item in list {
-                walk_expression(item, callback);
-            }
-        }
+    for part in parts(expression) {
+        walk_expression(part, callback);
     }
 }
 
@@ -356,44 +319,8 @@ pub(crate) fn walk_expression_mut(
     callback: &mut dyn FnMut(&mut Expression),
 ) {
     callback(expression);
-    match expression {
-        Expression::Exists(_)
-        | Expression::NamedNode(_)
-        | Expression::Literal(_)
-        | Expression::Variable(_)
-        | Expression::Bound(_) => {}
-        Expression::UnaryPlus(inner) | Expression::UnaryMinus(inner) | Expression::Not(inner) => {
-            walk_expression_mut(inner, callback);
-        }
-        Expression::Or(left, right)
-        | Expression::And(left, right)
-        | Expression::Equal(left, right)
-        | Expression::SameTerm(left, right)
-        | Expression::Greater(left, right)
-        | Expression::GreaterOrEqual(left, right)
-        | Expression::Less(left, right)
-        | Expression::LessOrEqual(left, right)
-        | Expression::Add(left, right)
-        | Expression::Subtract(left, right)
-        | Expression::Multiply(left, right)
-        | Expression::Divide(left, right) => {
-            walk_expression_mut(left, callback);
-            walk_expression_mut(right, callback);
-        }
-        Expression::In(left, list) => {
-            walk_expression_mut(left, callback);
-            list.iter_mut()
-                .for_each(|item| walk_expression_mut(item, callback));
-        }
-        Expression::If(condition, then, otherwise) => {
-            for part in [condition, then, otherwise] {
-                walk_expression_mut(part, callback);
-            }
-        }
-        Expression::Coalesce(list) | Expression::FunctionCall(_, list) => {
-            list.iter_mut()
-                .for_each(|item| walk_expression_mut(item, callback));
-        }
+    for part in parts_mut(expression) {
+        walk_expression_mut(part, callback);
     }
 }
 
@@ -415,75 +342,5 @@ pub(crate) fn walk<'a>(
     }
     for child in children(pattern) {
         walk(child, on_pattern, on_expression);
-    }
-}
-
-/// The patterns right below a pattern, not those of EXISTS.
-pub(crate) fn children(pattern: &GraphPattern) -> Vec<&GraphPattern> {
-    match pattern {
-        GraphPattern::Bgp { .. } | GraphPattern::Path { .. } | GraphPattern::Values { .. } => {
-            Vec::new()
-        }
-        GraphPattern::Join { left, right }
-        | GraphPattern::LeftJoin { left, right, .. }
-        | GraphPattern::Lateral { left, right }
-        | GraphPattern::Union { left, right }
-        | GraphPattern::Minus { left, right } => vec![left, right],
-        GraphPattern::Filter { inner, .. }
-        | GraphPattern::Graph { inner, .. }
-        | GraphPattern::Extend { inner, .. }
-        | GraphPattern::OrderBy { inner, .. }
-        | GraphPattern::Project { inner, .. }
-        | GraphPattern::Distinct { inner }
-        | GraphPattern::Reduced { inner }
-        | GraphPattern::Slice { inner, .. }
-        | GraphPattern::Group { inner, .. }
-        | GraphPattern::Service { inner, .. } => vec![inner],
-    }
-}
-
-/// The expressions that stand in a pattern itself.
-pub(crate) fn expressions(pattern: &GraphPattern) -> Vec<&Expression> {
-    match pattern {
-        GraphPattern::Filter { expr, .. } => vec![expr],
-        GraphPattern::LeftJoin { expression, .. } => expression.iter().collect(),
-        GraphPattern::Extend { expression, .. } => vec![expression],
-        GraphPattern::OrderBy { expression, .. } => expression
-            .iter()
-            .map(|order| match order {
-                OrderExpression::Asc(expression) | OrderExpression::Desc(expression) => expression,
-            })
-            .collect(),
-        GraphPattern::Group { aggregates, .. } => aggregates
-            .iter()
-            .filter_map(|(_, aggregate)| match aggregate {
-                AggregateExpression::FunctionCall { expr, .. } => Some(expr),
-                AggregateExpression::CountSolutions { .. } => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The expressions that stand in a pattern itself, to change them.
-pub(crate) fn expressions_mut(pattern: &mut GraphPattern) -> Vec<&mut Expression> {
-    match pattern {
-        GraphPattern::Filter { expr, .. } => vec![expr],
-        GraphPattern::LeftJoin { expression, .. } => expression.iter_mut().collect(),
-        GraphPattern::Extend { expression, .. } => vec![expression],
-        GraphPattern::OrderBy { expression, .. } => expression
-            .iter_mut()
-            .map(|order| match order {
-                OrderExpression::Asc(expression) | OrderExpression::Desc(expression) => expression,
-            })
-            .collect(),
-        GraphPattern::Group { aggregates, .. } => aggregates
-            .iter_mut()
-            .filter_map(|(_, aggregate)| match aggregate {
-                AggregateExpression::FunctionCall { expr, .. } => Some(expr),
-                AggregateExpression::CountSolutions { .. } => None,
-            })
-            .collect(),
-        _ => Vec::new(),
     }
 }

@@ -9,9 +9,8 @@ mod connected;
 
 use connected::{connected, disconnect, reads_quads};
 use oxrdf::{NamedNode, NamedNodeRef, Variable};
-use spargebra::algebra::{
-    AggregateExpression, Expression, Function, GraphPattern, OrderExpression,
-};
+use spargebra::algebra::{Expression, Function, GraphPattern};
+use twinlink_core::algebra::{expressions_mut, parts_mut};
 
 /// Always true; its value is made into a term for the effect.
 pub(crate) const ALIVE: NamedNodeRef<'static> = NamedNodeRef::new_unchecked("urn:x-twinlink:alive");
@@ -46,6 +45,9 @@ impl Bounded {
     }
 
     fn pattern(&mut self, pattern: &mut GraphPattern) {
+        for expression in expressions_mut(pattern) {
+            self.expression(expression);
+        }
         match pattern {
             GraphPattern::Bgp { patterns } => {
                 let parts = disconnect(std::mem::take(patterns)).into_iter();
@@ -67,16 +69,9 @@ impl Bounded {
                 );
                 *pattern = self.join(left, right);
             }
-            GraphPattern::LeftJoin {
-                left,
-                right,
-                expression,
-            } => {
+            GraphPattern::LeftJoin { left, right, .. } => {
                 self.pattern(left);
                 self.pattern(right);
-                expression
-                    .iter_mut()
-                    .for_each(|expression| self.expression(expression));
                 if !reads_as_it_goes(left, right) {
                     self.watch(pattern);
                 }
@@ -90,37 +85,11 @@ impl Bounded {
                 self.pattern(left);
                 self.pattern(right);
             }
-            GraphPattern::Filter { expr, inner } => {
-                self.expression(expr);
-                self.pattern(inner);
-            }
-            GraphPattern::Extend {
-                inner, expression, ..
-            } => {
-                self.expression(expression);
-                self.pattern(inner);
-            }
-            GraphPattern::OrderBy { inner, expression } => {
-                self.pattern(inner);
-                for order in expression {
-                    match order {
-                        OrderExpression::Asc(expression) | OrderExpression::Desc(expression) => {
-                            self.expression(expression)
-                        }
-                    }
-                }
-            }
-            GraphPattern::Group {
-                inner, aggregates, ..
-            } => {
-                self.pattern(inner);
-                for (_, aggregate) in aggregates {
-                    if let AggregateExpression::FunctionCall { expr, .. } = aggregate {
-                        self.expression(expr);
-                    }
-                }
-            }
-            GraphPattern::Graph { inner, .. }
+            GraphPattern::Filter { inner, .. }
+            | GraphPattern::Extend { inner, .. }
+            | GraphPattern::OrderBy { inner, .. }
+            | GraphPattern::Group { inner, .. }
+            | GraphPattern::Graph { inner, .. }
             | GraphPattern::Project { inner, .. }
             | GraphPattern::Distinct { inner }
             | GraphPattern::Reduced { inner }
@@ -153,47 +122,20 @@ impl Bounded {
     }
 
     fn expression(&mut self, expression: &mut Expression) {
+        for part in parts_mut(expression) {
+            self.expression(part);
+        }
         match expression {
             Expression::Exists(pattern) => self.pattern(pattern),
-            Expression::NamedNode(_)
-            | Expression::Literal(_)
-            | Expression::Variable(_)
-            | Expression::Bound(_) => {}
-            Expression::Or(a, b)
-            | Expression::And(a, b)
-            | Expression::Equal(a, b)
-            | Expression::SameTerm(a, b)
-            | Expression::Greater(a, b)
-            | Expression::GreaterOrEqual(a, b)
-            | Expression::Less(a, b)
-            | Expression::LessOrEqual(a, b)
-            | Expression::Add(a, b)
-            | Expression::Subtract(a, b)
-            | Expression::Multiply(a, b)
-            | Expression::Divide(a, b) => [a, b].into_iter().for_each(|part| self.expression(part)),
-            Expression::UnaryPlus(a) | Expression::UnaryMinus(a) | Expression::Not(a) => {
-                self.expression(a)
-            }
-            Expression::If(a, b, c) => [a, b, c].into_iter().for_each(|part| self.expression(part)),
-            Expression::In(a, list) => {
-                self.expression(a);
-                list.iter_mut().for_each(|part| self.expression(part));
-            }
-            Expression::Coalesce(list) => list.iter_mut().for_each(|part| self.expression(part)),
-            Expression::FunctionCall(function, list) => {
-                list.iter_mut().for_each(|part| self.expression(part));
-                match function {
-                    Function::Replace => {
-                        for (place, argument) in list.iter_mut().enumerate() {
-                            cap(argument, if place == 2 { BRIEF } else { SHORT });
-                        }
-                    }
-                    Function::Concat if list.len() > 2 => {
-                        *list = join(std::mem::take(list));
-                    }
-                    _ => {}
+            Expression::FunctionCall(Function::Replace, list) => {
+                for (place, argument) in list.iter_mut().enumerate() {
+                    cap(argument, if place == 2 { BRIEF } else { SHORT });
                 }
             }
+            Expression::FunctionCall(Function::Concat, list) if list.len() > 2 => {
+                *list = join(std::mem::take(list));
+            }
+            _ => {}
         }
     }
 }
@@ -201,33 +143,6 @@ impl Bounded {
 /// Whether about every row of the join costs the reading of a quad.
 fn reads_as_it_goes(left: &GraphPattern, right: &GraphPattern) -> bool {
     connected(left, right) && (reads_quads(left) || reads_quads(right))
-}
-
-/// The expressions that an expression is made of, in their order; of EXISTS, which is made of a pattern, none.
-pub(crate) fn parts(expression: &Expression) -> Vec<&Expression> {
-    match expression {
-        Expression::Exists(_)
-        | Expression::NamedNode(_)
-        | Expression::Literal(_)
-        | Expression::Variable(_)
-        | Expression::Bound(_) => Vec::new(),
-        Expression::Or(a, b)
-        | Expression::And(a, b)
-        | Expression::Equal(a, b)
-        | Expression::SameTerm(a, b)
-        | Expression::Greater(a, b)
-        | Expression::GreaterOrEqual(a, b)
-        | Expression::Less(a, b)
-        | Expression::LessOrEqual(a, b)
-        | Expression::Add(a, b)
-        | Expression::Subtract(a, b)
-        | Expression::Multiply(a, b)
-        | Expression::Divide(a, b) => vec![a, b],
-        Expression::UnaryPlus(a) | Expression::UnaryMinus(a) | Expression::Not(a) => vec![a],
-        Expression::If(a, b, c) => vec![a, b, c],
-        Expression::In(a, list) => std::iter::once(&**a).chain(list).collect(),
-        Expression::Coalesce(list) | Expression::FunctionCall(_, list) => list.iter().collect(),
-    }
 }
 
 /// Calls a function that lets short texts through.

@@ -1,11 +1,11 @@
 //! What a question names: see [`twinlink_policy::Named`].
 
-use crate::algebra::parts;
 use oxrdf::Term;
 use rustc_hash::FxHashSet;
 use spargebra::Query;
-use spargebra::algebra::{AggregateExpression, Expression, GraphPattern, OrderExpression};
+use spargebra::algebra::{Expression, GraphPattern};
 use spargebra::term::{GroundTerm, TermPattern};
+use twinlink_core::algebra::{children, expressions, parts};
 use twinlink_policy::Named;
 
 /// The terms that a question names, in a fixed order; none if they are too many.
@@ -80,54 +80,13 @@ impl Search {
                     });
                 }
             }
-            GraphPattern::Join { left, right }
-            | GraphPattern::Union { left, right }
-            | GraphPattern::Minus { left, right }
-            | GraphPattern::Lateral { left, right } => {
-                self.pattern(left);
-                self.pattern(right);
-            }
-            GraphPattern::LeftJoin {
-                left,
-                right,
-                expression,
-            } => {
-                self.pattern(left);
-                self.pattern(right);
-                expression.iter().for_each(|part| self.expression(part));
-            }
-            GraphPattern::Filter { expr, inner } => {
-                self.expression(expr);
-                self.pattern(inner);
-            }
-            GraphPattern::Extend {
-                inner, expression, ..
-            } => {
-                self.expression(expression);
-                self.pattern(inner);
-            }
-            GraphPattern::OrderBy { inner, expression } => {
-                self.pattern(inner);
-                for OrderExpression::Asc(part) | OrderExpression::Desc(part) in expression {
-                    self.expression(part);
-                }
-            }
-            GraphPattern::Group {
-                inner, aggregates, ..
-            } => {
-                self.pattern(inner);
-                for (_, aggregate) in aggregates {
-                    if let AggregateExpression::FunctionCall { expr, .. } = aggregate {
-                        self.expression(expr);
-                    }
-                }
-            }
-            GraphPattern::Graph { inner, .. }
-            | GraphPattern::Project { inner, .. }
-            | GraphPattern::Distinct { inner }
-            | GraphPattern::Reduced { inner }
-            | GraphPattern::Slice { inner, .. }
-            | GraphPattern::Service { inner, .. } => self.pattern(inner),
+            _ => {}
+        }
+        for expression in expressions(pattern) {
+            self.expression(expression);
+        }
+        for child in children(pattern) {
+            self.pattern(child);
         }
     }
 

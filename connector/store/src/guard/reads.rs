@@ -3,14 +3,13 @@
 //! It says so by the triple patterns in it alone, whatever graph they match in. Where that is not plain to see, it reads
 //! everything: then every change touches it.
 
-use crate::algebra::parts;
-use oxrdf::{NamedNode, Term};
+use oxrdf::{NamedNode, Term, Variable};
 use spargebra::Query;
 use spargebra::algebra::{
-    AggregateExpression, Expression, Function, GraphPattern, OrderExpression,
-    PropertyPathExpression,
+    AggregateExpression, Expression, Function, GraphPattern, PropertyPathExpression,
 };
 use spargebra::term::{NamedNodePattern, TermPattern};
+use twinlink_core::algebra::{children, expressions, parts};
 
 /// The variable whose values are the nodes.
 const THIS: &str = "this";
@@ -87,62 +86,40 @@ impl Reader {
                 }
                 self.path(path);
             }
-            GraphPattern::Join { left, right }
-            | GraphPattern::Lateral { left, right }
-            | GraphPattern::Union { left, right }
-            | GraphPattern::Minus { left, right } => {
-                self.pattern(left);
-                self.pattern(right);
-            }
-            GraphPattern::LeftJoin {
-                left,
-                right,
-                expression,
-            } => {
-                self.pattern(left);
-                self.pattern(right);
-                expression.iter().for_each(|one| self.expression(one));
-            }
-            GraphPattern::Filter { expr, inner } => {
-                self.expression(expr);
-                self.pattern(inner);
-            }
-            GraphPattern::Extend {
-                inner,
-                variable,
-                expression,
-            } => {
+            GraphPattern::Extend { variable, .. } => {
                 self.makes_nodes |= variable.as_str() == THIS;
-                self.expression(expression);
-                self.pattern(inner);
             }
             GraphPattern::Values { variables, .. } => {
                 self.makes_nodes |= variables.iter().any(|variable| variable.as_str() == THIS);
             }
-            GraphPattern::OrderBy { inner, expression } => {
-                for OrderExpression::Asc(one) | OrderExpression::Desc(one) in expression {
-                    self.expression(one);
-                }
-                self.pattern(inner);
+            GraphPattern::Group { aggregates, .. } => {
+                let named =
+                    |(variable, _): &(Variable, AggregateExpression)| variable.as_str() == THIS;
+                self.makes_nodes |= aggregates.iter().any(named);
             }
-            GraphPattern::Group {
-                inner, aggregates, ..
-            } => {
-                for (variable, aggregate) in aggregates {
-                    self.makes_nodes |= variable.as_str() == THIS;
-                    if let AggregateExpression::FunctionCall { expr, .. } = aggregate {
-                        self.expression(expr);
-                    }
-                }
-                self.pattern(inner);
-            }
-            GraphPattern::Project { inner, .. }
-            | GraphPattern::Distinct { inner }
-            | GraphPattern::Reduced { inner } => self.pattern(inner),
             // Which graphs there are, what others say, and which rows come first, any quad can change.
             GraphPattern::Graph { .. }
             | GraphPattern::Service { .. }
-            | GraphPattern::Slice { .. } => self.is_everything = true,
+            | GraphPattern::Slice { .. } => {
+                self.is_everything = true;
+                return;
+            }
+            GraphPattern::Join { .. }
+            | GraphPattern::Lateral { .. }
+            | GraphPattern::Union { .. }
+            | GraphPattern::Minus { .. }
+            | GraphPattern::LeftJoin { .. }
+            | GraphPattern::Filter { .. }
+            | GraphPattern::OrderBy { .. }
+            | GraphPattern::Project { .. }
+            | GraphPattern::Distinct { .. }
+            | GraphPattern::Reduced { .. } => {}
+        }
+        for expression in expressions(pattern) {
+            self.expression(expression);
+        }
+        for child in children(pattern) {
+            self.pattern(child);
         }
     }
 
@@ -264,7 +241,7 @@ mod tests {
         );
         is(
             "?this :p ?x OPTIONAL { ?x :q ?y FILTER EXISTS { ?y :r 1 } }",
-            &["p", "q", "r"],
+            &["r", "p", "q"],
             false,
         );
         is("?this :p/(:q|^:r)+ ?x", &["p", "q", "r"], false);
