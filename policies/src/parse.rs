@@ -23,7 +23,7 @@ mod target;
 mod transform;
 
 use crate::error::{Place, PolicyError};
-use crate::model::{Conflict, Policy, PolicyKind, Rule, RuleKind};
+use crate::model::{Conflict, Obliged, Policy, PolicyKind, Rule, RuleKind};
 use document::Document;
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, NamedOrBlankNodeRef, Term};
@@ -155,36 +155,8 @@ fn policy(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Option<Policy>
     let parents = reader.iris(&parents, odrl::INHERIT_FROM);
     let needs_basis = glass::flag(reader, subject, tl::NEEDS_LEGAL_BASIS);
     let shared = rule::Shared::read(reader, subject);
-    let mut rules = Vec::new();
-    for (kind, predicate) in [
-        (RuleKind::Permission, odrl::PERMISSION),
-        (RuleKind::Prohibition, odrl::PROHIBITION),
-    ] {
-        let terms = reader.values(subject, predicate);
-        if terms.len() > MOST_RULES {
-            reader.too_many("rules", MOST_RULES);
-            continue;
-        }
-        for (index, term) in terms.iter().enumerate() {
-            reader.enter_rule(kind, index + 1);
-            rules.extend(rule::rule(reader, term, kind, index + 1, &shared));
-            reader.leave_rule();
-        }
-    }
-    let datasets: Vec<_> = rules
-        .iter()
-        .flat_map(|rule| &rule.targets)
-        .map(|target| target.dataset.clone())
-        .collect();
-    let terms = reader.values(subject, odrl::OBLIGATION);
-    if terms.len() > MOST_RULES {
-        reader.too_many("rules", MOST_RULES);
-    }
-    let obligations: Vec<_> = terms
-        .iter()
-        .take(MOST_RULES)
-        .filter_map(|term| shared.obliged(reader, term, &datasets))
-        .collect();
+    let rules = rules(reader, subject, &shared);
+    let obligations = obligations(reader, subject, &shared, &rules);
     let assigners = shared.assigners(reader, subject);
     if parents.as_ref().is_some_and(Vec::is_empty)
         && reader.values(subject, odrl::PERMISSION).is_empty()
@@ -222,6 +194,50 @@ fn policy(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Option<Policy>
         Err(error) => reader.fault(error),
     }
     Some(policy)
+}
+
+/// Its permissions and prohibitions.
+fn rules(reader: &mut Reader<'_>, policy: &NamedOrBlankNode, shared: &rule::Shared) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for (kind, predicate) in [
+        (RuleKind::Permission, odrl::PERMISSION),
+        (RuleKind::Prohibition, odrl::PROHIBITION),
+    ] {
+        let terms = reader.values(policy, predicate);
+        if terms.len() > MOST_RULES {
+            reader.too_many("rules", MOST_RULES);
+            continue;
+        }
+        for (index, term) in terms.iter().enumerate() {
+            reader.enter_rule(kind, index + 1);
+            rules.extend(rule::rule(reader, term, kind, index + 1, shared));
+            reader.leave_rule();
+        }
+    }
+    rules
+}
+
+/// What it obliges to beside its permissions, about what its rules are about.
+fn obligations(
+    reader: &mut Reader<'_>,
+    policy: &NamedOrBlankNode,
+    shared: &rule::Shared,
+    rules: &[Rule],
+) -> Vec<Obliged> {
+    let datasets: Vec<_> = rules
+        .iter()
+        .flat_map(|rule| &rule.targets)
+        .map(|target| target.dataset.clone())
+        .collect();
+    let terms = reader.values(policy, odrl::OBLIGATION);
+    if terms.len() > MOST_RULES {
+        reader.too_many("rules", MOST_RULES);
+    }
+    terms
+        .iter()
+        .take(MOST_RULES)
+        .filter_map(|term| shared.obliged(reader, term, &datasets))
+        .collect()
 }
 
 /// Where every permission must name the legal basis that it rests on, names those that do not.

@@ -94,12 +94,6 @@ impl Evaluator {
         Self { reading, ..self }
     }
 
-    /// With another hierarchy of purposes than the standard one.
-    #[must_use]
-    pub fn with_purposes(self, purposes: PurposeHierarchy) -> Self {
-        Self { purposes, ..self }
-    }
-
     /// Evaluates every set and agreement: <https://www.w3.org/TR/odrl-model/#policy-subclass>.
     // INVARIANT(report-unknown-never-grants): a permission is active only where all is true; a prohibition is, unless
     // something is false.

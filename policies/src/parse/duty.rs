@@ -68,26 +68,8 @@ fn read(
         return None;
     };
     same_party(reader, &node, &action, owed)?;
-    for target in reader.values(&node, odrl::TARGET) {
-        let target = reader.iri(target, "odrl:target")?;
-        if !owed.datasets.contains(&target) {
-            reader.unsupported(&target, "a duty is about what its rule is about");
-            return None;
-        }
-    }
-    let mut towards = Vec::new();
-    for property in TOWARDS {
-        for party in reader.values(&node, *property) {
-            towards.push(reader.iri(party, property)?);
-        }
-        if phase == Phase::Before && !towards.is_empty() {
-            reader.unsupported(
-                &property.into_owned(),
-                "it is not on record towards whom something was done before use",
-            );
-            return None;
-        }
-    }
+    same_target(reader, &node, owed)?;
+    let towards = towards(reader, &node, phase)?;
     let mut terms = reader.values(&node, odrl::CONSTRAINT).to_vec();
     terms.extend(refinements);
     let (mut constraints, mut deadlines) = (Vec::new(), Vec::new());
@@ -109,6 +91,40 @@ fn read(
         towards,
         consequences: consequences?,
     })
+}
+
+/// What is done is done about what the rule is about.
+fn same_target(reader: &mut Reader<'_>, node: &NamedOrBlankNode, owed: &Owed<'_>) -> Option<()> {
+    for target in reader.values(node, odrl::TARGET) {
+        let target = reader.iri(target, "odrl:target")?;
+        if !owed.datasets.contains(&target) {
+            reader.unsupported(&target, "a duty is about what its rule is about");
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// Those towards whom it is done.
+fn towards(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    phase: Phase,
+) -> Option<Vec<NamedNode>> {
+    let mut towards = Vec::new();
+    for property in TOWARDS {
+        for party in reader.values(node, *property) {
+            towards.push(reader.iri(party, property)?);
+        }
+        if phase == Phase::Before && !towards.is_empty() {
+            reader.unsupported(
+                &property.into_owned(),
+                "it is not on record towards whom something was done before use",
+            );
+            return None;
+        }
+    }
+    Some(towards)
 }
 
 /// The one action, and what refines it.

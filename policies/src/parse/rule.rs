@@ -3,9 +3,9 @@
 use super::duty::{self, Owed};
 use super::party::{self, parties};
 use super::{actions, constraint, glass, reader::Reader, target, transform};
-use crate::model::duty::Phase;
+use crate::model::duty::{Duty, Phase};
 use crate::model::party::Party;
-use crate::model::{Obliged, Rule, RuleKind};
+use crate::model::{Obliged, Rule, RuleKind, Target};
 use oxrdf::vocab::rdf;
 use oxrdf::{NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
 use twinlink_vocab::{odrl, tl};
@@ -124,43 +124,14 @@ pub(super) fn rule(
         reader.malformed(format_args!("nothing is said about rule {node}"));
         return None;
     }
-    let (class, duties) = match kind {
-        RuleKind::Permission => (odrl::PERMISSION_CLASS, odrl::DUTY),
-        RuleKind::Prohibition => (odrl::PROHIBITION_CLASS, odrl::REMEDY),
-    };
-    reader.understand(
-        &node,
-        &[
-            rdf::TYPE,
-            odrl::UID,
-            odrl::TARGET,
-            odrl::ACTION,
-            odrl::ASSIGNER,
-            odrl::ASSIGNEE,
-            odrl::CONSTRAINT,
-            duties,
-            tl::BREAK_GLASS,
-            tl::BREAK_GLASS_FOR,
-            tl::NEVER_OVERRIDDEN,
-        ],
-    );
-    reader.check_types(&node, &[odrl::RULE, class]);
+    understand(reader, &node, kind);
     let assigners = named(reader, &node, odrl::ASSIGNER);
     one_place(reader, odrl::ASSIGNER, assigners, &shared.assigners);
     let assignees = parties(reader, &node, odrl::ASSIGNEE);
     let assignees = one_place(reader, odrl::ASSIGNEE, assignees, &shared.assignees);
     let (actions, refinements) = actions::actions(reader, &node);
     let actions = one_place(reader, odrl::ACTION, actions, &shared.actions);
-    let targets = reader.values_or_list(&node, odrl::TARGET);
-    let targets = one_place(reader, odrl::TARGET, targets, &shared.targets);
-    if targets.is_empty() {
-        reader.malformed("the rule has no odrl:target");
-    }
-    let targets: Vec<_> = targets
-        .iter()
-        .filter_map(|term| target::targets(reader, term, kind))
-        .flatten()
-        .collect();
+    let targets = targets(reader, &node, kind, shared);
     if actions.is_empty() {
         reader.malformed("the rule has no odrl:action");
     }
@@ -172,25 +143,7 @@ pub(super) fn rule(
         .filter_map(|term| constraint::constraint(reader, term, &mut Vec::new()))
         .collect();
     let treatment = transform::treatment(reader, &node, kind, &actions, &targets);
-    let datasets: Vec<_> = targets
-        .iter()
-        .map(|target| target.dataset.clone())
-        .collect();
-    let owed = Owed {
-        assignees: &assignees,
-        datasets: &datasets,
-    };
-    let terms = reader.values(&node, duties).iter();
-    let terms: Vec<_> = terms
-        .filter(|term| kind == RuleKind::Prohibition || !transform::is_transform(reader, term))
-        .collect();
-    let duties: Vec<_> = terms
-        .into_iter()
-        .filter_map(|term| duty::duty(reader, term, &owed))
-        .collect();
-    if kind == RuleKind::Prohibition && duties.iter().any(|duty| duty.phase == Phase::Before) {
-        reader.malformed("a remedy is done after the use that was prohibited");
-    }
+    let duties = duties(reader, &node, kind, &assignees, &targets);
     let mut rule = Rule {
         kind,
         number,
@@ -205,6 +158,87 @@ pub(super) fn rule(
     };
     glass::read(reader, &node, &mut rule);
     Some(rule)
+}
+
+/// The property that names what is to be done for a rule of this kind.
+fn duty_property(kind: RuleKind) -> NamedNodeRef<'static> {
+    match kind {
+        RuleKind::Permission => odrl::DUTY,
+        RuleKind::Prohibition => odrl::REMEDY,
+    }
+}
+
+fn understand(reader: &mut Reader<'_>, rule: &NamedOrBlankNode, kind: RuleKind) {
+    reader.understand(
+        rule,
+        &[
+            rdf::TYPE,
+            odrl::UID,
+            odrl::TARGET,
+            odrl::ACTION,
+            odrl::ASSIGNER,
+            odrl::ASSIGNEE,
+            odrl::CONSTRAINT,
+            duty_property(kind),
+            tl::BREAK_GLASS,
+            tl::BREAK_GLASS_FOR,
+            tl::NEVER_OVERRIDDEN,
+        ],
+    );
+    let class = match kind {
+        RuleKind::Permission => odrl::PERMISSION_CLASS,
+        RuleKind::Prohibition => odrl::PROHIBITION_CLASS,
+    };
+    reader.check_types(rule, &[odrl::RULE, class]);
+}
+
+/// What the rule is about; one at least.
+fn targets(
+    reader: &mut Reader<'_>,
+    rule: &NamedOrBlankNode,
+    kind: RuleKind,
+    shared: &Shared,
+) -> Vec<Target> {
+    let terms = reader.values_or_list(rule, odrl::TARGET);
+    let terms = one_place(reader, odrl::TARGET, terms, &shared.targets);
+    if terms.is_empty() {
+        reader.malformed("the rule has no odrl:target");
+    }
+    terms
+        .iter()
+        .filter_map(|term| target::targets(reader, term, kind))
+        .flatten()
+        .collect()
+}
+
+/// The duties of a permission that are no transforms, or the remedies of a prohibition.
+fn duties(
+    reader: &mut Reader<'_>,
+    rule: &NamedOrBlankNode,
+    kind: RuleKind,
+    assignees: &[Party],
+    targets: &[Target],
+) -> Vec<Duty> {
+    let datasets: Vec<_> = targets
+        .iter()
+        .map(|target| target.dataset.clone())
+        .collect();
+    let owed = Owed {
+        assignees,
+        datasets: &datasets,
+    };
+    let terms = reader.values(rule, duty_property(kind)).iter();
+    let terms: Vec<_> = terms
+        .filter(|term| kind == RuleKind::Prohibition || !transform::is_transform(reader, term))
+        .collect();
+    let duties: Vec<_> = terms
+        .into_iter()
+        .filter_map(|term| duty::duty(reader, term, &owed))
+        .collect();
+    if kind == RuleKind::Prohibition && duties.iter().any(|duty| duty.phase == Phase::Before) {
+        reader.malformed("a remedy is done after the use that was prohibited");
+    }
+    duties
 }
 
 /// What the rule says, or else what the policy says for all. Both at once could mean more, or less: say which.
