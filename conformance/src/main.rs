@@ -51,7 +51,7 @@ struct SuiteArgs {
     /// Names of suites, or `all`.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Print one JSON object a suite.
+    /// Print one JSON object a suite; why cases were skipped goes to standard error.
     #[arg(long)]
     json: bool,
     /// The folder of suites.
@@ -156,12 +156,14 @@ fn suites(args: &SuiteArgs) -> io::Result<ExitCode> {
         passed += report.passed();
         failed += report.failures().count();
         skipped += report.skips().count();
-        let text = if args.json {
-            report.to_json().to_string()
+        if args.json {
+            for line in report.remarks() {
+                writeln!(io::stderr(), "{line}")?;
+            }
+            writeln!(io::stdout(), "{}", report.to_json())?;
         } else {
-            report.to_text()
-        };
-        writeln!(io::stdout(), "{text}")?;
+            writeln!(io::stdout(), "{}", report.to_text())?;
+        }
     }
     if !args.json {
         let line = format!("{passed} passed, {failed} failed, {skipped} skipped");
@@ -269,13 +271,15 @@ fn code(is_good: bool) -> ExitCode {
 }
 
 fn names() -> String {
-    let mut lines = vec!["Suites:".to_owned()];
-    for suite in SUITES {
-        lines.push(format!("  {:<24}{}", suite.name, suite.about));
-    }
-    lines.push("Benchmarks:".to_owned());
-    for bench in BENCHES {
-        lines.push(format!("  {:<24}{}", bench.name, bench.about));
-    }
-    lines.join("\n")
+    let suites = SUITES.iter().map(|suite| (suite.name, suite.about));
+    let benches = BENCHES.iter().map(|bench| (bench.name, bench.about));
+    let names = suites.clone().chain(benches.clone());
+    let widest = names.map(|(name, _)| name.len()).max().unwrap_or_default();
+    let line = |(name, about): (&str, &str)| format!("  {name:<widest$}  {about}");
+    let lines = ["Suites:".to_owned()].into_iter().chain(suites.map(line));
+    let lines = lines.chain(["Benchmarks:".to_owned()]);
+    let codes = "Exit codes: 0 all is well; 1 a case failed, or a bound was missed; 2 the command line is wrong.";
+    let lines = lines.chain(benches.map(line));
+    let lines = lines.chain([codes.to_owned()]);
+    lines.collect::<Vec<_>>().join("\n")
 }

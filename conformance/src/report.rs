@@ -87,48 +87,41 @@ impl Report {
             })
     }
 
-    /// One JSON object: `suite passed failed skipped total failures skips`, the suite's own counts, and `note` where
-    /// it did not run.
+    /// One JSON object: `suite passed failed skipped total failures`, a failure as `case reason`.
     pub fn to_json(&self) -> Value {
-        fn list<'a>(cases: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<Value> {
-            cases
-                .map(|(case, reason)| json!({"case": case, "reason": reason}))
-                .collect()
-        }
-        let mut object = json!({
+        let failures: Vec<Value> = self
+            .failures()
+            .map(|(case, reason)| json!({"case": case, "reason": reason}))
+            .collect();
+        json!({
             "suite": self.suite,
             "passed": self.passed(),
-            "failed": self.failures().count(),
+            "failed": failures.len(),
             "skipped": self.skips().count(),
             "total": self.cases.len(),
-            "failures": list(self.failures()),
-            "skips": list(self.skips()),
-        });
-        if let Some(fields) = object.as_object_mut() {
-            for (name, count) in &self.counts {
-                fields.insert((*name).to_owned(), json!(count));
-            }
-            if let Some(note) = &self.note {
-                fields.insert("note".to_owned(), json!(note));
-            }
-        }
-        object
+            "failures": failures,
+        })
+    }
+
+    /// What else there is to say, a line each: why cases were skipped, the suite's own counts, why it did not run.
+    pub fn remarks(&self) -> Vec<String> {
+        let note = self.note.iter().map(ToString::to_string);
+        let skips = self.skips();
+        let skips = skips.map(|(case, reason)| format!("skipped {case}: {reason}"));
+        let counts = self.counts.iter();
+        let counts = counts.map(|(name, count)| format!("{name} {count}"));
+        let all = note.chain(skips).chain(counts);
+        all.map(|line| format!("{}: {line}", self.suite)).collect()
     }
 
     /// Lines for people, without a line end after the last.
     pub fn to_text(&self) -> String {
-        if let Some(note) = &self.note {
-            return format!("{}: {note}", self.suite);
-        }
-        let mut lines = Vec::new();
-        for (case, reason) in self.failures() {
-            lines.push(format!("{}: FAILED {case}: {reason}", self.suite));
-        }
-        for (case, reason) in self.skips() {
-            lines.push(format!("{}: skipped {case}: {reason}", self.suite));
-        }
-        for (name, count) in &self.counts {
-            lines.push(format!("{}: {name} {count}", self.suite));
+        let failures = self.failures();
+        let failures =
+            failures.map(|(case, reason)| format!("{}: FAILED {case}: {reason}", self.suite));
+        let mut lines: Vec<String> = failures.chain(self.remarks()).collect();
+        if self.note.is_some() {
+            return lines.join("\n");
         }
         lines.push(format!(
             "{}: {} passed, {} failed, {} skipped",
@@ -160,6 +153,16 @@ mod tests {
         assert_eq!(json["skipped"], 1);
         assert_eq!(json["total"], 4);
         assert_eq!(json["failures"][0]["case"], "b");
+        let keys: Vec<&str> = json
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(|key| key.as_str())
+            .collect();
+        let told = ["suite", "passed", "failed", "skipped", "total", "failures"];
+        assert_eq!(keys.len(), told.len(), "{keys:?}");
+        assert!(told.iter().all(|key| keys.contains(key)), "{keys:?}");
+        assert_eq!(report.remarks(), ["s: skipped c: no such thing"]);
         assert!(
             report
                 .to_text()
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn counts_of_a_suite_are_told() {
         let report = Report::of("s", Vec::new()).with("exact", 3);
-        assert_eq!(report.to_json()["exact"], 3);
+        assert_eq!(report.remarks(), ["s: exact 3"]);
         assert!(report.to_text().starts_with("s: exact 3\n"));
     }
 
