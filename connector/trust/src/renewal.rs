@@ -128,6 +128,12 @@ impl Renewal {
         }
     }
 
+    /// Watches these files from now on: those of a peer that is new, or no longer those of one that is gone. That the list
+    /// is another one is a change, too.
+    pub fn watch(&mut self, files: KeyFiles) {
+        self.files = files;
+    }
+
     /// Looks whether the files changed and, if they did, gives `take` the turn: it loads, checks and puts in force, or
     /// changes nothing. Call it every few seconds, and at once where somebody says that there is something new.
     ///

@@ -24,7 +24,11 @@ pub(super) async fn keep_fresh(node: Arc<Node>) {
             warned = Some(tokio::time::Instant::now());
         }
         let looked = match &mut renewal {
-            Some(renewal) => renewal.poll(|| node.reload()),
+            // A peer may be new, or gone.
+            Some(renewal) => node.key_files().and_then(|files| {
+                renewal.watch(files);
+                renewal.poll(|| node.reload())
+            }),
             None => node.key_files().and_then(|files| {
                 let good = files.fingerprint()?;
                 renewal = Some(Renewal::new(files, good));
@@ -33,11 +37,7 @@ pub(super) async fn keep_fresh(node: Arc<Node>) {
         };
         match looked {
             Ok(false) => {}
-            Ok(true) => {
-                tracing::info!("renewed certificates, lists or peers are in force");
-                // A peer's file may be new.
-                renewal = None;
-            }
+            Ok(true) => tracing::info!("renewed certificates, lists or peers are in force"),
             Err(error) => {
                 tracing::error!(%error, "a renewed set is not good: the last one stays in force")
             }

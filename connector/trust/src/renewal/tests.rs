@@ -55,6 +55,32 @@ fn take(files: &KeyFiles, current: &CurrentIdentity) -> Result<(), TrustError> {
 }
 
 #[test]
+fn files_that_come_and_go_are_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = files(folder.path());
+    let authority = Authority::create("city", now()).unwrap();
+    write(&first, &authority, "https://city.example/");
+    let mut renewal = Renewal::new(first.clone(), first.fingerprint().unwrap());
+    let peer = folder.path().join("peer.toml");
+    fs::write(&peer, "peer").unwrap();
+    let with_peer = KeyFiles {
+        others: vec![peer],
+        ..first.clone()
+    };
+    for (files, is_new) in [
+        (&first, false),
+        (&with_peer, true),
+        (&with_peer, false),
+        (&first, true),
+        (&first, false),
+    ] {
+        renewal.watch(files.clone());
+        let taken: Result<bool, TrustError> = renewal.poll(|| Ok(()));
+        assert_eq!(taken.unwrap(), is_new);
+    }
+}
+
+#[test]
 fn last_good_kept() {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path());
