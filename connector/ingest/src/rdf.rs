@@ -185,6 +185,8 @@ fn without_place(message: &str) -> &str {
 fn explained(message: &str) -> String {
     if message.contains("LoadDocumentCallback") {
         "remote contexts are not fetched: write the context into the file".to_owned()
+    } else if message.contains("No scheme found") {
+        format!("{message}: it is relative, and there is no base IRI")
     } else {
         message.to_owned()
     }

@@ -364,6 +364,16 @@ fn check(incident: &Incident) -> Result<(), Refusal> {
             "the area is no WKT geometry, such as POLYGON((24.9 60.1, 25.0 60.1, 25.0 60.2, 24.9 60.1))",
         );
     }
+    let is_on_earth = envelope(area).is_none_or(|area| {
+        let [low, high] = [area.min(), area.max()];
+        low.x >= -180.0 && high.x <= 180.0 && low.y >= -90.0 && high.y <= 90.0
+    });
+    if !is_on_earth {
+        return fault(
+            "incident.area",
+            "the area goes beyond longitudes of 180 or latitudes of 90 degrees: longitude comes first",
+        );
+    }
     if incident.kinds.is_empty() {
         return fault("incident.kind", "an incident is of some kind");
     }
