@@ -10,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod load;
 pub(crate) mod network;
 mod obligation;
+mod partial;
 mod policy;
 mod proof;
 mod restore;
@@ -105,7 +106,7 @@ pub fn main() -> ExitCode {
         Command::Init(given) => init::run(&given, &console),
         Command::Serve(given) => crate::wire::run(config, given.log_format),
         Command::Import(given) => load::import(config, &given, &console),
-        Command::Export(given) => load::export(config, &given),
+        Command::Export(given) => load::export(config, &given, &console),
         Command::Backup(given) => backup::run(config, &given, &console),
         Command::Restore(given) => restore::run(config, &given, &console),
         Command::Query(given) => ask::query(config, &given, &console),
@@ -121,7 +122,13 @@ pub fn main() -> ExitCode {
         Command::Demo(given) => crate::demo::run(&given, &console),
     };
     match result {
-        Ok(code) => code,
+        Ok(code) => match console.lost() {
+            None => code,
+            Some(why) => {
+                console.note(format_args!("error: {why}"));
+                ExitCode::FAILURE
+            }
+        },
         Err(failure) => {
             console.error(&failure);
             ExitCode::FAILURE

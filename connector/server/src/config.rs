@@ -19,6 +19,7 @@ pub(crate) use template::render;
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -106,8 +107,14 @@ pub struct Identity {
 /// What is wrong with a configuration, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
+    /// There is no configuration where one was looked for.
+    #[error("there is no {}: `twinlink init` makes one, `--config FILE` names another", .path.display())]
+    Absent {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The file cannot be read.
-    #[error("cannot read {}: {source}{}", .path.display(), if .source.kind() == std::io::ErrorKind::NotFound { "; `twinlink init` makes one, `--config FILE` names another" } else { "" })]
+    #[error("cannot read {}: {source}", .path.display())]
     Read {
         /// Which file.
         path: PathBuf,
@@ -223,7 +230,13 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the file and the key.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        Self::validate(path, read_toml(path)?)
+        match read_toml(path) {
+            Ok(raw) => Self::validate(path, raw),
+            Err(ConfigError::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
+                Err(ConfigError::Absent { path })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn validate(path: &Path, raw: RawConfig) -> Result<Self, ConfigError> {
@@ -295,6 +308,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the peer's file and the key.
     pub fn peers(&self) -> Result<Vec<PeerFile>, ConfigError> {
+        self.must_be_there("peers", &self.peers)?;
         files(&self.peers, &["toml"])?
             .iter()
             .map(|path| PeerFile::load(path))
@@ -320,9 +334,25 @@ impl Config {
     /// The policies' files, in the order of their names.
     ///
     /// # Errors
-    /// [`ConfigError::Read`] where the folder cannot be read.
+    /// [`ConfigError::Value`] where there is no such folder, [`ConfigError::Read`] where it cannot be read.
     pub fn policy_files(&self) -> Result<Vec<PathBuf>, ConfigError> {
+        self.must_be_there("policies", &self.policies)?;
         files(&self.policies, &["ttl", "jsonld"])
+    }
+
+    /// A folder that is missing is more likely misspelt, or not mounted, than meant to be empty.
+    fn must_be_there(&self, key: &'static str, folder: &Path) -> Result<(), ConfigError> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        Err(ConfigError::Value {
+            path: self.file.clone(),
+            key,
+            problem: format!(
+                "names {}, which is no folder: make it, or name another",
+                folder.display()
+            ),
+        })
     }
 }
 
@@ -369,8 +399,21 @@ fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigErr
     })?;
     toml::from_str(&text).map_err(|error| ConfigError::Syntax {
         path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
+        message: place_and_fault(&text, &error),
     })
+}
+
+/// What is wrong with a TOML text, in one line. The text itself is not shown: a file that was named by mistake may be
+/// one that holds a secret.
+pub(crate) fn place_and_fault(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message();
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else {
+        return message.to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    let column = last.chars().count() + 1;
+    format!("line {line}, column {column}: {message}")
 }
 
 pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, ConfigError> {
@@ -389,7 +432,7 @@ pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, Con
                 }
             }
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
     }
     found.sort();
@@ -401,17 +444,17 @@ pub(crate) fn iri(text: &str) -> Result<NamedNode, String> {
     NamedNode::new(text).map_err(|error| format!("holds `{text}`, which is not an IRI: {error}"))
 }
 
-fn identifier(text: &str) -> Result<NamedNode, String> {
-    if text.starts_with("https://") {
-        iri(text)
-    } else {
-        Err(format!(
+/// An https IRI with a host.
+pub(crate) fn identifier(text: &str) -> Result<NamedNode, String> {
+    match text.strip_prefix("https://") {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(['/', '?', '#']) => iri(text),
+        _ => Err(format!(
             "is `{text}`, expected an https IRI such as `https://city.example/`"
-        ))
+        )),
     }
 }
 
-fn url(text: &str) -> Result<String, String> {
+pub(crate) fn url(text: &str) -> Result<String, String> {
     let valid = text
         .strip_prefix("https://")
         .is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '?', '#']));

@@ -37,7 +37,7 @@ pub(crate) struct DemoArguments {
 
 /// Runs the demo: makes three organisations, plays the leak, and leaves everything running until it is told to stop.
 pub(crate) fn run(given: &DemoArguments, console: &Console) -> Result<ExitCode, Failure> {
-    crate::wire::runtime()?.block_on(demo(given, &Show::new(*console, given.json)))
+    crate::wire::runtime()?.block_on(demo(given, &Show::new(console.clone(), given.json)))
 }
 
 async fn demo(given: &DemoArguments, show: &Show) -> Result<ExitCode, Failure> {

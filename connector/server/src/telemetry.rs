@@ -37,9 +37,14 @@ const OPERATIONS: [&str; 11] = [
     "/grpc.",
 ];
 
-/// Begins to log to standard error. How much says `TWINLINK_LOG`.
+/// The variable of the environment that says how much is logged.
+const LEVEL: &str = "TWINLINK_LOG";
+
+/// Begins to log to standard error. How much says [`LEVEL`].
 pub(crate) fn log(format: LogFormat) {
-    let wanted = EnvFilter::try_from_env("TWINLINK_LOG").unwrap_or_else(|_| "info".into());
+    let asked = EnvFilter::try_from_env(LEVEL);
+    let fault = asked.as_ref().err().map(ToString::to_string);
+    let wanted = asked.unwrap_or_else(|_| "info".into());
     // INVARIANT(no-secret-in-logs): the libraries that see headers and bodies say no more than that something went wrong,
     // whatever level is asked for.
     let own = filter_fn(|metadata| {
@@ -51,6 +56,12 @@ pub(crate) fn log(format: LogFormat) {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     registry().with(wanted).with(lines.with_filter(own)).init();
+    if let Some(fault) = fault.filter(|_| std::env::var_os(LEVEL).is_some()) {
+        tracing::warn!(
+            fault,
+            "{LEVEL} is not understood: what is logged is of level info"
+        );
+    }
 }
 
 /// Follows a request: its place in the trace that it came with, or in a new one, is in the log, goes to the peers that are

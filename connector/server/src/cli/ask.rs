@@ -3,14 +3,16 @@
 mod explanation;
 mod result;
 
+use super::policy::term;
 use super::{Console, Failure};
 use crate::config::{self, Config};
 use crate::session::{Person, Session};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use oxrdf::NamedNode;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -43,8 +45,8 @@ pub(super) struct QueryArguments {
     /// Answer the question and tell how that was done in place of its rows: the same with rows, requests, bytes and time.
     #[arg(long)]
     analyze: bool,
-    /// Print what --explain or --analyze tell as JSON.
-    #[arg(long)]
+    /// Print as JSON: the answer, as --format json does, or what --explain or --analyze tell.
+    #[arg(long, conflicts_with = "format")]
     json: bool,
     #[command(flatten)]
     person: PersonArguments,
@@ -69,18 +71,20 @@ pub(super) struct QueryArguments {
 /// Who asks.
 #[derive(Debug, Args)]
 pub(super) struct PersonArguments {
-    /// The purpose of the use.
-    #[arg(long, value_name = "IRI")]
-    purpose: Option<String>,
-    /// A role of yours. May be given more than once; without one you ask as a steward of your organisation.
-    #[arg(long = "role", value_name = "IRI")]
-    roles: Vec<String>,
-    /// What else you claim: the left operand of a policy's constraint, such as https://w3id.org/twinlink/ns#legalBasis, and
-    /// a value of it. May be given more than once.
-    #[arg(long = "claim", value_name = "IRI=IRI")]
-    claims: Vec<String>,
+    /// The purpose of the use, such as tl:EmergencyResponse: an IRI, or a name that begins with tl:, nl:, odrl:, dpv: or
+    /// sector-infra:.
+    #[arg(long, value_name = "IRI", value_parser = term)]
+    purpose: Option<NamedNode>,
+    /// A role of yours, such as tl:RescueOfficer. May be given more than once; without one you ask as a steward of your
+    /// organisation.
+    #[arg(long = "role", value_name = "IRI", value_parser = term)]
+    roles: Vec<NamedNode>,
+    /// What else you claim: the left operand of a policy's constraint, such as tl:legalBasis, and a value of it. May be given
+    /// more than once.
+    #[arg(long = "claim", value_name = "IRI=IRI", value_parser = claim)]
+    claims: Vec<(NamedNode, NamedNode)>,
     /// Who you are, for the record of use.
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "operator")]
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "operator", value_parser = NonEmptyStringValueParser::new())]
     subject: String,
 }
 
@@ -123,8 +127,8 @@ pub(super) fn query(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let config = Config::load(file)?;
-    let text = given.text()?;
-    let person = given.person.person()?;
+    let text = given.text(console)?;
+    let person = given.person.person();
     let at = optional("--at", given.at.as_deref())?;
     let break_glass = optional("--break-glass", given.break_glass.as_deref())?;
     let require = given.require()?;
@@ -147,11 +151,15 @@ pub(super) fn query(
         if given.explanation().is_some() {
             return explanation::take(answer).await;
         }
-        result::print(answer, given.format, console).await
+        let format = given.json.then_some(Format::Json).or(given.format);
+        result::print(answer, format, console).await
     });
     let outcome = match outcome {
         Ok(outcome) => outcome,
-        Err(failure) => return insufficient(failure, console),
+        Err(failure) => {
+            given.person.hint(&failure, console);
+            return insufficient(failure, console);
+        }
     };
     if let Some(told) = &outcome.explanation {
         if given.json {
@@ -180,7 +188,7 @@ pub(super) fn token(
     let config = Config::load(file)?;
     let at = optional("--at", given.at.as_deref())?;
     let session = Session::open(&config, at.as_ref())?;
-    let person = given.person.person()?;
+    let person = given.person.person();
     let lifetime = Duration::from_secs(given.lifetime);
     if let Some(thumbprint) = given.thumbprint()? {
         let token = session.token_for_key(&person, lifetime, &thumbprint)?;
@@ -249,7 +257,7 @@ impl QueryArguments {
         })
     }
 
-    fn text(&self) -> Result<String, Failure> {
+    fn text(&self, console: &Console) -> Result<String, Failure> {
         if let Some(query) = &self.query {
             return Ok(query.clone());
         }
@@ -257,10 +265,17 @@ impl QueryArguments {
             return fs::read_to_string(path)
                 .map_err(|error| format!("cannot read {}: {error}", path.display()).into());
         }
+        let mut input = std::io::stdin();
+        if input.is_terminal() {
+            console.note("type the query, and Ctrl-D at its end:");
+        }
         let mut text = String::new();
-        std::io::stdin()
+        input
             .read_to_string(&mut text)
             .map_err(|error| format!("cannot read the query from standard input: {error}"))?;
+        if text.trim().is_empty() {
+            return Err("there is no query on standard input: name one, or --file".into());
+        }
         Ok(text)
     }
 }
@@ -276,41 +291,51 @@ fn insufficient(failure: Failure, console: &Console) -> Result<ExitCode, Failure
 }
 
 impl PersonArguments {
-    pub(super) fn person(&self) -> Result<Person, Failure> {
-        let mut roles = self
-            .roles
-            .iter()
-            .map(|role| config::iri(role).map_err(|problem| format!("--role {problem}").into()))
-            .collect::<Result<Vec<_>, Failure>>()?;
+    /// The usual reason to be denied: policies permit nothing to who asks as whom.
+    fn hint(&self, failure: &Failure, console: &Console) {
+        if !matches!(failure.downcast_ref(), Some(Error::Denied(_))) {
+            return;
+        }
+        let asked = match self.roles.is_empty() {
+            true => "without --role you ask as a steward",
+            false => "you asked with the roles that you named",
+        };
+        let purpose = match self.purpose {
+            None => " and for no purpose",
+            Some(_) => "",
+        };
+        console.note(format_args!(
+            "{asked}{purpose}; `twinlink policy explain` tells what policies make of that"
+        ));
+    }
+
+    pub(super) fn person(&self) -> Person {
+        let mut roles = self.roles.clone();
         if roles.is_empty() {
             roles.push(tl::STEWARD.into_owned());
         }
-        Ok(Person {
+        let mut claims = BTreeMap::<_, Vec<_>>::new();
+        for (operand, value) in &self.claims {
+            claims
+                .entry(operand.clone())
+                .or_default()
+                .push(value.clone());
+        }
+        Person {
             subject: self.subject.clone(),
             roles,
-            purpose: optional("--purpose", self.purpose.as_deref())?,
-            claims: self.claims()?,
-        })
-    }
-
-    fn claims(&self) -> Result<BTreeMap<NamedNode, Vec<NamedNode>>, Failure> {
-        let mut claims = BTreeMap::<_, Vec<_>>::new();
-        for text in &self.claims {
-            let wrong = |problem: String| Failure::from(format!("--claim {problem}"));
-            // IRIs may hold an equals sign in their query, which the IRIs of left operands do not have.
-            let (operand, value) = text.split_once('=').ok_or_else(|| {
-                wrong(format!(
-                    "`{text}` has no `=`: expected LEFT-OPERAND=VALUE, both IRIs"
-                ))
-            })?;
-            let operand = config::iri(operand).map_err(wrong)?;
-            claims
-                .entry(operand)
-                .or_default()
-                .push(config::iri(value).map_err(wrong)?);
+            purpose: self.purpose.clone(),
+            claims,
         }
-        Ok(claims)
     }
+}
+
+fn claim(text: &str) -> Result<(NamedNode, NamedNode), String> {
+    // IRIs may hold an equals sign in their query, which the IRIs of left operands do not have.
+    let (operand, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("is `{text}`, expected OPERAND=VALUE, both IRIs"))?;
+    Ok((term(operand)?, term(value)?))
 }
 
 /// The usual reason for no connection is that nobody serves.

@@ -71,8 +71,8 @@ pub(super) struct ExportArguments {
     #[arg(long, value_enum, default_value = "fsc")]
     format: ExportFormat,
     /// Only what concerns this participant; exchanges need one.
-    #[arg(long, value_name = "IRI")]
-    with: Option<String>,
+    #[arg(long, value_name = "IRI", value_parser = super::policy::term)]
+    with: Option<NamedNode>,
     /// What this twin is called there.
     #[arg(long, value_name = "NAME", default_value = "twin")]
     service: String,
@@ -221,8 +221,10 @@ fn verify(
     }
     let mut held = Vec::new();
     for path in &given.receipts {
-        let receipt = verify_receipt(read_file(path)?.trim(), &config.participant, &keys)?;
-        receipt.check_against(journal)?;
+        let named = |error| format!("{}: {error}", path.display());
+        let receipt = verify_receipt(read_file(path)?.trim(), &config.participant, &keys);
+        let receipt = receipt.map_err(named)?;
+        receipt.check_against(journal).map_err(named)?;
         held.push(receipt.checkpoint);
     }
     let receipts = held.len();
@@ -337,7 +339,7 @@ fn export(
     }
     let entries = entries(journal)?;
     let is_wanted = |entry: &&Entry| {
-        let with = given.with.as_deref();
+        let with = given.with.as_ref().map(NamedNode::as_str);
         with.is_none() || entry.kind.participant() == with
     };
     let all = || entries.iter().map(|(_, entry)| entry).filter(is_wanted);
@@ -359,7 +361,8 @@ fn export(
         ExportFormat::Exchanges => {
             let with = given
                 .with
-                .clone()
+                .as_ref()
+                .map(|with| with.as_str().to_owned())
                 .ok_or("exchanges are --with one participant")?;
             let exchanges = Exchanges {
                 participant: own.to_owned(),

@@ -1,17 +1,15 @@
 //! `twinlink backup`: a copy of the store, of a connector that runs or of one that does not.
 
 use super::ask::{PersonArguments, no_answer};
+use super::partial::Partial;
 use super::{Console, Failure};
 use crate::backup::{Archive, Manifest, check};
 use crate::config::Config;
 use crate::session::Session;
 use crate::wire;
 use clap::Args;
-use indicatif::ProgressBar;
 use serde_json::json;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -63,8 +61,10 @@ pub(super) fn run(
             );
             let copying = archive.begin()?;
             copying.copy(|_| Ok(()), &mut |chunk| {
-                let written = partial.write(&chunk, &bar);
-                written.map_err(|error| StoreError::Backup(error.to_string()))
+                bar.inc(chunk.len() as u64);
+                partial
+                    .write(&chunk)
+                    .map_err(|error| StoreError::Backup(error.to_string()))
             })?;
             bar.finish_and_clear();
         }
@@ -72,9 +72,9 @@ pub(super) fn run(
         Err(error) => return Err(error.into()),
     }
     // Read again, as it is on the disk.
-    partial.file.sync_all()?;
-    let manifest = check(&partial.path, config.participant.as_str(), &[key])?;
-    partial.keep(&given.file)?;
+    partial.sync()?;
+    let manifest = check(partial.path(), config.participant.as_str(), &[key])?;
+    partial.keep()?;
     tell(&given.file, &manifest, given.json, console);
     Ok(ExitCode::SUCCESS)
 }
@@ -87,7 +87,7 @@ fn receive(
     console: &Console,
 ) -> Result<(), Failure> {
     let session = Session::open(config, None)?;
-    let person = given.person.person()?;
+    let person = given.person.person();
     wire::runtime()?.block_on(async {
         let client = session
             .connect(person)
@@ -100,7 +100,8 @@ fn receive(
         ));
         let bar = console.bar(0, "receiving");
         while let Some(chunk) = copy.next().await? {
-            partial.write(&chunk, &bar)?;
+            bar.inc(chunk.len() as u64);
+            partial.write(&chunk)?;
         }
         bar.finish_and_clear();
         Ok(())
@@ -135,59 +136,4 @@ pub(super) fn tell(file: &Path, manifest: &Manifest, json: bool, console: &Conso
         "log of use: {size} records, root {}",
         manifest.log_of_use.root
     ));
-}
-
-/// A file that gets its name when it is whole, and is gone if it does not become so.
-struct Partial {
-    path: PathBuf,
-    file: File,
-    is_kept: bool,
-}
-
-impl Partial {
-    fn create(wanted: &Path) -> Result<Self, Failure> {
-        if wanted.exists() {
-            return Err(format!("{} is there already", wanted.display()).into());
-        }
-        let mut name = wanted.as_os_str().to_owned();
-        name.push(format!(".{}.partial", std::process::id()));
-        let path = PathBuf::from(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
-        Ok(Self {
-            path,
-            file,
-            is_kept: false,
-        })
-    }
-
-    fn write(&mut self, chunk: &[u8], bar: &ProgressBar) -> Result<(), Failure> {
-        let written = self.file.write_all(chunk);
-        written.map_err(|error| format!("cannot write {}: {error}", self.path.display()))?;
-        bar.inc(chunk.len() as u64);
-        Ok(())
-    }
-
-    fn keep(mut self, wanted: &Path) -> Result<(), Failure> {
-        // Fails where somebody was faster, and never takes another file's place.
-        fs::hard_link(&self.path, wanted)
-            .map_err(|error| format!("cannot make {}: {error}", wanted.display()))?;
-        fs::remove_file(&self.path)?;
-        self.is_kept = true;
-        let folder = wanted.parent().filter(|parent| *parent != Path::new(""));
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-        Ok(())
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            drop(fs::remove_file(&self.path));
-        }
-    }
 }

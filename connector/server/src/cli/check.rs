@@ -28,8 +28,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Read the configuration, the peers and the policies as `serve` would, and print what is in effect.
-    Check,
+    /// Read the configuration, the keys, the peers and the policies as `serve` would, and print what is in effect.
+    Check {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -44,14 +48,40 @@ pub(super) fn config(
     command: &ConfigCommand,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let ConfigCommand::Check = command;
+    let ConfigCommand::Check { json } = command;
     let config = Config::load(file)?;
+    // Nothing is opened or made: `serve` may have the store open, and another person may have started it.
+    if config.store.exists() && !config.store.is_dir() {
+        return Err(format!(
+            "{} is no folder: the twin needs one",
+            config.store.display()
+        )
+        .into());
+    }
+    wire::evaluation_options(&config)?;
     let peers = config.peers()?;
     wire::trusted(&config, peers.clone())?;
     Clients::new(config.clients()?, &peers)?;
     Foreign::check(config.foreign()?)?;
     let policies = wire::policies(&config)?;
     let limits = config.limits;
+    if *json {
+        console.say(serde_json::json!({
+            "participant": config.participant.as_str(),
+            "dataset": config.dataset.as_str(),
+            "listen": config.listen.to_string(),
+            "public_url": config.public_url,
+            "store": config.store,
+            "peers": peers.len(),
+            "policies": policies.policies().len(),
+            "policies_version": policies.version().to_string(),
+            "deadline_seconds": limits.deadline.as_secs(),
+            "rows": limits.rows,
+            "query_bytes": limits.query_bytes,
+            "concurrency": config.admission.together,
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
     console.say(format_args!(
         "participant  {}\ndataset      {}\nlisten       {}\npublic_url   {}\nstore        {}\nkey          {} (not shown)\npeers        {}\npolicies     {} in {}, version {}\nlimits       {} s, {} rows, {} bytes of query, {} at once, {} MiB of memory for each evaluation and {} for all",
         config.participant.as_str(),
@@ -293,6 +323,9 @@ fn card(peer: &PeerFile) -> Result<String, String> {
 }
 
 fn store(config: &Config) -> Result<String, String> {
+    if is_new(config) {
+        return Ok("there is none yet: `import` and `serve` make it".to_owned());
+    }
     match TwinStore::open(&config.store, EvaluationOptions::default()) {
         Ok(store) => {
             let snapshot = store.snapshot();
@@ -307,8 +340,16 @@ fn store(config: &Config) -> Result<String, String> {
     }
 }
 
+/// Whether there is no store yet. To look at a connector makes nothing: who looks may be another person than who serves.
+fn is_new(config: &Config) -> bool {
+    !config.store.exists()
+}
+
 /// Whether a peer's log of use contradicts what it signed before: our own log keeps the evidence.
 fn logs(config: &Config) -> Result<String, String> {
+    if is_new(config) {
+        return Ok("nobody showed us one yet".to_owned());
+    }
     let store = match TwinStore::open(&config.store, EvaluationOptions::default()) {
         Ok(store) => store,
         Err(StoreError::InUse(_)) => {

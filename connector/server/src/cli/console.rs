@@ -3,12 +3,15 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Arc, OnceLock};
 
 /// Standard output and standard error, and whether people read them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Console {
     /// Whether standard error is a terminal: bars and hints go there.
     attended: bool,
+    /// Why data did not reach standard output: a program that reads it must not take what came for the whole.
+    lost: Arc<OnceLock<String>>,
 }
 
 impl Console {
@@ -16,17 +19,30 @@ impl Console {
     pub fn new() -> Self {
         Self {
             attended: io::stderr().is_terminal(),
+            lost: Arc::default(),
         }
     }
 
-    /// A line of data to standard output.
+    /// A line of data to standard output. One that cannot be written does not end the work, because that would leave
+    /// behind what others clean up; [`Console::lost`] tells it at the end.
     pub fn say(&self, line: impl Display) {
-        write(&mut io::stdout().lock(), &line);
+        match writeln!(io::stdout().lock(), "{line}") {
+            Ok(()) => {}
+            // Whoever closed the pipe has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            // Only the first is kept: the others follow from it.
+            Err(error) => drop(self.lost.set(unwritten(&error))),
+        }
     }
 
-    /// A line about the work to standard error.
+    /// A line about the work to standard error. Where nobody can be told, nothing is left to do.
     pub fn note(&self, line: impl Display) {
-        write(&mut io::stderr().lock(), &line);
+        drop(writeln!(io::stderr().lock(), "{line}"));
+    }
+
+    /// Why data did not reach standard output, if it did not.
+    pub fn lost(&self) -> Option<&str> {
+        self.lost.get().map(String::as_str)
     }
 
     /// Why it failed, with its causes.
@@ -59,6 +75,15 @@ impl Console {
         bar
     }
 
+    /// As [`Console::bar`], over `total` things.
+    pub fn count(&self, total: usize, what: &str) -> ProgressBar {
+        let bar = self.bar(u64::try_from(total).unwrap_or(u64::MAX), what);
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
     /// A table with a head to standard output. Cells are cut at 60 characters.
     pub fn table(&self, head: &[&str], rows: &[Vec<String>]) {
         for line in table(head, rows) {
@@ -73,10 +98,35 @@ impl Default for Console {
     }
 }
 
-/// A line that cannot be written is no failure of ours: whoever reads has read enough. The work goes on to its own
-/// end, because ending the process here would leave behind what others clean up.
-fn write(out: &mut impl Write, line: &impl Display) {
-    drop(writeln!(out, "{line}"));
+/// Standard output for serializers, whose failures say where they happened.
+#[derive(Debug)]
+pub(crate) struct Output(io::Stdout);
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        Self(io::stdout())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(placed)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(placed)
+    }
+}
+
+fn placed(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::Interrupted => error,
+        kind => io::Error::new(kind, unwritten(&error)),
+    }
+}
+
+fn unwritten(error: &io::Error) -> String {
+    format!("cannot write to standard output: {error}")
 }
 
 /// The lines of a table: head, rule, rows.

@@ -137,7 +137,7 @@ pub(super) fn with_steward<T>(
     ask: impl AsyncFnOnce(Client) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let config = Config::load(file)?;
-    let person = person.person()?;
+    let person = person.person();
     let session = Session::open(&config, None)?;
     crate::wire::runtime()?.block_on(async {
         let client = session

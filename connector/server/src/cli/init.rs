@@ -4,6 +4,7 @@ use super::{Console, Failure};
 use crate::config::{self, PeerFile};
 use clap::Args;
 use oxrdf::NamedNode;
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,7 +18,7 @@ const LIFETIME: Duration = Duration::days(397);
 
 #[derive(Debug, Args)]
 pub(super) struct InitArguments {
-    /// The folder to make; it must be empty or not exist.
+    /// The folder to make it in. Nothing of a connector may be there yet.
     #[arg(default_value = ".")]
     folder: PathBuf,
     /// Your organisation's participant id: an https IRI that you own.
@@ -38,6 +39,9 @@ pub(super) struct InitArguments {
     /// Make a key and a signing request for a real authority, instead of a development authority.
     #[arg(long)]
     csr: bool,
+    /// As JSON: participant, dataset, folder, configuration, and the card or the signing request.
+    #[arg(long)]
+    json: bool,
 }
 
 /// What a new connector is made from.
@@ -56,6 +60,20 @@ pub(super) fn run(given: &InitArguments, console: &Console) -> Result<ExitCode, 
     refuse_to_overwrite(folder)?;
     blueprint.write(folder, given.csr)?;
     let shown = folder.display();
+    if given.json {
+        let card = (!given.csr).then(|| folder.join("card.toml"));
+        let request = given.csr.then(|| folder.join("identity/request.pem"));
+        console.say(json!({
+            "participant": blueprint.participant.as_str(),
+            "dataset": blueprint.dataset.as_str(),
+            "public_url": blueprint.public_url,
+            "folder": folder,
+            "config": folder.join("twinlink.toml"),
+            "card": card,
+            "request": request,
+        }));
+        return Ok(ExitCode::SUCCESS);
+    }
     console.say(format_args!(
         "made a connector for <{}> in {shown}",
         blueprint.participant.as_str()
@@ -80,6 +98,13 @@ impl InitArguments {
         let participant = https("--participant", &self.participant)?;
         let dataset = match &self.dataset {
             Some(dataset) => https("--dataset", dataset)?,
+            None if self.participant.contains(['?', '#']) => {
+                return Err(format!(
+                    "--participant is `{}`, with a query or a fragment: name the twin with --dataset",
+                    self.participant
+                )
+                .into());
+            }
             None => https(
                 "--participant",
                 &format!("{}/twin", self.participant.trim_end_matches('/')),
@@ -95,6 +120,7 @@ impl InitArguments {
             .public_url
             .clone()
             .unwrap_or_else(|| format!("https://localhost:{}", address.port()));
+        config::url(&public_url).map_err(|problem| format!("--public-url {problem}"))?;
         let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         hosts.extend(host_of(&public_url));
         hosts.extend(self.hosts.iter().cloned());
@@ -111,8 +137,15 @@ impl InitArguments {
 }
 
 impl Blueprint {
-    /// Writes a connector's folder.
+    /// Writes a connector's folder: whole, or nothing of it stays.
     pub(crate) fn write(&self, folder: &Path, csr: bool) -> Result<(), Failure> {
+        let mut unfinished = Unfinished::new(folder);
+        self.write_parts(folder, csr)?;
+        unfinished.parts.clear();
+        Ok(())
+    }
+
+    fn write_parts(&self, folder: &Path, csr: bool) -> Result<(), Failure> {
         let identity = folder.join("identity");
         for part in [&identity, &folder.join("policies"), &folder.join("peers")] {
             fs::create_dir_all(part)
@@ -133,11 +166,11 @@ impl Blueprint {
             let now = OffsetDateTime::now_utc();
             let name = format!("{} development authority", self.participant.as_str());
             let authority = Authority::create(&name, now)?;
+            let issued = authority.issue(&subject, LIFETIME, now)?;
             authority.save(
                 &identity.join("authority.pem"),
                 &identity.join("authority-key.pem"),
             )?;
-            let issued = authority.issue(&subject, LIFETIME, now)?;
             write_private(&identity.join("key.pem"), issued.key_pem.reveal())?;
             write_public(&identity.join("certificate.pem"), &issued.certificate_pem)?;
             let key = SigningKey::from_pem(issued.key_pem.reveal(), "the new key")?;
@@ -176,9 +209,47 @@ impl Blueprint {
     }
 }
 
+/// What is removed again unless all of it is made: `init` would take the half for a whole connector.
+struct Unfinished {
+    parts: Vec<PathBuf>,
+}
+
+impl Unfinished {
+    /// Only what is not there yet will be ours.
+    fn new(folder: &Path) -> Self {
+        let parts = PARTS.iter().map(|name| folder.join(name));
+        let parts = [folder.to_owned()].into_iter().chain(parts);
+        Self {
+            parts: parts.filter(|part| !part.exists()).collect(),
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for part in &self.parts {
+            // What cannot be removed is named by the next `init`.
+            drop(match part.is_dir() {
+                true => fs::remove_dir_all(part),
+                false => fs::remove_file(part),
+            });
+        }
+    }
+}
+
+/// What a connector's folder holds.
+const PARTS: [&str; 6] = [
+    "twinlink.toml",
+    "identity",
+    "policies",
+    "peers",
+    "twin",
+    "card.toml",
+];
+
 /// Keys and policies are too dear to be overwritten by a command that was meant for another folder.
 fn refuse_to_overwrite(folder: &Path) -> Result<(), Failure> {
-    for name in ["twinlink.toml", "identity", "policies", "peers", "twin"] {
+    for name in PARTS {
         if folder.join(name).exists() {
             return Err(format!(
                 "{} is there already: `init` makes new connectors only; name another folder",
@@ -191,15 +262,7 @@ fn refuse_to_overwrite(folder: &Path) -> Result<(), Failure> {
 }
 
 fn https(option: &str, text: &str) -> Result<NamedNode, Failure> {
-    let node = config::iri(text).map_err(|problem| format!("{option} {problem}"))?;
-    if node.as_str().starts_with("https://") {
-        Ok(node)
-    } else {
-        Err(
-            format!("{option} is `{text}`, expected an https IRI such as https://city.example/")
-                .into(),
-        )
-    }
+    config::identifier(text).map_err(|problem| format!("{option} {problem}").into())
 }
 
 fn host_of(url: &str) -> Option<String> {

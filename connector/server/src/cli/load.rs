@@ -1,12 +1,15 @@
 //! `twinlink import` and `twinlink export`: files into the twin, and the twin into files.
 
 use super::ask::{PersonArguments, no_answer};
+use super::console::Output;
+use super::partial::Partial;
 use super::{Console, Failure};
 use crate::config::{self, Config};
 use crate::session::Session;
 use crate::wire;
 use clap::{Args, ValueEnum};
 use oxrdf::{GraphName, NamedNode, Quad};
+use serde_json::json;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -38,11 +41,14 @@ pub(super) struct ImportArguments {
     base: Option<String>,
     #[command(flatten)]
     person: PersonArguments,
+    /// As JSON: how many quads were read, and how many of them are new.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArguments {
-    /// Where to write. [default: standard output]
+    /// Where to write: a file that is not there yet. It is there once all is in it. [default: standard output]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Only this graph.
@@ -79,16 +85,24 @@ pub(super) fn import(
             .into(),
         None => GraphName::DefaultGraph,
     };
+    if let Some(base) = &given.base {
+        config::iri(base).map_err(|problem| format!("--base {problem}"))?;
+    }
     let mut quads = Vec::new();
     for path in &given.files {
         quads.extend(read(path, given, &graph, console)?);
     }
+    let read = quads.len();
     let inserted = match open(&config) {
         Ok(store) => insert(&config, &store, quads)?,
         Err(StoreError::InUse(_)) => send(&config, given, quads)?,
         Err(error) => return Err(error.into()),
     };
-    console.say(format_args!("{inserted} quads added, on disk"));
+    if given.json {
+        console.say(json!({"read": read, "added": inserted}));
+    } else {
+        console.say(format_args!("{inserted} quads added, on disk"));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -156,7 +170,7 @@ pub(crate) fn insert(config: &Config, store: &TwinStore, quads: Vec<Quad>) -> Re
 /// The connector runs and owns its store: it takes the quads over gRPC, as a steward's import, all or none.
 fn send(config: &Config, given: &ImportArguments, quads: Vec<Quad>) -> Result<u64, Failure> {
     let session = Session::open(config, None)?;
-    let person = given.person.person()?;
+    let person = given.person.person();
     wire::runtime()?.block_on(async {
         let client = session
             .connect(person.clone())
@@ -195,7 +209,11 @@ impl Iterator for Chunks {
 }
 
 /// Reads the store itself, so the connector must not run: what a steward may export of a running one is a query.
-pub(super) fn export(file: &Path, given: &ExportArguments) -> Result<ExitCode, Failure> {
+pub(super) fn export(
+    file: &Path,
+    given: &ExportArguments,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
     let config = Config::load(file)?;
     let store = open(&config).map_err(|error| match error {
         StoreError::InUse(_) => Failure::from(
@@ -210,12 +228,10 @@ pub(super) fn export(file: &Path, given: &ExportArguments) -> Result<ExitCode, F
         )),
         None => None,
     };
-    let out: Box<dyn Write> = match &given.output {
-        Some(path) => Box::new(
-            File::create_new(path)
-                .map_err(|error| format!("cannot make {}: {error}", path.display()))?,
-        ),
-        None => Box::new(io::stdout().lock()),
+    let partial = given.output.as_deref().map(Partial::create).transpose()?;
+    let out: Box<dyn Write> = match &partial {
+        Some(partial) => Box::new(partial.file()?),
+        None => Box::new(Output::new()),
     };
     let options = WriteOptions {
         syntax: given.format.syntax(),
@@ -225,7 +241,9 @@ pub(super) fn export(file: &Path, given: &ExportArguments) -> Result<ExitCode, F
     let mut writer = Writer::new(BufWriter::new(out), &options)?;
     let snapshot = store.snapshot();
     let budget = Budget::new(std::time::Instant::now() + PATIENCE, u64::MAX);
+    let bar = console.count(snapshot.len(), "exporting");
     for quad in snapshot.quads(permit.guard(), &budget)? {
+        bar.inc(1);
         if let Some(graph) = &graph {
             if &quad.graph_name == graph {
                 // A single graph goes out as triples: the file's reader says where they belong.
@@ -241,6 +259,11 @@ pub(super) fn export(file: &Path, given: &ExportArguments) -> Result<ExitCode, F
         }
     }
     writer.finish()?.flush()?;
+    bar.finish_and_clear();
+    if let Some(partial) = partial {
+        partial.sync()?;
+        partial.keep()?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,8 +1,11 @@
 //! `twinlink peer`: whom this connector knows.
 
+use super::policy::term;
 use super::{Console, Failure};
-use crate::config::{self, Config, PeerFile};
+use crate::config::{Config, PeerFile};
 use clap::{Args, Subcommand};
+use oxrdf::NamedNode;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,16 +26,17 @@ pub(super) enum PeerCommand {
 pub(super) struct AddArguments {
     /// The peer's card.toml. Get it by a way you trust: it says whose certificates and tokens you will believe.
     card: PathBuf,
-    /// A role that the peer may assert for its people. May be given more than once; none given: none.
-    #[arg(long = "role", value_name = "IRI")]
-    roles: Vec<String>,
-    /// A purpose that the peer may assert. May be given more than once; none given: none.
-    #[arg(long = "purpose", value_name = "IRI")]
-    purposes: Vec<String>,
-    /// A left operand, such as https://w3id.org/twinlink/ns#legalBasis, that the peer may assert values of. May be given
-    /// more than once; none given: none.
-    #[arg(long = "claim", value_name = "IRI")]
-    claims: Vec<String>,
+    /// A role that the peer may assert for its people, such as tl:RescueOfficer. May be given more than once; none given:
+    /// none.
+    #[arg(long = "role", value_name = "IRI", value_parser = term)]
+    roles: Vec<NamedNode>,
+    /// A purpose that the peer may assert, such as tl:EmergencyResponse. May be given more than once; none given: none.
+    #[arg(long = "purpose", value_name = "IRI", value_parser = term)]
+    purposes: Vec<NamedNode>,
+    /// A left operand, such as tl:legalBasis, that the peer may assert values of. May be given more than once; none given:
+    /// none.
+    #[arg(long = "claim", value_name = "IRI", value_parser = term)]
+    claims: Vec<NamedNode>,
     /// The peer only asks: do not ask it.
     #[arg(long)]
     asks_only: bool,
@@ -43,6 +47,9 @@ pub(super) struct AddArguments {
     /// Be a broker for the peer: pass questions of its people on to the other peers, in our name.
     #[arg(long)]
     brokered: bool,
+    /// As JSON: the peer, and the file it is in.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(
@@ -53,17 +60,16 @@ pub(super) fn run(
     let config = Config::load(file)?;
     match command {
         PeerCommand::Add(given) => {
-            let path = add(&config, given)?;
-            console.say(format_args!("wrote {}", path.display()));
-            console.note("a running connector takes it in on SIGHUP, or at its next start");
+            let (peer, path) = add(&config, given)?;
+            if given.json {
+                console.say(json!({"file": path, "peer": to_json(&peer)}));
+            } else {
+                console.say(format_args!("wrote {}", path.display()));
+            }
+            console.note("a running connector takes it in within seconds");
         }
         PeerCommand::List { json: true } => {
-            let peers: Vec<_> = config
-                .peers()?
-                .into_iter()
-                .map(|peer| serde_json::json!({"participant": peer.participant, "url": peer.url, "roles": peer.roles, "purposes": peer.purposes, "claims": peer.claims}))
-                .collect();
-            console.say(serde_json::Value::Array(peers));
+            console.say(Value::from_iter(config.peers()?.iter().map(to_json)));
         }
         PeerCommand::List { json: false } => {
             let rows: Vec<Vec<String>> = config
@@ -93,7 +99,19 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn add(config: &Config, given: &AddArguments) -> Result<PathBuf, Failure> {
+fn to_json(peer: &PeerFile) -> Value {
+    json!({
+        "participant": peer.participant,
+        "url": peer.url,
+        "roles": peer.roles,
+        "purposes": peer.purposes,
+        "claims": peer.claims,
+        "broker": peer.broker,
+        "brokered": peer.brokered,
+    })
+}
+
+fn add(config: &Config, given: &AddArguments) -> Result<(PeerFile, PathBuf), Failure> {
     let mut peer = PeerFile::load(&given.card)?;
     if peer.participant() == config.participant {
         return Err(format!(
@@ -103,15 +121,23 @@ fn add(config: &Config, given: &AddArguments) -> Result<PathBuf, Failure> {
         .into());
     }
     // The card's own wishes count for nothing: what it may assert is ours to say.
-    peer.roles = checked("--role", &given.roles)?;
-    peer.purposes = checked("--purpose", &given.purposes)?;
-    peer.claims = checked("--claim", &given.claims)?;
+    peer.roles = texts(&given.roles);
+    peer.purposes = texts(&given.purposes);
+    peer.claims = texts(&given.claims);
     peer.broker = given.broker;
     peer.brokered = given.brokered;
+    peer.introspect = false;
+    // They are files of the card's sender, not of this machine.
+    peer.revocations.clear();
     if given.asks_only {
         peer.url = None;
     }
-    save(config, &peer)
+    let path = save(config, &peer)?;
+    Ok((peer, path))
+}
+
+fn texts(iris: &[NamedNode]) -> Vec<String> {
+    iris.iter().map(|iri| iri.as_str().to_owned()).collect()
 }
 
 /// Writes the peer's file after checking that trust in it can be set up.
@@ -130,10 +156,7 @@ pub(crate) fn save(config: &Config, peer: &PeerFile) -> Result<PathBuf, Failure>
     }
     let with_it = known.into_iter().chain([peer.clone()]).collect();
     crate::wire::trusted(config, with_it)?;
-    fs::create_dir_all(&config.peers)?;
-    let path = config
-        .peers
-        .join(format!("{}.toml", slug(&peer.participant)));
+    let path = free_name(&config.peers, &slug(&peer.participant));
     let text = toml::to_string(peer)?;
     let unfinished = path.with_extension("part");
     fs::write(&unfinished, text)
@@ -142,11 +165,13 @@ pub(crate) fn save(config: &Config, peer: &PeerFile) -> Result<PathBuf, Failure>
     Ok(path)
 }
 
-fn checked(option: &str, iris: &[String]) -> Result<Vec<String>, Failure> {
-    for text in iris {
-        config::iri(text).map_err(|problem| format!("{option} {problem}"))?;
-    }
-    Ok(iris.to_vec())
+/// Participants whose ids differ only in what a file name cannot hold keep a file each.
+fn free_name(folder: &Path, slug: &str) -> PathBuf {
+    let names = (2..).map(|number: u32| format!("{slug}-{number}.toml"));
+    let mut names = [format!("{slug}.toml")].into_iter().chain(names);
+    names
+        .find_map(|name| Some(folder.join(name)).filter(|path| !path.exists()))
+        .unwrap_or_else(|| folder.join(slug))
 }
 
 /// A file name for a participant id: `https://city.example/` becomes `city.example`.

@@ -12,6 +12,7 @@ use crate::wire;
 use clap::Subcommand;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +26,9 @@ pub(super) enum PolicyCommand {
     Check {
         /// Policy files, Turtle or JSON-LD. [default: those of the configuration]
         files: Vec<PathBuf>,
+        /// As JSON: a list of findings with file, whether it is an error, and the sentence.
+        #[arg(long)]
+        json: bool,
     },
     /// Say what a caller would be permitted, which rules decided, and why the others did not.
     Explain(explain::ExplainArguments),
@@ -40,14 +44,19 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     match command {
-        PolicyCommand::Check { files } => check(file, files, console),
+        PolicyCommand::Check { files, json } => check(file, files, *json, console),
         PolicyCommand::Explain(given) => explain::run(file, given, console),
         PolicyCommand::Test(given) => expect::run(file, given, console),
         PolicyCommand::Diff(given) => diff::run(file, given, console),
     }
 }
 
-fn check(file: &Path, files: &[PathBuf], console: &Console) -> Result<ExitCode, Failure> {
+fn check(
+    file: &Path,
+    files: &[PathBuf],
+    json: bool,
+    console: &Console,
+) -> Result<ExitCode, Failure> {
     // Files can be checked without a connector; with one, their targets are checked too.
     let config = match Config::load(file) {
         Ok(config) => Some(config),
@@ -60,17 +69,33 @@ fn check(file: &Path, files: &[PathBuf], console: &Console) -> Result<ExitCode, 
     };
     let dataset = config.as_ref().map(|config| &config.dataset);
     let mut errors = 0;
+    let mut told = Vec::new();
     for path in &files {
         let text = read(path)?;
-        console.say(format_args!("{}:", path.display()));
+        if !json {
+            console.say(format_args!("{}:", path.display()));
+        }
         let base = dataset.map(NamedNode::as_str);
         for finding in twinlink_policy::check(&text, wire::policy_format(path), base, dataset) {
             errors += usize::from(finding.is_error());
-            console.say(format_args!("  {finding}"));
+            if json {
+                told.push(json!({
+                    "file": path,
+                    "is_error": finding.is_error(),
+                    "finding": finding.to_string().trim(),
+                }));
+            } else {
+                console.say(format_args!("  {finding}"));
+            }
         }
     }
-    if errors > 0 {
-        return Err(format!("{errors} errors: these policies would not be published").into());
+    if json {
+        console.say(Value::Array(told));
+    }
+    match errors {
+        0 => {}
+        1 => return Err("1 error: these policies would not be published".into()),
+        _ => return Err(format!("{errors} errors: these policies would not be published").into()),
     }
     Ok(ExitCode::SUCCESS)
 }

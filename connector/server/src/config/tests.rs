@@ -23,7 +23,11 @@ fn what_init_writes_is_valid() {
     let config = load(&rendered()).unwrap();
     assert_eq!(config.participant.as_str(), "https://city.example/");
     assert_eq!(config.limits, Limits::default());
-    assert!(config.peers().unwrap().is_empty());
+    // A folder that is missing is more likely misspelt than meant to be empty.
+    for missing in [config.peers().err(), config.policy_files().err()] {
+        let text = missing.unwrap().to_string();
+        assert!(text.contains("which is no folder"), "{text}");
+    }
 }
 
 #[test]
@@ -50,10 +54,28 @@ fn unknown_keys_are_refused_with_their_place() {
 }
 
 #[test]
+fn faults_have_a_place_and_show_nothing_of_the_file() {
+    for (text, said) in [
+        ("version = 1\nparticipant", "line 2, column"),
+        ("0af3c2d1", "line 1, column"),
+        ("version = 1", "missing field"),
+        ("version = 1\nä = 1", "line 2, column 1"),
+    ] {
+        let error = load(text).unwrap_err().to_string();
+        assert!(error.contains(said), "{text}: {error}");
+        assert!(
+            !error.contains("0af3c2d1") && !error.contains('\n'),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn wrong_values_name_their_key() {
     for (from, to, key) in [
         ("version = 1", "version = 2", "version"),
         ("https://city.example/\"", "city\"", "participant"),
+        ("https://city.example/\"", "https:///x\"", "participant"),
         ("127.0.0.1:7443", "localhost", "listen"),
         ("https://localhost:7443", "localhost:7443", "public_url"),
     ] {

@@ -147,7 +147,13 @@ fn thousandths(text: &str) -> Option<u16> {
 
 /// 406, with the list of what is offered.
 pub(super) fn not_acceptable<T>(offers: &[Offer<T>]) -> Fault {
-    let offered: Vec<_> = offers.iter().map(|(media_type, _)| *media_type).collect();
+    let mut offered = Vec::new();
+    for (media_type, _) in offers {
+        // Rows and graphs can both be had as some of them.
+        if !offered.contains(media_type) {
+            offered.push(*media_type);
+        }
+    }
     Fault::turned_away(
         StatusCode::NOT_ACCEPTABLE,
         "http.accept",

@@ -2,6 +2,7 @@
 
 mod backup;
 mod crisis;
+mod data;
 mod evidence;
 mod messages;
 mod purge;

@@ -1,6 +1,7 @@
 //! Answers as a person or a program reads them.
 
 use super::{Console, Failure, Format};
+use crate::cli::console::Output;
 use oxrdf::{NamedOrBlankNode, Term, Triple, Variable};
 use oxrdfio::{JsonLdProfileSet, RdfFormat, RdfSerializer};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub(super) async fn print(
         (Head::Boolean(value), Format::Table) => console.say(value),
         (Head::Boolean(value), format) => {
             let serializer = QueryResultsSerializer::from_format(results(format)?);
-            let mut out = serializer.serialize_boolean_to_writer(io::stdout().lock(), *value)?;
+            let mut out = serializer.serialize_boolean_to_writer(Output::new(), *value)?;
             writeln!(out)?;
         }
         (Head::Solutions(variables), Format::Table) => {
@@ -33,7 +34,7 @@ pub(super) async fn print(
         (Head::Solutions(variables), format) => {
             let serializer = QueryResultsSerializer::from_format(results(format)?);
             let mut writer =
-                serializer.serialize_solutions_to_writer(io::stdout(), variables.clone())?;
+                serializer.serialize_solutions_to_writer(Output::new(), variables.clone())?;
             while let Some(rows) = answer.next().await? {
                 for row in rows {
                     let bound = variables
@@ -50,7 +51,7 @@ pub(super) async fn print(
             }
         }
         (Head::Graph, format) => {
-            let mut writer = RdfSerializer::from_format(graphs(format)?).for_writer(io::stdout());
+            let mut writer = RdfSerializer::from_format(graphs(format)?).for_writer(Output::new());
             while let Some(rows) = answer.next().await? {
                 for row in rows {
                     writer.serialize_triple(&triple(row)?)?;

@@ -91,7 +91,7 @@ fn alone(config: &Config, store: TwinStore, given: &PurgeArguments) -> Result<Pu
         }
         places.extend(found);
     }
-    let by = given.person.person()?.subject;
+    let by = given.person.person().subject;
     let receipts = Receipts::open(Arc::new(journal), CurrentIdentity::new(identity))?;
     let now = OffsetDateTime::now_utc();
     let purged = wire::runtime()?.block_on(receipts.purge(&places, &by, &given.reason, now))?;

@@ -3,7 +3,7 @@
 use super::suppose::{Supposed, value};
 use super::{compiled, explain, instant, term};
 use crate::cli::{Console, Failure};
-use crate::config::Config;
+use crate::config::{self, Config};
 use clap::Args;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
@@ -139,8 +139,13 @@ pub(super) fn run(
 
 fn judge(config: &Path, path: &Path) -> Result<Vec<Judged>, Failure> {
     let text = super::read(path)?;
-    let expectations: Expectations =
-        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    let expectations: Expectations = toml::from_str(&text).map_err(|error| {
+        format!(
+            "{}: {}",
+            path.display(),
+            config::place_and_fault(&text, &error)
+        )
+    })?;
     let config = Config::load(config);
     let set = match &expectations.policies {
         None => crate::wire::policies(&config?)?,

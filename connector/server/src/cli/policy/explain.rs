@@ -76,26 +76,11 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let set = in_force(file, &given.files)?;
     let now = given.at.unwrap_or_else(DateTime::now);
-    let ask = Ask {
-        participant: given.participant.clone(),
-        subject: "somebody".to_owned(),
-        roles: given.roles.clone(),
-        purpose: given.purpose.clone(),
-        action: given.action.clone().unwrap_or(odrl::READ.into_owned()),
-        now,
-    };
-    let mut claims: BTreeMap<NamedNode, Vec<Term>> = BTreeMap::new();
-    for (operand, value) in &given.claims {
-        claims
-            .entry(operand.clone())
-            .or_default()
-            .push(value.clone());
-    }
     let world = Supposed::default()
         .during(&given.incidents, given.area.clone(), now, set.purposes())
         .breaking_glass(given.break_glass)
-        .claiming(claims);
-    let explanation = set.explain_in(&ask, &world);
+        .claiming(given.claims());
+    let explanation = set.explain_in(&given.ask(now), &world);
     let counts = if given.count || given.query.is_some() {
         let guard = match &explanation.decision {
             Ok(permit) => permit.guard().clone(),
@@ -107,8 +92,38 @@ pub(super) fn run(
     };
     if given.json {
         console.say(to_json(&explanation, &counts));
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        tell(&explanation, &counts, console);
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl ExplainArguments {
+    fn ask(&self, now: DateTime) -> Ask {
+        Ask {
+            participant: self.participant.clone(),
+            subject: "somebody".to_owned(),
+            roles: self.roles.clone(),
+            purpose: self.purpose.clone(),
+            action: self.action.clone().unwrap_or(odrl::READ.into_owned()),
+            now,
+        }
+    }
+
+    fn claims(&self) -> BTreeMap<NamedNode, Vec<Term>> {
+        let mut claims: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (operand, value) in &self.claims {
+            claims
+                .entry(operand.clone())
+                .or_default()
+                .push(value.clone());
+        }
+        claims
+    }
+}
+
+/// In words: the decision, what is counted, and each rule with its conditions.
+fn tell(explanation: &Explanation, counts: &[Count], console: &Console) {
     match &explanation.decision {
         Ok(permit) => {
             console.say(match permit.basis() {
@@ -132,7 +147,7 @@ pub(super) fn run(
             }
         }
     }
-    for count in &counts {
+    for count in counts {
         console.say(format_args!("  {count}"));
     }
     for rule in &explanation.rules {
@@ -148,7 +163,6 @@ pub(super) fn run(
             console.say(format_args!("    {holds}: {condition}"));
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The policies of the files; without files, those of the configuration.

@@ -196,7 +196,7 @@ fn a_claim_of_the_token_meets_its_constraint() {
     ask(Some(&format!("{basis}=https://laws.example/19"))).well();
     ask(Some(&format!("{basis}=https://laws.example/20"))).badly(1, &["denied: not permitted"]);
     ask(None).badly(1, &["denied: not permitted"]);
-    ask(Some(basis)).badly(1, &["--claim", "LEFT-OPERAND=VALUE"]);
+    ask(Some(basis)).badly(2, &["--claim", "OPERAND=VALUE"]);
 }
 
 #[test]

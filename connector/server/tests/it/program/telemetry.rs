@@ -143,3 +143,12 @@ fn no_trace_leaves_that_is_not_configured() {
     city.replace("twinlink.toml", &endpoint, "https://user@collector.example");
     city.run(&["config", "check"]).badly(1, &["telemetry.otlp"]);
 }
+
+#[test]
+fn a_level_that_is_not_understood_is_told() {
+    let city = Folder::new("city");
+    let serving = city.serve_with("TWINLINK_LOG", "info,[[");
+    let log = fs::read_to_string(city.path("serve.log")).unwrap();
+    assert!(log.contains("TWINLINK_LOG is not understood"), "{log}");
+    drop(serving);
+}
