@@ -11,6 +11,7 @@ mod tests;
 mod writer;
 
 use crate::StoreError;
+use crate::durable::{self, WriterThread};
 use crate::guard::envelope;
 use crate::log::room::{self, Room};
 use futures::FutureExt;
@@ -18,13 +19,11 @@ use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
-use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend};
 use state::{Change, Moment, State};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{self, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread::JoinHandle;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use time::OffsetDateTime;
 use twinlink_core::{Begun, Code, Obligation, Refusal, Seen, StateOfWorld, Turn};
@@ -54,8 +53,9 @@ const EVIDENCE_BYTES: usize = 4 << 10;
 pub struct Ledger {
     database: Arc<Database>,
     durable: Arc<RwLock<State>>,
-    queue: Mutex<Option<mpsc::SyncSender<Job>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    queue: mpsc::SyncSender<Job>,
+    /// After the queue: fields are dropped in their order.
+    _thread: WriterThread,
 }
 
 impl Ledger {
@@ -70,26 +70,7 @@ impl Ledger {
 
     /// As [`Ledger::open`], on a disk that tells its free bytes.
     fn open_on(directory: &Path, free: room::Free) -> Result<Self, StoreError> {
-        let path = directory.join(FILE);
-        let failed = |reason: &dyn std::fmt::Display| StoreError::Open {
-            path: path.clone(),
-            reason: reason.to_string(),
-        };
-        fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-        let is_new = !path.exists();
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
-                error => failed(&error),
-            })?;
-        if is_new {
-            // The file is there after a power loss only if its directory was synced.
-            File::open(directory)
-                .and_then(|file| file.sync_all())
-                .map_err(|error| failed(&error))?;
-        }
+        let (database, path) = durable::open(directory, FILE, CACHE_BYTES)?;
         let room = Room::new(Some(directory.to_owned()), free);
         Self::start(database, &path, room)
     }
@@ -103,14 +84,7 @@ impl Ledger {
     }
 
     fn over(backend: impl StorageBackend) -> Result<Self, StoreError> {
-        let path = PathBuf::from("in memory");
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(backend)
-            .map_err(|error| StoreError::Open {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
+        let (database, path) = durable::over(backend, CACHE_BYTES)?;
         Self::start(database, &path, Room::new(None, room::free))
     }
 
@@ -127,15 +101,13 @@ impl Ledger {
             room,
             is_stopped: false,
         };
-        let thread = std::thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || writer.run(&jobs))
-            .map_err(ledger_error)?;
+        let thread =
+            WriterThread::start("ledger", move || writer.run(&jobs)).map_err(ledger_error)?;
         Ok(Self {
             database,
             durable,
-            queue: Mutex::new(Some(queue)),
-            thread: Mutex::new(Some(thread)),
+            queue,
+            _thread: thread,
         })
     }
 
@@ -155,13 +127,10 @@ impl Ledger {
             }),
             done,
         };
-        let queued = match &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(queue) => queue.try_send(job).map_err(|error| match error {
-                TrySendError::Full(_) => unavailable("too many uses wait for the ledger"),
-                TrySendError::Disconnected(_) => stopped(),
-            }),
-            None => Err(stopped()),
-        };
+        let queued = self.queue.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => unavailable("too many uses wait for the ledger"),
+            TrySendError::Disconnected(_) => stopped(),
+        });
         async move {
             queued?;
             written.await.unwrap_or_else(|_| Err(stopped()))?;
@@ -411,25 +380,6 @@ fn stopped() -> Refusal {
 
 fn ledger_error(error: impl std::fmt::Display) -> StoreError {
     StoreError::Ledger(error.to_string())
-}
-
-/// Waits for the writer, so that the file is closed when the ledger is gone.
-impl Drop for Ledger {
-    fn drop(&mut self) {
-        let lock =
-            |queue: &Mutex<Option<_>>| queue.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(lock(&self.queue));
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            drop(thread.join());
-        }
-    }
 }
 
 impl std::fmt::Debug for Ledger {

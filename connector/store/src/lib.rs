@@ -8,6 +8,7 @@ pub mod backup;
 mod change;
 mod dataset;
 mod dictionary;
+mod durable;
 mod error;
 mod evaluate;
 mod guard;

@@ -14,17 +14,15 @@ pub(crate) mod room;
 mod writer;
 
 use crate::StoreError;
+use crate::durable::{self, WriterThread};
 use futures::channel::oneshot;
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
-    ReadableTableMetadata, TableDefinition, TableError,
+    Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata,
+    TableDefinition, TableError,
 };
 use room::{Free, Room};
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
 use time::OffsetDateTime;
 use writer::{Job, Writer};
 
@@ -45,8 +43,9 @@ pub(crate) const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("jo
 /// The open log.
 pub(crate) struct Log {
     database: Arc<Database>,
-    queue: Mutex<Option<mpsc::Sender<Job>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    queue: mpsc::Sender<Job>,
+    /// After the queue: fields are dropped in their order.
+    _thread: WriterThread,
 }
 
 /// A batch that is to be durable as a whole.
@@ -71,38 +70,15 @@ pub(crate) struct Committed {
 impl Log {
     /// Opens the log in a directory; makes both if there are none.
     pub(crate) fn open(directory: &Path, free: Free) -> Result<Self, StoreError> {
-        let path = directory.join(FILE);
-        let failed = |reason: &dyn std::fmt::Display| StoreError::Open {
-            path: path.clone(),
-            reason: reason.to_string(),
-        };
-        fs::create_dir_all(directory).map_err(|error| failed(&error))?;
-        let is_new = !path.exists();
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path)
-            .map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
-                error => failed(&error),
-            })?;
+        let (database, path) = durable::open(directory, FILE, CACHE_BYTES)?;
         let database = rewrite::rewritten(database, &path)?;
-        if is_new {
-            // The file is there after a power loss only if its directory was synced.
-            sync_folder_of(&path).map_err(|error| failed(&error))?;
-        }
         Self::start(database, &path, Room::new(Some(directory.to_owned()), free))
     }
 
     /// A log that lives as long as the process.
     pub(crate) fn in_memory() -> Result<Self, StoreError> {
-        let path = PathBuf::from("in memory");
-        let database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_with_backend(redb::backends::InMemoryBackend::new())
-            .map_err(|error| StoreError::Open {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
+        let backend = redb::backends::InMemoryBackend::new();
+        let (database, path) = durable::over(backend, CACHE_BYTES)?;
         Self::start(database, &path, Room::new(None, room::free))
     }
 
@@ -126,14 +102,12 @@ impl Log {
             room,
             stopped: false,
         };
-        let thread = std::thread::Builder::new()
-            .name("twin-log".to_owned())
-            .spawn(move || writer.run(&jobs))
-            .map_err(log_error)?;
+        let thread =
+            WriterThread::start("twin-log", move || writer.run(&jobs)).map_err(log_error)?;
         Ok(Self {
             database,
-            queue: Mutex::new(Some(queue)),
-            thread: Mutex::new(Some(thread)),
+            queue,
+            _thread: thread,
         })
     }
 
@@ -213,31 +187,7 @@ impl Log {
 
     /// If the writer is gone, the job's sender is dropped and its receiver hears that.
     fn send(&self, job: Job) {
-        if let Some(queue) = &*self.queue.lock().unwrap_or_else(PoisonError::into_inner) {
-            drop(queue.send(job));
-        }
-    }
-}
-
-/// Waits for the writer, so that the file is closed when the log is gone.
-impl Drop for Log {
-    fn drop(&mut self) {
-        drop(
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        let thread = self
-            .thread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            drop(thread.join());
-        }
+        drop(self.queue.send(job));
     }
 }
 
@@ -320,12 +270,6 @@ fn create(database: &Database) -> Result<(), StoreError> {
         transaction.open_table(JOURNAL).map_err(log_error)?;
     }
     transaction.commit().map_err(log_error)
-}
-
-/// Makes durable which files are in a file's directory.
-fn sync_folder_of(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all())
 }
 
 fn log_error(error: impl std::fmt::Display) -> StoreError {

@@ -46,7 +46,7 @@ pub(super) fn rewritten(database: Database, path: &Path) -> Result<Database, Sto
         .open(path)
         .map_err(log_error)?;
     fs::rename(&beside, path).map_err(log_error)?;
-    super::sync_folder_of(path).map_err(log_error)?;
+    crate::durable::sync_folder_of(path).map_err(log_error)?;
     drop(database);
     // The new file is in its place whatever becomes of the old one.
     if let Err(error) = overwrite(&mut old) {

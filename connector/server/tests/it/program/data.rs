@@ -182,6 +182,10 @@ fn whoever_looks_makes_nothing() {
     city.replace("twinlink.toml", "store = \"twin\"", "store = \"card.toml\"");
     city.run(&["config", "check"])
         .badly(1, &["card.toml", "no folder"]);
+    let facts = city.file("facts.ttl", "<urn:a> <urn:b> 1 .");
+    fs::write(city.path("identity/pseudonym.key"), "0f".repeat(32)).unwrap();
+    city.run(&["import", &facts])
+        .badly(1, &["card.toml", "no directory"]);
     city.replace(
         "twinlink.toml",
         "policies = \"policies\"",
