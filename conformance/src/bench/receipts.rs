@@ -239,6 +239,7 @@ fn record() -> UseRecord {
         policy_hashes: Vec::new(),
         signed: None,
         refused: None,
+        dataset_version: None,
         times: None,
     }
 }

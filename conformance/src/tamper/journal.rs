@@ -226,6 +226,7 @@ fn record(consumer: &Side) -> UseRecord {
         policy_hashes: Vec::new(),
         signed: None,
         refused: None,
+        dataset_version: None,
         times: None,
     }
 }

@@ -1,18 +1,20 @@
 //! The calls of a connector.
 
 use crate::outcome::node;
+use crate::proof::Proofs;
 use crate::{
-    Answer, ClientConfig, Error, Explain, ImportOptions, Imported, MESSAGE_BYTES, Token,
-    TokenSource, import,
+    Answer, ClientConfig, Error, Explain, ImportOptions, Imported, MESSAGE_BYTES, ProofSource,
+    Token, TokenSource, import,
 };
 use bytes::Bytes;
 use futures::Stream;
 use oxrdf::NamedNode;
 use std::sync::Arc;
 use tokio::time::Instant;
-use tonic::Request;
-use tonic::metadata::MetadataValue;
+use tonic::codec::Streaming;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
+use tonic::{Request, Response, Status};
 use twinlink_proto::v1::{
     self, connector_client::ConnectorClient, evidence_client::EvidenceClient,
     stewardship_client::StewardshipClient,
@@ -25,8 +27,12 @@ pub struct Client {
     pub(crate) stewardship: StewardshipClient<Channel>,
     pub(crate) evidence: EvidenceClient<Channel>,
     tokens: Arc<dyn TokenSource>,
+    proofs: Option<Proofs>,
     trace: fn() -> Option<String>,
 }
+
+/// Where a question goes.
+const QUERY: &str = "/twinlink.v1.Connector/Query";
 
 /// What to ask, and until when.
 #[derive(Debug, Clone)]
@@ -100,6 +106,8 @@ pub struct Description {
     pub properties: Vec<NamedNode>,
     /// Whether a list was cut at the server's limit.
     pub truncated: bool,
+    /// Peers whose logs of use contradict what they had shown before; told to our own organisation alone.
+    pub contradicted: Vec<NamedNode>,
 }
 
 impl Client {
@@ -135,6 +143,7 @@ impl Client {
                 .max_decoding_message_size(MESSAGE_BYTES)
                 .max_encoding_message_size(MESSAGE_BYTES),
             tokens,
+            proofs: None,
             trace: || None,
         }
     }
@@ -155,8 +164,17 @@ impl Client {
             stewardship: self.stewardship.clone(),
             evidence: self.evidence.clone(),
             tokens,
+            proofs: self.proofs.clone(),
             trace: self.trace,
         }
+    }
+
+    /// The same connection for an app without a certificate: its tokens are bound to a key, and each question proves it. `url`
+    /// is how the connector calls itself. Other calls are for clients with a certificate.
+    #[must_use]
+    pub fn with_proofs(mut self, proofs: Arc<dyn ProofSource>, url: &str) -> Self {
+        self.proofs = Some(Proofs::new(proofs, url));
+        self
     }
 
     /// Asks a question. Returns when the head of the answer is known.
@@ -184,10 +202,33 @@ impl Client {
                 .map_or(v1::Explain::Unspecified, v1::Explain::from)
                 .into(),
         };
-        let request = self.request(message, deadline).await?;
+        let stream = match &self.proofs {
+            None => self.ask(message, deadline).await?,
+            Some(proofs) => match self.ask(message.clone(), deadline).await? {
+                Err(status) if proofs.learns(&status) => self.ask(message, deadline).await?,
+                asked => asked,
+            },
+        };
+        Answer::open(stream?, deadline).await
+    }
+
+    async fn ask(
+        &self,
+        message: v1::QueryRequest,
+        deadline: Instant,
+    ) -> Result<Result<Streaming<v1::QueryResponse>, Status>, Error> {
+        let mut request = self.request(message, deadline).await?;
+        if let Some(proofs) = &self.proofs {
+            let token = within(deadline, self.tokens.token()).await?;
+            let headers = request.metadata_mut();
+            headers.insert("dpop", sensitive(&proofs.prove(QUERY, &token)?)?);
+            headers.insert("authorization", authorization("DPoP", &token)?);
+        }
         let mut stub = self.stub.clone();
-        let stream = within(deadline, async { Ok(stub.query(request).await?) }).await?;
-        Answer::open(stream.into_inner(), deadline).await
+        within(deadline, async {
+            Ok(stub.query(request).await.map(Response::into_inner))
+        })
+        .await
     }
 
     /// Adds RDF to the twin: all of `chunks`, or nothing where one of them or the call fails.
@@ -242,7 +283,7 @@ impl Client {
         let mut request = Request::new(message);
         request
             .metadata_mut()
-            .insert("authorization", bearer(&token)?);
+            .insert("authorization", authorization("Bearer", &token)?);
         if let Some(trace) = (self.trace)().and_then(|trace| trace.parse().ok()) {
             request.metadata_mut().insert("traceparent", trace);
         }
@@ -281,8 +322,12 @@ pub(crate) async fn within<T>(
         .unwrap_or(Err(Error::TimedOut))
 }
 
-fn bearer(token: &Token) -> Result<MetadataValue<tonic::metadata::Ascii>, Error> {
-    let mut value = MetadataValue::try_from(format!("Bearer {}", token.reveal()))
+fn authorization(scheme: &str, token: &Token) -> Result<MetadataValue<Ascii>, Error> {
+    sensitive(&format!("{scheme} {}", token.reveal()))
+}
+
+fn sensitive(text: &str) -> Result<MetadataValue<Ascii>, Error> {
+    let mut value = MetadataValue::try_from(text)
         .map_err(|_| Error::Token("it holds characters that no token has".to_owned()))?;
     value.set_sensitive(true);
     Ok(value)
@@ -319,6 +364,7 @@ impl TryFrom<v1::DescribeResponse> for Description {
             classes: nodes(response.classes)?,
             properties: nodes(response.properties)?,
             truncated: response.truncated,
+            contradicted: nodes(response.contradicted)?,
         })
     }
 }

@@ -39,7 +39,12 @@ impl Proofs {
 
     /// Whether the call was refused for want of this nonce: then it may be made again, with it.
     pub(crate) fn learns(&self, status: &Status) -> bool {
-        let header = |name| status.metadata().get(name).and_then(|one| one.to_str().ok());
+        let header = |name| {
+            status
+                .metadata()
+                .get(name)
+                .and_then(|one| one.to_str().ok())
+        };
         let is_wanted = status.code() == Code::Unauthenticated
             && header("www-authenticate").is_some_and(|text| text.contains("use_dpop_nonce"));
         let Some(nonce) = header("dpop-nonce").filter(|_| is_wanted) else {

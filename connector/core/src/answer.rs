@@ -228,6 +228,7 @@ async fn intend(
     decision: Decision,
     record: &mut UseRecord,
 ) -> Result<(Granted, Intent), Refusal> {
+    record.dataset_version = connector.twin.version();
     let intent = connector.use_log.intend(record.clone()).await?;
     let granted = decide::begin(connector, decision, record).await?;
     Ok((granted, intent))

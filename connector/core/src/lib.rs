@@ -44,7 +44,7 @@ pub use service::serve;
 pub use solution::{Head, Piece, Sink, Solution, Sources};
 pub use steward::{
     BackupUse, Declaration, admit_log_reader, begin_backup, declare_incident, end_incident,
-    fulfil_obligation, list_incidents, list_obligations, purge_records,
+    fulfil_obligation, list_incidents, list_obligations, purge_records, readmit_peer,
 };
 pub use syntax::{parse_query, parse_update};
 pub use world::{

@@ -103,6 +103,12 @@ pub struct Applied {
 
 /// The organisation's twin. Owner: `twinlink-store`. All methods block: call them on [`Workers`].
 pub trait Twin: Send + Sync {
+    /// What names the state that is visible now, whoever asks: for the owner's own record, and for nobody else. Does not
+    /// block. None by default.
+    fn version(&self) -> Option<Arc<str>> {
+        None
+    }
+
     /// Evaluates a query over the part that the permit shows, on one pinned snapshot.
     ///
     /// # Errors
@@ -275,6 +281,9 @@ pub struct UseRecord {
     pub request_digest: String,
     /// The request as the caller's organisation signed it, or its app, where one did.
     pub signed: Option<SignedRequest>,
+    /// The state of the twin when the use was about to begin. In no receipt: to whom a part is shown, it would tell that the
+    /// rest changed.
+    pub dataset_version: Option<Arc<str>>,
     /// Where the request was refused: the check that failed.
     pub refused: Option<String>,
     /// How many refusals this one record is of, where it is not one: a flood of them is counted, not written down.
@@ -299,6 +308,7 @@ impl UseRecord {
             token_id: None,
             request_digest: String::new(),
             signed: None,
+            dataset_version: None,
             refused: None,
             times: None,
         }

@@ -202,7 +202,30 @@ pub async fn purge_records<T>(
     text: &str,
     work: impl AsyncFnOnce(String) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    let (_, intent) = admit(connector, credentials, "purge", text).await?;
+    named(connector, credentials, "purge", text, work).await
+}
+
+/// Lets a steward take up a peer's log again that contradicted itself; hands the steward's name to the work.
+///
+/// # Errors
+/// As [`declare_incident`]; those of the work.
+pub async fn readmit_peer<T>(
+    connector: &Connector,
+    credentials: &Credentials,
+    text: &str,
+    work: impl AsyncFnOnce(String) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    named(connector, credentials, "readmit", text, work).await
+}
+
+async fn named<T>(
+    connector: &Connector,
+    credentials: &Credentials,
+    action: &str,
+    text: &str,
+    work: impl AsyncFnOnce(String) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let (_, intent) = admit(connector, credentials, action, text).await?;
     let subject = intent.record.subject.clone().unwrap_or_default();
     finish(connector, intent, async || work(subject).await).await
 }

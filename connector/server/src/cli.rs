@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit code out. Data goes to standard output, all else to standard error.
 
+mod app_key;
 mod ask;
 mod audit;
 mod backup;
@@ -65,6 +66,8 @@ enum Command {
     Peer(network::PeerCommand),
     /// Issue an access token for a person or program of this organisation.
     Token(ask::TokenArguments),
+    /// Make a key for an app without a certificate, or show the public part of one.
+    AppKey(app_key::AppKeyArguments),
     /// Print a proof of possession (the DPoP header, RFC 9449) for one request of an app without a certificate. The token
     /// is read from standard input.
     Proof(proof::ProofArguments),
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Query(given) => ask::query(config, &given, &console),
         Command::Peer(given) => network::run(config, &given, &console),
         Command::Token(given) => ask::token(config, &given, &console),
+        Command::AppKey(given) => app_key::run(&given, &console),
         Command::Proof(given) => proof::run(&given, &console),
         Command::Policy(given) => policy::run(config, &given, &console),
         Command::Audit(given) => audit::run(config, &given, &console),

@@ -157,7 +157,21 @@ pub(crate) fn watch(
 ) {
     let evidence = Arc::clone(remote.evidence());
     let identity = Arc::clone(identity);
-    tokio::spawn(acknowledge::acknowledge(due, Arc::downgrade(remote)));
+    let (receipts, left) = (Arc::clone(&evidence.receipts), Arc::downgrade(remote));
+    // What comes in from now on has its queue.
+    let last = evidence.receipts.last();
+    tokio::spawn(async move {
+        let find = move || match last? {
+            Some(last) => receipts.undelivered(last, acknowledge::WAITING),
+            None => Ok(Vec::new()),
+        };
+        let found = blocking(find).await;
+        let found = found.unwrap_or_else(|refusal| {
+            tracing::error!(%refusal, "what was not acknowledged before the start is not known");
+            Vec::new()
+        });
+        acknowledge::acknowledge(found, due, left).await;
+    });
     tokio::spawn(cosign::cosign(Arc::downgrade(remote), interval));
     tokio::spawn(async move {
         if let Err(refusal) = evidence.recall(identity).await {

@@ -8,6 +8,7 @@ mod log;
 mod outcome;
 mod purge;
 mod query;
+mod readmit;
 mod stewardship;
 mod summarize;
 
@@ -135,7 +136,8 @@ impl v1::connector_server::Connector for Door {
         &self,
         request: Request<v1::DescribeRequest>,
     ) -> Result<Response<v1::DescribeResponse>, Status> {
-        describe::describe(&self.connector, &self.participants, request)
+        let peers = (&self.participants, self.evidence.as_deref());
+        describe::describe(&self.connector, peers, request)
             .await
             .map(Response::new)
             .map_err(|refusal| status(&refusal, None))

@@ -1,5 +1,6 @@
-//! The peers: one connection each, a fresh delegated token for each question, and no trust in what they answer.
+//! The peers: one connection each, delegated tokens of a moment, and no trust in what they answer.
 
+mod delegated;
 mod foreign;
 mod members;
 mod overview;
@@ -14,6 +15,7 @@ use crate::grpc::Participants;
 use crate::runtime::SystemClock;
 use crate::telemetry;
 use arc_swap::ArcSwap;
+use delegated::Delegated;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use std::collections::BTreeMap;
@@ -75,6 +77,7 @@ struct Peer {
     preferred: Arc<AtomicUsize>,
     /// Of the identity that the connection shows, whatever is in force by now: a token is bound to a certificate.
     issuer: TokenIssuer,
+    delegated: Arc<Delegated>,
 }
 
 impl Remote {
@@ -136,6 +139,7 @@ impl Remote {
                     replicas,
                     preferred: Arc::default(),
                     issuer: TokenIssuer::new(Arc::clone(&identity)),
+                    delegated: Arc::default(),
                 }),
                 Err(reason) => {
                     return Err(PeerError {
@@ -346,15 +350,17 @@ fn not_believed(refusal: &Refusal) -> Unanswered {
 }
 
 impl Remote {
-    /// The token for one sub-request, in the name of our own people; of another organisation's where we are its broker.
+    /// The token for a sub-request, in the name of our own people; of another organisation's where we are its broker.
     fn token(&self, peer: &Peer, delegation: &Delegation) -> Result<Token, Unanswered> {
-        let now = OffsetDateTime::now_utc();
-        let issued = if self.brokered.load().contains(&delegation.participant) {
-            peer.issuer.pass_on(delegation, &peer.participant, now)
-        } else {
-            peer.issuer.delegate(delegation, &peer.participant, now)
-        };
-        token(peer, issued)
+        peer.delegated.token(delegation, || {
+            let now = OffsetDateTime::now_utc();
+            let issued = if self.brokered.load().contains(&delegation.participant) {
+                peer.issuer.pass_on(delegation, &peer.participant, now)
+            } else {
+                peer.issuer.delegate(delegation, &peer.participant, now)
+            };
+            token(peer, issued)
+        })
     }
 }
 

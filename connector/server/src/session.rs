@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
-use twinlink_client::{Client, ClientConfig, Error, Token, TokenSource};
+use twinlink_client::{Client, ClientConfig, Error, ProofSource, Token, TokenSource};
+use twinlink_core::Secret;
 use twinlink_trust::{
-    Binding, CurrentIdentity, Identity, Protocol, Registry, TokenIssuer, TokenRequest,
-    client_config,
+    Binding, CurrentIdentity, Identity, Proof, ProofOf, Protocol, Registry, SigningKey,
+    TokenIssuer, TokenRequest, Trusted, app_config, client_config,
 };
 
 /// How long a connection may take to come about.
@@ -90,13 +91,27 @@ impl Session {
     /// # Errors
     /// As [`Client::connect`].
     pub(crate) async fn connect(&self, person: Person) -> Result<Client, Failure> {
-        let tls = client_config(
-            Arc::clone(&self.identity),
-            Arc::clone(&self.registry),
-            self.audience.clone(),
+        let config = self.client(self.tls()?, Arc::new(self.tokens(person)))?;
+        Ok(Client::connect(&config).await?)
+    }
+
+    fn tls(&self) -> Result<rustls::ClientConfig, Failure> {
+        let (identity, registry) = (Arc::clone(&self.identity), Arc::clone(&self.registry));
+        let audience = self.audience.clone();
+        Ok(client_config(
+            identity,
+            registry,
+            audience,
             Protocol::Http2,
-        )?;
-        let config = ClientConfig {
+        )?)
+    }
+
+    fn client(
+        &self,
+        tls: rustls::ClientConfig,
+        tokens: Arc<dyn TokenSource>,
+    ) -> Result<ClientConfig, Failure> {
+        Ok(ClientConfig {
             endpoint: self
                 .url
                 .parse()
@@ -104,21 +119,52 @@ impl Session {
             tls: Arc::new(tls),
             // The TLS configuration pins the participant already.
             verify_peer: Arc::new(|_| Ok(())),
-            tokens: Arc::new(self.tokens(person)),
+            tokens,
             connect_timeout: CONNECT,
-        };
-        Ok(Client::connect(&config).await?)
+        })
+    }
+
+    /// Connects as an app that has no certificate, with a token of the organisation that is bound to the app's key.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub(crate) async fn connect_app(
+        &self,
+        key: &SigningKey,
+        token: &Secret,
+    ) -> Result<Client, Failure> {
+        let (registry, audience) = (Arc::clone(&self.registry), self.audience.clone());
+        let tls = app_config(registry, audience, Protocol::Http2)?;
+        let token = Arc::new(Token::new(token.reveal()));
+        let client = Client::connect(&self.client(tls, token)?).await?;
+        Ok(client.with_proofs(Arc::new(AppKey(key.clone())), &self.url))
+    }
+
+    /// As [`Session::connect`], with this token.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub(crate) async fn connect_with(&self, token: &Secret) -> Result<Client, Failure> {
+        let tls = self.tls()?;
+        let token = Arc::new(Token::new(token.reveal()));
+        Ok(Client::connect(&self.client(tls, token)?).await?)
+    }
+
+    /// The organisation, and the key that its certificate is of.
+    pub(crate) fn identity(&self) -> Arc<Identity> {
+        self.identity.load()
+    }
+
+    /// The keys that speak for the connector that is asked.
+    pub(crate) fn trusted(&self) -> Arc<Trusted> {
+        self.registry.current()
     }
 
     /// A token for the connector, bound to the organisation's own certificate.
     ///
     /// # Errors
     /// As [`TokenIssuer::issue`].
-    pub(crate) fn token(
-        &self,
-        person: &Person,
-        lifetime: Duration,
-    ) -> Result<twinlink_core::Secret, Failure> {
+    pub(crate) fn token(&self, person: &Person, lifetime: Duration) -> Result<Secret, Failure> {
         Ok(self.tokens(person.clone()).issue(lifetime, None)?)
     }
 
@@ -131,7 +177,7 @@ impl Session {
         person: &Person,
         lifetime: Duration,
         thumbprint: &str,
-    ) -> Result<twinlink_core::Secret, Failure> {
+    ) -> Result<Secret, Failure> {
         let tokens = self.tokens(person.clone());
         Ok(tokens.issue(lifetime, Some(Binding::Key(thumbprint)))?)
     }
@@ -143,6 +189,23 @@ impl Session {
             audience: self.audience.clone(),
             person,
         }
+    }
+}
+
+/// An app's key, as each question proves it.
+struct AppKey(SigningKey);
+
+impl ProofSource for AppKey {
+    fn proof(&self, url: &str, token: &str, nonce: Option<&str>) -> Result<String, Error> {
+        let of = ProofOf {
+            method: "POST",
+            url,
+            token: Some(&Secret::new(token)),
+            nonces: None,
+        };
+        Proof::make(&self.0, &of, nonce, OffsetDateTime::now_utc())
+            .map(|proof| proof.reveal().to_owned())
+            .map_err(|error| Error::Token(error.to_string()))
     }
 }
 
@@ -159,7 +222,7 @@ impl Tokens {
         &self,
         lifetime: Duration,
         binding: Option<Binding<'_>>,
-    ) -> Result<twinlink_core::Secret, twinlink_trust::TrustError> {
+    ) -> Result<Secret, twinlink_trust::TrustError> {
         let identity = self.identity.load();
         let request = TokenRequest {
             subject: self.person.subject.clone(),

@@ -219,6 +219,10 @@ impl TwinStore {
 }
 
 impl Twin for TwinStore {
+    fn version(&self) -> Option<Arc<str>> {
+        self.snapshot().version()
+    }
+
     fn evaluate(
         &self,
         query: &Query,

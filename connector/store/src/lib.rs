@@ -23,6 +23,7 @@ mod snapshot;
 mod spatial;
 mod store;
 mod term;
+mod version;
 mod view;
 mod watch;
 

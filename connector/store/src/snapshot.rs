@@ -8,6 +8,7 @@ use crate::index::Index;
 use crate::once::Once;
 use crate::run::IdQuad;
 use crate::term;
+use crate::version::Chain;
 use crate::view::View;
 use oxrdf::{GraphName, NamedNode, NamedOrBlankNode, Quad, Term, TermRef};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -29,6 +30,10 @@ const GUARD_BYTES: usize = 256 << 20;
 pub struct Snapshot {
     sequence: u64,
     time: Option<OffsetDateTime>,
+    /// Over the changes that led here.
+    pub(crate) chain: Chain,
+    /// As text: it goes into the record of each use.
+    version: Option<Arc<str>>,
     pub(crate) dictionary: Dictionary,
     pub(crate) index: Index,
     pub(crate) sets: Sets,
@@ -91,6 +96,12 @@ impl Snapshot {
     /// When that change was made.
     pub fn time(&self) -> Option<OffsetDateTime> {
         self.time
+    }
+
+    /// What names this state: the number of the last change, a hyphen, and SHA-256 over all changes, lower-case hex. None of
+    /// quads outside any store, and before the first change.
+    pub fn version(&self) -> Option<Arc<str>> {
+        self.version.clone()
     }
 
     /// The number of quads, visible or not.
@@ -221,12 +232,24 @@ impl Snapshot {
         Self {
             sequence,
             time,
+            chain: Chain::default(),
+            version: None,
             dictionary,
             index,
             options: Arc::clone(&self.options),
             sets: Sets::default(),
             guards: Mutex::default(),
             overlays: Mutex::default(),
+        }
+    }
+
+    /// The same, of which the log holds all changes: this is the chain over them.
+    #[must_use]
+    pub(crate) fn chained(self, chain: Chain) -> Self {
+        Self {
+            version: Some(format!("{}-{chain}", self.sequence).into()),
+            chain,
+            ..self
         }
     }
 

@@ -5,6 +5,7 @@ use crate::evaluate::EvaluationOptions;
 use crate::log::{Batch, Log, damaged, part, room};
 use crate::run::IdQuad;
 use crate::snapshot::{self, Snapshot};
+use crate::version::Chain;
 use crate::{StoreError, dictionary::Dictionary, index::Index};
 use arc_swap::ArcSwap;
 use futures::FutureExt;
@@ -233,7 +234,9 @@ impl Turn<'_> {
         let time = self.snapshot.time().map_or(now, |before| before.max(now));
         let parts = part::write(&delta.dictionary, &delta.added, &delta.removed)?;
         let (dictionary, index) = (delta.dictionary, delta.index);
-        let mut next = self.snapshot.next(sequence, Some(time), dictionary, index);
+        let chain = self.snapshot.chain.with(sequence, &parts);
+        let next = self.snapshot.next(sequence, Some(time), dictionary, index);
+        let mut next = next.chained(chain);
         next.keep(&self.snapshot, &delta.added, &delta.removed);
         let next = Arc::new(next);
         let published = Arc::clone(&self.store.published);
@@ -310,7 +313,9 @@ fn replay(log: &Log) -> Result<Snapshot, StoreError> {
     let mut growing = Dictionary::default().grow();
     let mut index = Index::default();
     let mut pending: Vec<(IdQuad, bool)> = Vec::new();
+    let mut chain = Chain::default();
     log.parts(1..=last.sequence, |sequence, bytes| {
+        chain = chain.and(sequence, bytes);
         let part = part::read(sequence, bytes)?;
         let ids = growing.ids_of_texts(&part.texts)?;
         let quad = |quad: &[u32; 4]| quad.map(|place| at(&ids, place));
@@ -322,7 +327,9 @@ fn replay(log: &Log) -> Result<Snapshot, StoreError> {
         Ok(())
     })?;
     let index = settle(&index, &mut pending);
-    Ok(Snapshot::default().next(last.sequence, Some(last.time), growing.finish(), index))
+    let (sequence, time) = (last.sequence, Some(last.time));
+    let snapshot = Snapshot::default().next(sequence, time, growing.finish(), index);
+    Ok(snapshot.chained(chain))
 }
 
 /// Brings changes into the index; of several on one quad the last counts.

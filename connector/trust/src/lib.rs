@@ -36,15 +36,17 @@ pub use once::{NotOnce, OnceStore};
 pub use pem::{read_file, write_private, write_public};
 pub use receipt::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Agreement, Answered, Arrived, Asking, Audit,
-    Checkpoint, Entry, EntryKind, EnvelopeClaims, Exchange, Expected, Purged, ReceiptClaims,
-    Receipts, Received, Sealed, Shown, Statements, TransactionRecord, Used, Witness, Witnessed,
-    audit, consumed, export_transactions, find_purgeable, list_entries, prove_consistency,
-    provided, reconcile, show_entries, tombstone, unrecorded_purges, unsigned, verify_checkpoint,
-    verify_cosignature, verify_envelope, verify_log, verify_receipt, verify_statements, witnessed,
+    Checkpoint, Entry, EntryKind, EnvelopeClaims, Exchange, Expected, Purged, Readmission,
+    ReceiptClaims, Receipts, Received, Sealed, Shown, Statements, TransactionRecord, Used, Witness,
+    Witnessed, audit, claimed_signer, consumed, export_transactions, find_purgeable, list_entries,
+    prove_consistency, provided, reconcile, show_entries, tombstone, unrecorded_purges, unsigned,
+    verify_checkpoint, verify_cosignature, verify_envelope, verify_log, verify_receipt,
+    verify_statements, witnessed,
 };
 pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
 pub use tls::{
-    ClientCertificates, Protocol, Watcher, client_config, server_config, server_config_watched,
+    ClientCertificates, Protocol, Watcher, app_config, client_config, server_config,
+    server_config_watched,
 };
 pub use token::{
     Assertion, AssertionOf, Binding, HeldRequest, Introspection, IssuedToken, Nonces, Proof,

@@ -9,7 +9,9 @@ mod entry;
 mod envelope;
 mod exchange;
 mod export;
+mod outbox;
 mod purge;
+mod readmit;
 mod reconcile;
 mod requests;
 mod resume;
@@ -43,6 +45,7 @@ pub use envelope::{
 pub use exchange::{Answered, Arrived};
 pub use export::{TransactionRecord, export_transactions};
 pub use purge::{Purged, find_purgeable, unrecorded_purges};
+pub use readmit::Readmission;
 pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile, unsigned};
 pub(crate) use requests::SignedRequests;
 pub use scribe::Sealed;
@@ -274,6 +277,13 @@ fn read_shown(
 fn number(text: &str) -> Option<u64> {
     let number = text.parse().ok()?;
     (format!("{number}") == text).then_some(number)
+}
+
+/// The participant that a receipt says it is of: to find the keys to verify it with, and for nothing else.
+pub fn claimed_signer(receipt: &str) -> Option<NamedNode> {
+    let (checkpoint, _) = receipt.split_once('~')?;
+    let claimed: Checkpoint = crate::jws::unverified(checkpoint)?;
+    NamedNode::new(claimed.log).ok()
 }
 
 /// Verifies a receipt with the keys of the participant that should have signed it.

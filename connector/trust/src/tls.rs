@@ -2,14 +2,14 @@
 
 use crate::{CertificateFacts, CurrentIdentity, Registry, TrustError};
 use oxrdf::NamedNode;
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{self, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, OtherError,
-    ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, Error,
+    OtherError, ServerConfig, SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use std::fmt;
@@ -98,7 +98,32 @@ pub fn client_config(
     peer: NamedNode,
     protocol: Protocol,
 ) -> Result<ClientConfig, TrustError> {
-    let mut config = ClientConfig::builder_with_provider(provider())
+    client_config_of(registry, peer, protocol, |builder| {
+        builder.with_client_cert_resolver(identity)
+    })
+}
+
+/// As [`client_config`], for an app that shows no certificate.
+///
+/// # Errors
+/// [`TrustError::Cryptography`].
+pub fn app_config(
+    registry: Arc<Registry>,
+    peer: NamedNode,
+    protocol: Protocol,
+) -> Result<ClientConfig, TrustError> {
+    client_config_of(registry, peer, protocol, |builder| {
+        builder.with_no_client_auth()
+    })
+}
+
+fn client_config_of(
+    registry: Arc<Registry>,
+    peer: NamedNode,
+    protocol: Protocol,
+    shows: impl FnOnce(ConfigBuilder<ClientConfig, WantsClientCert>) -> ClientConfig,
+) -> Result<ClientConfig, TrustError> {
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(VERSIONS)
         .map_err(|error| TrustError::cryptography("set up TLS", error))?
         .dangerous()
@@ -106,8 +131,8 @@ pub fn client_config(
             peer,
             registry,
             algorithms: provider().signature_verification_algorithms,
-        }))
-        .with_client_cert_resolver(identity);
+        }));
+    let mut config = shows(builder);
     config.alpn_protocols = vec![protocol.name()];
     config.resumption = Resumption::disabled();
     Ok(config)

@@ -32,7 +32,7 @@ const TYPE: &str = "at+jwt";
 /// The longest a token may live.
 pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
 
-/// How long a token for one sub-request lives: its start is checked, not its end.
+/// How long a token for sub-requests lives: their start is checked, not their end.
 const DELEGATED: Duration = Duration::from_secs(120);
 
 /// Issues tokens in the name of the own organisation.
@@ -202,7 +202,8 @@ impl TokenIssuer {
             thumbprint: identity.thumbprint().to_owned(),
             lifetime: DELEGATED,
             agreement: None,
-            request: Some(delegation.request),
+            // It serves several requests; each is named by its signed envelope.
+            request: None,
         };
         let terms = Terms {
             binding: Binding::Certificate(&request.thumbprint),

@@ -26,8 +26,10 @@ pub struct QueryRequest {
     /// What the caller requires of the sources. Absent: nothing; what there is is answered.
     #[prost(message, optional, tag = "8")]
     pub require: ::core::option::Option<Requirement>,
-    /// The request as the caller's organisation signed it: a record of its log that names this request, in the form of a
-    /// receipt. A wrong one is refused; apps send none.
+    /// The request as it was signed. By the connector of the caller's organisation: a record of its log that names this request,
+    /// in the form of a receipt. By an app: a compact JWS of type `twinlink-request+jwt`, with the key that its token is bound to as
+    /// `jwk` in the header, and the claims jti, aud (the connector's participant id), iat, ath (RFC 9449, section 4.2),
+    /// request_digest and the token's purpose. A wrong one is refused; none is, where the connector's configuration says so.
     #[prost(string, tag = "9")]
     pub envelope: ::prost::alloc::string::String,
     /// How the answer is come by, in place of its rows: then the head has no variables, no batches come, and the outcome
@@ -345,6 +347,9 @@ pub struct DescribeResponse {
     /// Whether a list was cut at its limit.
     #[prost(bool, tag = "8")]
     pub truncated: bool,
+    /// Peers whose logs of use contradict what they had shown before. Told to the connector's own organisation alone.
+    #[prost(string, repeated, tag = "9")]
+    pub contradicted: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SummarizeRequest {
@@ -526,6 +531,27 @@ pub struct PurgeResponse {
     /// Number of the record that says so. 0: all were purged already.
     #[prost(uint64, tag = "2")]
     pub recorded: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadmitRequest {
+    /// IRI of the peer.
+    #[prost(string, tag = "1")]
+    pub participant: ::prost::alloc::string::String,
+    /// The peer's signed checkpoint from which its log goes on. Empty: the first one that contradicted.
+    #[prost(string, tag = "2")]
+    pub checkpoint: ::prost::alloc::string::String,
+    /// Why, for the record.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadmitResponse {
+    /// Number of the record that says so.
+    #[prost(uint64, tag = "1")]
+    pub recorded: u64,
+    /// How many records the peer's log had at that checkpoint.
+    #[prost(uint64, tag = "2")]
+    pub size: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BackupRequest {}
@@ -1509,6 +1535,32 @@ pub mod stewardship_client {
                 .insert(GrpcMethod::new("twinlink.v1.Stewardship", "Purge"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes the log of a peer up again that contradicted what it had shown before, such as one that was put back from a
+        /// backup. On record, with the reason; the contradiction stays.
+        pub async fn readmit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReadmitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReadmitResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/twinlink.v1.Stewardship/Readmit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("twinlink.v1.Stewardship", "Readmit"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads the log of use, up to the last record that there is when the call begins.
         pub async fn read_log(
             &mut self,
@@ -1596,6 +1648,12 @@ pub mod stewardship_server {
             &self,
             request: tonic::Request<super::PurgeRequest>,
         ) -> std::result::Result<tonic::Response<super::PurgeResponse>, tonic::Status>;
+        /// Takes the log of a peer up again that contradicted what it had shown before, such as one that was put back from a
+        /// backup. On record, with the reason; the contradiction stays.
+        async fn readmit(
+            &self,
+            request: tonic::Request<super::ReadmitRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReadmitResponse>, tonic::Status>;
         /// Server streaming response type for the ReadLog method.
         type ReadLogStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::ReadLogResponse, tonic::Status>,
@@ -1984,6 +2042,51 @@ pub mod stewardship_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PurgeSvc(inner);
+                        let codec = crate::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/twinlink.v1.Stewardship/Readmit" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReadmitSvc<T: Stewardship>(pub Arc<T>);
+                    impl<
+                        T: Stewardship,
+                    > tonic::server::UnaryService<super::ReadmitRequest>
+                    for ReadmitSvc<T> {
+                        type Response = super::ReadmitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReadmitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Stewardship>::readmit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReadmitSvc(inner);
                         let codec = crate::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -45,6 +45,7 @@ pub async fn summarize(
         let budget = seat.budget(&budget);
         let is_counted = decision.is_counted;
         let mut granted = decision.granted;
+        record.dataset_version = connector.twin.version();
         let intent = connector.use_log.intend(record.clone()).await?;
         let delegation = delegation(&caller, &request);
         let permit = granted.permit();

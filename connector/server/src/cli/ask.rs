@@ -2,9 +2,10 @@
 
 mod explanation;
 mod result;
+mod signed;
 
 use super::policy::term;
-use super::{Console, Failure};
+use super::{Console, Failure, app_key};
 use crate::config::{self, Config};
 use crate::session::{Person, Session};
 use clap::builder::NonEmptyStringValueParser;
@@ -18,7 +19,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
 use twinlink_client::{Error, Explain, QueryOptions, Requirement};
-use twinlink_trust::{SigningKey, write_private};
 use twinlink_vocab::tl;
 
 /// The exit code of an answer that lacks a source.
@@ -57,6 +57,14 @@ pub(super) struct QueryArguments {
     /// what you did.
     #[arg(long, value_name = "INCIDENT")]
     break_glass: Option<String>,
+    /// Ask as an app without a certificate, with the key in this file: see `twinlink app-key`. The question proves the key and
+    /// is signed with it; without this, both are done with the connector's own certificate and key.
+    #[arg(long, value_name = "FILE")]
+    app_key: Option<PathBuf>,
+    /// Keep the connector's signed receipt in this file, for `twinlink audit verify --receipt`: who answered what, when, to
+    /// whom, by which policies. It is checked against the rows as they come, kept or not.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "analyze"])]
+    receipt: Option<PathBuf>,
     /// How to print the answer. Rows: table, json, csv, tsv, xml. Graphs: turtle, ntriples, rdfxml, jsonld.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -134,11 +142,8 @@ pub(super) fn query(
     let require = given.require()?;
     let session = Session::open(&config, at.as_ref())?;
     let deadline = Instant::now() + Duration::from_secs(given.timeout);
+    let app = given.app_key.as_deref().map(app_key::load).transpose()?;
     let outcome = crate::wire::runtime()?.block_on(async {
-        let client = session
-            .connect(person.clone())
-            .await
-            .map_err(|error| no_answer(&session, &error))?;
         let options = QueryOptions {
             federated: given.federated,
             require: require.clone(),
@@ -147,12 +152,17 @@ pub(super) fn query(
             break_glass: break_glass.clone(),
             ..QueryOptions::new(text, deadline)
         };
-        let answer = client.query(options).await?;
+        let (answer, asked) = signed::ask(&session, &person, app.as_ref(), options).await?;
         if given.explanation().is_some() {
             return explanation::take(answer).await;
         }
         let format = given.json.then_some(Format::Json).or(given.format);
-        result::print(answer, format, console).await
+        let came = result::print(signed::Watched::new(answer), format, console).await?;
+        asked.check(&came, &session, &config.participant)?;
+        if let Some(path) = &given.receipt {
+            keep(path, &came.outcome.receipt)?;
+        }
+        Ok(came.outcome)
     });
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -170,8 +180,7 @@ pub(super) fn query(
     }
     result::explain(&outcome, console);
     if let Some(path) = &given.outcome {
-        fs::write(path, format!("{}\n", result::to_json(&outcome)))
-            .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        keep(path, &result::to_json(&outcome).to_string())?;
     }
     Ok(if outcome.complete {
         ExitCode::SUCCESS
@@ -226,10 +235,8 @@ impl TokenArguments {
         let Some(path) = &self.dpop_key else {
             return Ok(None);
         };
-        if !path.exists() {
-            write_private(path, SigningKey::generate()?.to_pem()?.reveal())?;
-        }
-        Ok(Some(SigningKey::load(path)?.public().thumbprint()))
+        let key = app_key::load_or_make(path)?;
+        Ok(Some(key.public().thumbprint()))
     }
 }
 
@@ -278,6 +285,11 @@ impl QueryArguments {
         }
         Ok(text)
     }
+}
+
+fn keep(path: &Path, text: &str) -> Result<(), Failure> {
+    fs::write(path, format!("{text}\n"))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()).into())
 }
 
 /// Where a source that is required is missing, says what became of each.

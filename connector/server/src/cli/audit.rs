@@ -3,6 +3,7 @@
 
 mod journal;
 mod purge;
+mod readmit;
 
 use super::{Console, Failure};
 use crate::config::Config;
@@ -15,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use twinlink_core::Journal;
 use twinlink_trust::{
-    Agreement, Entry, EntryKind, Exchange, Identity, PublicKey, consumed, export_transactions,
-    list_entries, provided, read_file, reconcile, show_entries, unrecorded_purges, unsigned,
-    verify_log, verify_receipt, verify_statements,
+    Agreement, Entry, EntryKind, Exchange, Identity, PublicKey, ReceiptClaims, claimed_signer,
+    consumed, export_transactions, list_entries, provided, read_file, reconcile, show_entries,
+    unrecorded_purges, unsigned, verify_log, verify_receipt, verify_statements,
 };
 
 #[derive(Debug, Subcommand)]
@@ -34,7 +35,8 @@ pub(super) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Show all that the log has about a request.
+    /// Show all that the log has about a request, a record a line, as JSON. `dataset_version` names the state of the twin that it
+    /// found: the number of the last change, and a hash chained over all changes. `held` is what an app signed.
     Show {
         /// The request's id, here or at the peer.
         request: String,
@@ -50,6 +52,8 @@ pub(super) enum AuditCommand {
     Export(ExportArguments),
     /// Forget what the log says of requests: their digests stay, and a record of who had them forgotten, and why.
     Purge(purge::PurgeArguments),
+    /// Take a peer's log up again that contradicted what it had shown before, such as one put back from a backup.
+    Readmit(readmit::ReadmitArguments),
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +64,8 @@ pub(super) struct VerifyArguments {
     /// A public key that a peer had before, as `IRI=FILE`, the file a JWK. May be given more than once.
     #[arg(long = "peer-key", value_name = "IRI=FILE")]
     peer_keys: Vec<String>,
-    /// A receipt that a peer has of us. May be given more than once.
+    /// A receipt: one that a peer has of us, which our log must hold; or one that we have of a peer (`twinlink query
+    /// --receipt`), which it must have signed. May be given more than once.
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
 }
@@ -106,8 +111,10 @@ pub(super) fn run(
     command: &AuditCommand,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    if let AuditCommand::Purge(given) = command {
-        return purge::run(file, given, console);
+    match command {
+        AuditCommand::Purge(given) => return purge::run(file, given, console),
+        AuditCommand::Readmit(given) => return readmit::run(file, given, console),
+        _ => {}
     }
     let config = Config::load(file)?;
     let journal = journal::open(&config)?;
@@ -127,7 +134,7 @@ pub(super) fn run(
         AuditCommand::Verify(given) => verify(&config, journal, given, console),
         AuditCommand::Reconcile { theirs } => compare(&config, journal, theirs, console),
         AuditCommand::Export(given) => export(&config, journal, given, console),
-        AuditCommand::Purge(_) => Ok(ExitCode::SUCCESS),
+        AuditCommand::Purge(_) | AuditCommand::Readmit(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
@@ -186,6 +193,14 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
         EntryKind::Checkpoint { size, .. } => {
             (format!("checkpoint of {size}"), None, String::new(), None)
         }
+        EntryKind::Delivered { transactions, .. } => {
+            let what = format!("took our word on {} answers", transactions.len());
+            (what, None, String::new(), None)
+        }
+        EntryKind::Readmitted { by, reason, .. } => {
+            let what = format!("log taken up again by {by}: {reason}");
+            (what, None, String::new(), None)
+        }
         EntryKind::Cosigned { .. } => ("cosigned".to_owned(), None, String::new(), None),
         EntryKind::Witnessed { .. } => ("witnessed".to_owned(), None, String::new(), None),
         EntryKind::Purge { records, .. } => {
@@ -219,15 +234,6 @@ fn verify(
     for path in &given.keys {
         keys.push(PublicKey::from_jwk(&read_file(path)?, path.display())?);
     }
-    let mut held = Vec::new();
-    for path in &given.receipts {
-        let named = |error| format!("{}: {error}", path.display());
-        let receipt = verify_receipt(read_file(path)?.trim(), &config.participant, &keys);
-        let receipt = receipt.map_err(named)?;
-        receipt.check_against(journal).map_err(named)?;
-        held.push(receipt.checkpoint);
-    }
-    let receipts = held.len();
     let trusted = wire::trusted(config, config.peers()?)?;
     let mut former = Vec::new();
     for pair in &given.peer_keys {
@@ -247,6 +253,27 @@ fn verify(
             .chain(former)
             .collect()
     };
+    let (mut held, mut theirs) = (Vec::new(), Vec::new());
+    for path in &given.receipts {
+        let text = read_file(path)?;
+        let named = |error| format!("{}: {error}", path.display());
+        let signer = claimed_signer(text.trim())
+            .ok_or_else(|| format!("{} holds no receipt", path.display()))?;
+        if signer == config.participant {
+            let receipt = verify_receipt(text.trim(), &signer, &keys).map_err(named)?;
+            receipt.check_against(journal).map_err(named)?;
+            held.push(receipt.checkpoint);
+        } else {
+            let known: Vec<PublicKey> = others(&signer);
+            let receipt = verify_receipt(text.trim(), &signer, &known).map_err(named)?;
+            if receipt.used.participant.as_deref() != Some(config.participant.as_str()) {
+                let file = path.display();
+                return Err(format!("{file} is a receipt of somebody else's use").into());
+            }
+            theirs.push(promised(&receipt));
+        }
+    }
+    let receipts = held.len();
     let (statements, cosigned) = verify_statements(journal, &config.participant, others)?;
     held.extend(cosigned);
     let found = verify_log(journal, &config.participant, &keys, &held)?;
@@ -258,6 +285,7 @@ fn verify(
         "checkpoints": found.checkpoints,
         "without_checkpoint": found.open,
         "receipts": receipts,
+        "receipts_of_peers": theirs,
         "root": found.root.to_string(),
         "statements_of_others": statements,
     }));
@@ -270,11 +298,14 @@ fn verify(
             "the log is whole; {purged} records are purged"
         )),
     }
-    match statements.contradicted {
-        0 => Ok(ExitCode::SUCCESS),
-        _ => {
-            Err("a peer's log contradicts what it signed before: see `twinlink audit list`".into())
-        }
+    for (peer, (by, reason)) in &statements.readmitted {
+        console.note(format_args!(
+            "the log of <{peer}> contradicted what it had shown before; {by} took it up again: {reason}"
+        ));
+    }
+    match statements.unsettled.first() {
+        None => Ok(ExitCode::SUCCESS),
+        Some(peer) => Err(contradicts(peer).into()),
     }
 }
 
@@ -324,6 +355,27 @@ fn compare(
         true => Ok(ExitCode::SUCCESS),
         false => Err("the two logs do not agree on everything".into()),
     }
+}
+
+/// What to do about it.
+pub(super) fn contradicts(peer: &str) -> String {
+    format!(
+        "the log of use of <{peer}> contradicts what it had shown before: `twinlink audit list` has both signatures; where its \
+         operator explains it, `twinlink audit readmit {peer} --reason ...` takes it up again"
+    )
+}
+
+/// What a peer promised that it answered.
+fn promised(receipt: &ReceiptClaims) -> serde_json::Value {
+    json!({
+        "participant": receipt.iss,
+        "time": receipt.time,
+        "used": receipt.used,
+        "rows": receipt.rows,
+        "result_digest": receipt.result_digest,
+        "complete": receipt.complete,
+        "failed": receipt.failed,
+    })
 }
 
 fn export(

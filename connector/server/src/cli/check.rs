@@ -1,5 +1,6 @@
 //! `twinlink config check` and `twinlink doctor`: is it right, and if not, what and at whom.
 
+use super::audit::contradicts;
 use super::{Console, Failure};
 use crate::config::{Config, PeerFile, machine_memory};
 use crate::http::oauth::Clients;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use tokio::time::Instant;
+use twinlink_client::{Description, Error};
 use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
 use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency, witnessed};
 use twinlink_vocab::tl;
@@ -190,7 +192,7 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     }
     let runtime = wire::runtime()?;
     findings.push(finding("store", own, store(config)));
-    findings.push(finding("peer.logs", own, logs(config)));
+    findings.push(finding("peer.logs", own, logs(config, &runtime)));
     findings.push(finding("port", own, port(config, &runtime)));
     for peer in peers.iter().filter(|peer| peer.url.is_some()) {
         let result = runtime.block_on(reach(config, Some(&peer.participant())));
@@ -346,24 +348,25 @@ fn is_new(config: &Config) -> bool {
 }
 
 /// Whether a peer's log of use contradicts what it signed before: our own log keeps the evidence.
-fn logs(config: &Config) -> Result<String, String> {
+fn logs(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<String, String> {
     if is_new(config) {
         return Ok("nobody showed us one yet".to_owned());
     }
     let store = match TwinStore::open(&config.store, EvaluationOptions::default()) {
         Ok(store) => store,
         Err(StoreError::InUse(_)) => {
-            return Ok(
-                "watched by the running connector: see its log, or `audit verify`".to_owned(),
-            );
+            let (_, described) = runtime.block_on(describe(config, None))?;
+            let contradicted = described.map(|described| described.contradicted);
+            return match contradicted.unwrap_or_default().first() {
+                Some(peer) => Err(contradicts(peer.as_str())),
+                None => Ok("watched by the running connector: none contradicts itself".to_owned()),
+            };
         }
         Err(error) => return Err(error.to_string()),
     };
     let known = witnessed(&store.journal()).map_err(|refusal| refusal.to_string())?;
     match known.contradicted.keys().next() {
-        Some(peer) => Err(format!(
-            "<{peer}> rewrote its log of use, or shows several: `audit list` has both signatures"
-        )),
+        Some(peer) => Err(contradicts(peer)),
         None => Ok(format!(
             "{} peers showed theirs, {} cosigned ours",
             known.seen.len(),
@@ -388,6 +391,18 @@ fn port(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<String, St
 
 /// Connects as a steward and asks who is there. A peer that knows us but permits nothing is reached all the same.
 async fn reach(config: &Config, at: Option<&NamedNode>) -> Result<String, String> {
+    let (url, described) = describe(config, at).await?;
+    Ok(match described {
+        Some(described) => format!("{url} answers, version {}", described.version),
+        None => format!("{url} answers; it permits nothing without a purpose"),
+    })
+}
+
+/// What a connector says of itself, and its URL; nothing where it permits us nothing.
+async fn describe(
+    config: &Config,
+    at: Option<&NamedNode>,
+) -> Result<(String, Option<Description>), String> {
     let session = Session::open(config, at).map_err(|error| error.to_string())?;
     let person = Person {
         subject: "doctor".to_owned(),
@@ -409,17 +424,11 @@ async fn reach(config: &Config, at: Option<&NamedNode>) -> Result<String, String
         .await
         .map_err(|_| format!("{} does not answer in {PATIENCE:?}", session.url()))?
         .map_err(|error| format!("{}: {error}", session.url()))?;
+    let url = session.url().to_owned();
     match client.describe(None, deadline).await {
-        Ok(described) => Ok(format!(
-            "{} answers, version {}",
-            session.url(),
-            described.version
-        )),
-        Err(twinlink_client::Error::Denied(_)) => Ok(format!(
-            "{} answers; it permits nothing without a purpose",
-            session.url()
-        )),
-        Err(error) => Err(format!("{}: {error}", session.url())),
+        Ok(described) => Ok((url, Some(described))),
+        Err(Error::Denied(_)) => Ok((url, None)),
+        Err(error) => Err(format!("{url}: {error}")),
     }
 }
 

@@ -143,7 +143,7 @@ fn in_words(path: &Path, errors: &[twinlink_policy::PolicyError]) -> Failure {
 }
 
 /// An IRI, or a name with one of the prefixes that messages use: `tl:`, `nl:`, `odrl:`, `dpv:`, `sector-infra:`.
-pub(super) fn term(text: &str) -> Result<NamedNode, String> {
+pub(crate) fn term(text: &str) -> Result<NamedNode, String> {
     let namespaces = [
         ("tl:", tl::NAMESPACE),
         ("nl:", nl::NAMESPACE),

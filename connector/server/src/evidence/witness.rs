@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::{Code, Refusal};
-use twinlink_trust::{Digest256, EntryKind, Shown, Witness};
+use twinlink_trust::{Digest256, EntryKind, Readmission, Shown, Witness};
 
 /// So much time is between two of a peer's checkpoints that are signed.
 const EVERY: Duration = Duration::from_secs(1);
@@ -48,6 +48,49 @@ impl Evidence {
     /// The peers whose logs contradict what they showed before.
     pub fn contradicted(&self) -> Vec<String> {
         lock(&self.watch.contradicted).iter().cloned().collect()
+    }
+
+    /// Takes the log of a peer up again that contradicted itself, on record; gives the record's place, and how long the peer's
+    /// log was at the checkpoint from which it goes on. Reads our own log.
+    ///
+    /// # Errors
+    /// As [`Readmission::record`]; [`Code::Unavailable`].
+    pub(crate) async fn readmit(
+        self: &Arc<Self>,
+        peer: NamedNode,
+        from: Option<String>,
+        (by, reason): (String, String),
+    ) -> Result<(u64, u64), Refusal> {
+        let evidence = Arc::clone(self);
+        blocking(move || {
+            let trusted = evidence.registry.current();
+            let readmission = Readmission {
+                participant: &peer,
+                from: from.as_deref(),
+                by: &by,
+                reason: &reason,
+            };
+            let known = evidence.receipts.witnessed()?;
+            let (kind, checkpoint) = readmission.record(&known, trusted.keys(&peer))?;
+            let text = match &kind {
+                EntryKind::Readmitted { checkpoint, .. } => checkpoint.clone(),
+                _ => String::new(),
+            };
+            let noted = evidence.receipts.note(kind, OffsetDateTime::now_utc());
+            let (recorded, size) = (futures::executor::block_on(noted)?, checkpoint.size);
+            if let Some(witness) = evidence.watch.witness.get() {
+                witness.readmit(checkpoint, text);
+            }
+            lock(&evidence.watch.contradicted).remove(peer.as_str());
+            tracing::warn!(
+                peer = peer.as_str(),
+                by,
+                reason,
+                "a peer's log of use is taken up again"
+            );
+            Ok((recorded, size))
+        })
+        .await
     }
 
     /// Signs a peer's checkpoint, if its log grew from the last one that it showed.

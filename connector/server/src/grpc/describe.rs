@@ -1,6 +1,7 @@
 //! `Describe`: what the connector is, and what of its twin the caller may see.
 
 use super::{Participants, credentials, iri, patience};
+use crate::evidence::Evidence;
 use oxrdf::{NamedNode, Term};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const PROPERTIES: &str =
 /// Asks the same way as everyone, so there is nothing in it that a query would not tell.
 pub(super) async fn describe(
     connector: &Arc<Connector>,
-    participants: &Participants,
+    (participants, evidence): (&Participants, Option<&Evidence>),
     request: Request<v1::DescribeRequest>,
 ) -> Result<v1::DescribeResponse, Refusal> {
     let credentials = credentials(&request)?;
@@ -48,6 +49,10 @@ pub(super) async fn describe(
     } else {
         Vec::new()
     };
+    let contradicted = match evidence.filter(|_| caller.is_owner()) {
+        Some(evidence) => evidence.contradicted(),
+        None => Vec::new(),
+    };
     Ok(v1::DescribeResponse {
         participant: connector.participant.as_str().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -57,6 +62,7 @@ pub(super) async fn describe(
         classes,
         properties,
         truncated,
+        contradicted,
     })
 }
 

@@ -36,6 +36,13 @@ impl v1::stewardship_server::Stewardship for Door {
         respond(super::purge::purge(self, request)).await
     }
 
+    async fn readmit(
+        &self,
+        request: Request<v1::ReadmitRequest>,
+    ) -> Result<Response<v1::ReadmitResponse>, Status> {
+        respond(super::readmit::readmit(self, request)).await
+    }
+
     async fn declare_incident(
         &self,
         request: Request<v1::DeclareIncidentRequest>,

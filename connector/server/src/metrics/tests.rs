@@ -77,6 +77,7 @@ fn record(refused: Option<&str>) -> UseRecord {
         policy_hashes: Vec::new(),
         signed: None,
         refused: refused.map(str::to_owned),
+        dataset_version: None,
         times: None,
     }
 }

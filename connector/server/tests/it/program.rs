@@ -6,7 +6,9 @@ mod data;
 mod evidence;
 mod messages;
 mod purge;
+mod restored;
 mod serving;
+mod signed;
 mod telemetry;
 
 use serde_json::Value;

@@ -28,7 +28,7 @@ fn a_restart_finds_everything() {
     let before = (
         all(&store),
         store.snapshot().sequence(),
-        store.snapshot().time(),
+        (store.snapshot().time(), store.snapshot().version()),
     );
     drop(store);
     let store = open(directory.path()).unwrap();
@@ -36,7 +36,7 @@ fn a_restart_finds_everything() {
         (
             all(&store),
             store.snapshot().sequence(),
-            store.snapshot().time()
+            (store.snapshot().time(), store.snapshot().version())
         ),
         before
     );
@@ -46,6 +46,47 @@ fn a_restart_finds_everything() {
             .sequence,
         before.1 + 1
     );
+}
+
+/// Who has the log can say which state a version was.
+#[test]
+fn the_same_changes_lead_to_the_same_version_and_others_to_another() {
+    let directories = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let [one, same, other] = directories
+        .each_ref()
+        .map(|place| open(place.path()).unwrap());
+    let version = |store: &TwinStore| store.snapshot().version();
+    assert_eq!(version(&one), None);
+    let mut seen = Vec::new();
+    for (number, change) in [
+        "INSERT DATA { :s :p 1 }",
+        "DELETE DATA { :s :p 1 }",
+        "INSERT DATA { :s :p 1 }",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for store in [&one, &same] {
+            update(store, change).unwrap();
+        }
+        let now = version(&one).unwrap();
+        assert!(
+            now.starts_with(&format!("{}-", number + 1)) && now.len() == 66,
+            "{now}"
+        );
+        assert_eq!(version(&same).as_ref(), Some(&now));
+        // Also where the twin looks as it did before.
+        assert!(!seen.contains(&now));
+        seen.push(now);
+        // What changes nothing is no change.
+        update(&one, "DELETE DATA { :nothing :p 1 }").unwrap();
+        assert_eq!(version(&one).as_ref(), seen.last());
+    }
+    update(&other, "INSERT DATA { :s :p 2 }").unwrap();
+    assert!(!seen.contains(&version(&other).unwrap()));
+    drop(same);
+    let again = open(directories[1].path()).unwrap();
+    assert_eq!(version(&again).as_ref(), seen.last());
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub enum EntryKind {
         /// The request as the caller's app signed it, with the token that names its key: [`crate::verify_held_request`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held: Option<String>,
+        /// The state of the twin when it began: the number of its last change, and a hash over all changes. Only here: of the
+        /// receipt, others see every letter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dataset_version: Option<String>,
     },
     /// A use came to its end.
     Completion {
@@ -103,6 +107,13 @@ pub enum EntryKind {
         /// As the peer signed it.
         acknowledgement: String,
     },
+    /// A peer took our word for what we received of its answers: nothing is left to be sent.
+    Delivered {
+        /// The peer.
+        participant: String,
+        /// The requests' ids in both logs.
+        transactions: Vec<String>,
+    },
     /// This log up to here, signed: [`crate::Checkpoint`].
     Checkpoint {
         /// How many records are before this one.
@@ -134,6 +145,19 @@ pub enum EntryKind {
         seen: String,
         /// What it signed now.
         shown: String,
+    },
+    /// Our operator takes a peer's log up again that contradicted what it showed before: from a checkpoint on.
+    Readmitted {
+        /// The peer.
+        participant: String,
+        /// What we had seen of its log, as it signed it.
+        seen: String,
+        /// From where on its log must grow, as it signed it.
+        checkpoint: String,
+        /// The person or program here.
+        by: String,
+        /// Why.
+        reason: String,
     },
     /// Records are about to be purged: only their digests stay.
     Purge {
@@ -244,13 +268,14 @@ impl EntryKind {
                 transaction,
                 ..
             } => vec![request, transaction],
-            Self::Acknowledged { transactions, .. } => {
+            Self::Acknowledged { transactions, .. } | Self::Delivered { transactions, .. } => {
                 transactions.iter().map(String::as_str).collect()
             }
             Self::Checkpoint { .. }
             | Self::Cosigned { .. }
             | Self::Witnessed { .. }
             | Self::Contradicted { .. }
+            | Self::Readmitted { .. }
             | Self::Purge { .. } => Vec::new(),
         }
     }
@@ -264,9 +289,11 @@ impl EntryKind {
             Self::Asked { participant, .. }
             | Self::Answered { participant, .. }
             | Self::Acknowledged { participant, .. }
+            | Self::Delivered { participant, .. }
             | Self::Cosigned { participant, .. }
             | Self::Witnessed { participant, .. }
-            | Self::Contradicted { participant, .. } => Some(participant),
+            | Self::Contradicted { participant, .. }
+            | Self::Readmitted { participant, .. } => Some(participant),
             Self::Checkpoint { .. } | Self::Purge { .. } => None,
         }
     }
@@ -285,6 +312,7 @@ impl Draft {
             times: record.times,
             envelope: signed(record, Signer::Connector),
             held: signed(record, Signer::App),
+            dataset_version: record.dataset_version.as_deref().map(str::to_owned),
         };
         Ok(Self::new(moment(record.time)?, kind))
     }
@@ -326,9 +354,11 @@ impl Draft {
         matches!(
             self.kind,
             EntryKind::Checkpoint { .. }
+                | EntryKind::Delivered { .. }
                 | EntryKind::Cosigned { .. }
                 | EntryKind::Witnessed { .. }
                 | EntryKind::Contradicted { .. }
+                | EntryKind::Readmitted { .. }
         )
     }
 

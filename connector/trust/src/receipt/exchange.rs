@@ -173,13 +173,17 @@ impl Receipts {
         })
     }
 
-    fn mark(&self, sequence: u64) -> bool {
+    pub(super) fn mark(&self, sequence: u64) -> bool {
         lock(&self.acknowledged).mark(sequence)
     }
 }
 
 impl ReceiptClaims {
-    fn check_arrived(&self, arrived: &Arrived<'_>, own: &NamedNode) -> Result<(), Refusal> {
+    /// Checks that it is of the answer that arrived, for this consumer.
+    ///
+    /// # Errors
+    /// [`Code::Invalid`], check `receipt.participant`, `receipt.request` or `receipt.result`.
+    pub fn check_arrived(&self, arrived: &Arrived<'_>, own: &NamedNode) -> Result<(), Refusal> {
         let fail =
             |check, detail: &str| Err(Refusal::new(Code::Invalid, check, detail).at(&self.iss));
         if self.used.participant.as_deref() != Some(own.as_str()) {

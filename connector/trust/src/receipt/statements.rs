@@ -8,7 +8,7 @@ use super::verify_receipt;
 use crate::{PublicKey, verify_held_request};
 use oxrdf::NamedNode;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use twinlink_core::{Code, Journal, Refusal};
 
 /// What was found of others' statements.
@@ -24,8 +24,12 @@ pub struct Statements {
     pub acknowledgements: u64,
     /// Checkpoints of peers' logs that we saw.
     pub witnessed: u64,
-    /// Peers that contradict themselves, both signatures at hand.
+    /// Contradictions of peers with themselves, both signatures at hand.
     pub contradicted: u64,
+    /// The peers among them that were readmitted since: by whom, and why.
+    pub readmitted: BTreeMap<String, (String, String)>,
+    /// The peers among them that were not.
+    pub unsettled: BTreeSet<String>,
     /// For each peer the size of our log that it last signed to have seen.
     pub cosigned: BTreeMap<String, u64>,
     /// Statements of participants whose keys are not at hand.
@@ -147,6 +151,26 @@ impl<K: Fn(&NamedNode) -> Vec<PublicKey>> Checker<'_, K> {
                     return Err("is no contradiction".to_owned());
                 }
                 self.found.contradicted += u64::from(both.is_some());
+                self.found.readmitted.remove(participant);
+                self.found.unsettled.insert(participant.clone());
+                Ok(())
+            }
+            EntryKind::Readmitted {
+                participant,
+                seen,
+                checkpoint,
+                by,
+                reason,
+            } => {
+                self.of(participant, |id, keys| {
+                    verify_checkpoint(seen, id, keys)?;
+                    verify_checkpoint(checkpoint, id, keys)
+                })?;
+                if !self.found.unsettled.remove(participant) {
+                    return Err("readmits a peer that contradicted nothing".to_owned());
+                }
+                let why = (by.clone(), reason.clone());
+                self.found.readmitted.insert(participant.clone(), why);
                 Ok(())
             }
             _ => Ok(()),
@@ -160,7 +184,10 @@ impl<K: Fn(&NamedNode) -> Vec<PublicKey>> Checker<'_, K> {
         let is_of_it = Some(&claims.transaction) == used.transaction.as_ref()
             && claims.provider == self.own.as_str()
             && claims.request_digest == used.request_digest
-            && Some(&claims.subject) == used.subject.as_ref()
+            && used
+                .subject
+                .as_deref()
+                .is_some_and(|subject| is_of(subject, &claims.subject))
             && claims.purpose == used.purpose;
         if !is_of_it {
             return Err("has the envelope of another request".to_owned());
@@ -233,4 +260,11 @@ impl<K: Fn(&NamedNode) -> Vec<PublicKey>> Checker<'_, K> {
             }
         }
     }
+}
+
+/// Whether a record is of this person: in the broker's own envelope the name stands alone, in the record of whom it asks with
+/// the organisation that the person is of.
+fn is_of(recorded: &str, subject: &str) -> bool {
+    let rest = recorded.strip_prefix(subject);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" of <"))
 }

@@ -1,5 +1,8 @@
 mod exchange;
+mod held;
+mod outbox;
 mod purge;
+mod readmit;
 mod witness;
 
 use super::*;
@@ -131,6 +134,7 @@ fn record() -> UseRecord {
         policy_hashes: Vec::new(),
         signed: None,
         refused: None,
+        dataset_version: None,
         times: None,
     }
 }

@@ -46,7 +46,8 @@ pub struct Witnessed {
     pub seen: BTreeMap<String, String>,
     /// What each peer last said to have seen of this log, as it signed it.
     pub cosigned: BTreeMap<String, String>,
-    /// Peers whose logs contradict themselves: what they signed before, and what they signed then.
+    /// Peers whose logs contradict themselves: what they signed before, and what they signed then. Not those that were
+    /// readmitted since.
     pub contradicted: BTreeMap<String, (String, String)>,
 }
 
@@ -71,6 +72,17 @@ impl Witness {
     pub fn last(&self, log: &NamedNode) -> Option<Checkpoint> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.get(log.as_str()).map(|seen| seen.checkpoint.clone())
+    }
+
+    /// Goes on from a checkpoint that our operator named on record: [`super::Readmission::record`].
+    pub fn readmit(&self, checkpoint: Checkpoint, text: String) {
+        let mut all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = Seen {
+            text,
+            contradicted: false,
+            checkpoint,
+        };
+        all.insert(seen.checkpoint.log.clone(), seen);
     }
 
     /// Signs a peer's checkpoint, if the proof shows that its log grew from the last one seen, which the peer says how
@@ -211,6 +223,14 @@ pub fn witnessed(journal: &dyn Journal) -> Result<Witnessed, Refusal> {
                     seen,
                     shown,
                 } => drop(found.contradicted.insert(participant, (seen, shown))),
+                EntryKind::Readmitted {
+                    participant,
+                    checkpoint,
+                    ..
+                } => {
+                    found.contradicted.remove(&participant);
+                    found.seen.insert(participant, checkpoint);
+                }
                 _ => {}
             }
         }
@@ -219,14 +239,20 @@ pub fn witnessed(journal: &dyn Journal) -> Result<Witnessed, Refusal> {
 
 /// Whether a record's kind is one of those: it stands early in the record, after members of a known length.
 fn may_matter(record: &[u8]) -> bool {
-    const KINDS: [&[u8]; 3] = [
+    const KINDS: [&[u8]; 4] = [
         b"\"kind\":\"witnessed\"",
         b"\"kind\":\"cosigned\"",
         b"\"kind\":\"contradicted\"",
+        b"\"kind\":\"readmitted\"",
     ];
+    is_of(record, &KINDS)
+}
+
+/// Whether one of these stands early in a record.
+pub(super) fn is_of(record: &[u8], kinds: &[&[u8]]) -> bool {
     let head = record.get(..256).unwrap_or(record);
-    let is_kind = |kind: &[u8]| head.windows(kind.len()).any(|window| window == kind);
-    KINDS.into_iter().any(is_kind)
+    let is_kind = |kind: &&[u8]| head.windows(kind.len()).any(|window| window == *kind);
+    kinds.iter().any(is_kind)
 }
 
 impl std::fmt::Debug for Witness {

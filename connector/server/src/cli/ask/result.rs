@@ -1,5 +1,6 @@
 //! Answers as a person or a program reads them.
 
+use super::signed::{Came, Watched};
 use super::{Console, Failure, Format};
 use crate::cli::console::Output;
 use oxrdf::{NamedOrBlankNode, Term, Triple, Variable};
@@ -9,17 +10,17 @@ use sparesults::{QueryResultsFormat, QueryResultsSerializer};
 use std::io::{self, IsTerminal, Write};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use twinlink_client::{Answer, Head, Outcome, Row, SourceStatus};
+use twinlink_client::{Head, Outcome, Row, SourceStatus};
 
 /// The most rows of a table; a longer answer wants a format that streams.
 const TABLE_ROWS: usize = 10_000;
 
-/// Prints an answer and gives its outcome.
+/// Prints an answer and gives what came of it.
 pub(super) async fn print(
-    mut answer: Answer,
+    mut answer: Watched,
     format: Option<Format>,
     console: &Console,
-) -> Result<Outcome, Failure> {
+) -> Result<Came, Failure> {
     let head = answer.head().clone();
     match (&head, format.unwrap_or_else(|| usual(&head))) {
         (Head::Boolean(value), Format::Table) => console.say(value),
@@ -64,7 +65,7 @@ pub(super) async fn print(
 }
 
 async fn table(
-    answer: &mut Answer,
+    answer: &mut Watched,
     variables: &[Variable],
     console: &Console,
 ) -> Result<(), Failure> {

@@ -271,3 +271,65 @@ async fn contradictions_are_kept_and_told() {
     })
     .await;
 }
+
+/// INVARIANT(reused-for-the-same-caller)
+#[tokio::test]
+async fn reused_for_the_same_caller() {
+    let pair = Pair::new(World::with_rows(&["a"])).await;
+    let ask = async |subject: &str, left_out: Vec<NamedNode>| {
+        let mut question = pair.question();
+        question.delegation.subject = subject.to_owned();
+        question.delegation.left_out = left_out;
+        let asked = pair.remote.ask(&pair.police.id, &question).await;
+        asked.unwrap();
+        let tokens = entries(&pair.police).into_iter();
+        let mut tokens = tokens.filter_map(|(_, entry)| match entry.kind {
+            EntryKind::Intent { token, .. } => token,
+            _ => None,
+        });
+        tokens.next_back().unwrap()
+    };
+    let first = ask("ada", Vec::new()).await;
+    assert_eq!(ask("ada", Vec::new()).await, first);
+    let other = ask("eve", Vec::new()).await;
+    assert_ne!(other, first);
+    // What the token does not say makes no other one.
+    let left_out = vec![NamedNode::new_unchecked("https://other.example/")];
+    assert_eq!(ask("ada", left_out).await, first);
+    assert_eq!(ask("eve", Vec::new()).await, other);
+    // Whatever it says does.
+    let kept = Delegated::default();
+    let iri = || NamedNode::new_unchecked("https://other.example/");
+    let changes: [fn(&mut Delegation, NamedNode); 6] = [
+        |_, _| (),
+        |one, iri| one.participant = iri,
+        |one, iri| one.roles.push(iri),
+        |one, iri| one.purpose = Some(iri),
+        |one, iri| drop(one.claims.insert(iri, Vec::new())),
+        |one, iri| one.on_behalf.push(iri),
+    ];
+    for round in 0..2 {
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut delegation = pair.question().delegation;
+            change(&mut delegation, iri());
+            let made = kept.token(&delegation, || match round {
+                0 => Ok(Token::new(number.to_string())),
+                _ => Err("made again"),
+            });
+            assert_eq!(made, Ok(Token::new(number.to_string())));
+        }
+    }
+    // What could not be made is not kept, and there are not more than so many.
+    let mut delegation = pair.question().delegation;
+    for number in 0..200 {
+        delegation.subject = format!("person-{number}");
+        let made: Result<Token, &str> = kept.token(&delegation, || Ok(Token::new("")));
+        made.unwrap();
+    }
+    let first: Result<Token, &str> = kept.token(&pair.question().delegation, || Err("anew"));
+    assert_eq!(first, Err("anew"));
+    let again = kept.token(&pair.question().delegation, || {
+        Ok::<_, &str>(Token::new("b"))
+    });
+    assert_eq!(again, Ok(Token::new("b")));
+}

@@ -6,15 +6,15 @@ use std::fs;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-const CITY: &str = "https://city.example/";
+pub(super) const CITY: &str = "https://city.example/";
 const STEWARD: &str = "https://w3id.org/twinlink/ns#Steward";
-const POLICE: &str = "https://police.example/";
+pub(super) const POLICE: &str = "https://police.example/";
 
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Two organisations that know each other; the city may read what the police has.
-fn two() -> (Folder, Folder) {
+pub(super) fn two() -> (Folder, Folder) {
     let (city, police) = (Folder::new("city"), Folder::new("police"));
     let things: String = (0..400)
         .map(|n| format!("<https://police.example/{n}> <https://police.example/is> {n} .\n"))
@@ -43,7 +43,7 @@ fn two() -> (Folder, Folder) {
 }
 
 /// The transactions with what both logs say of each, as the city compares them.
-fn compared(city: &Folder, police: &Folder) -> Vec<(String, String)> {
+pub(super) fn compared(city: &Folder, police: &Folder) -> Vec<(String, String)> {
     let export = ["audit", "export", "--format", "exchanges", "--with", CITY];
     let theirs = city.file("theirs.json", &police.run(&export).well().out);
     let done = city.run(&["audit", "reconcile", &theirs]);
@@ -63,7 +63,7 @@ fn compared(city: &Folder, police: &Folder) -> Vec<(String, String)> {
 }
 
 /// Tries until it is so.
-fn until<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(super) fn until<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = attempt() {
@@ -74,7 +74,7 @@ fn until<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn log(folder: &Folder) -> Vec<Value> {
+pub(super) fn log(folder: &Folder) -> Vec<Value> {
     let list = ["audit", "list", "--json", "--limit", "100000"];
     let done = folder.run(&list).well();
     let lines = done.out.lines();

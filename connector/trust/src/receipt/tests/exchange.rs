@@ -4,20 +4,20 @@ use super::*;
 use twinlink_core::SignedRequest;
 
 /// The city's twin is used by the police, and both keep a log.
-struct Two {
-    city: Case,
-    police: Case,
+pub(super) struct Two {
+    pub(super) city: Case,
+    pub(super) police: Case,
 }
 
 impl Two {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             city: Case::new(),
             police: Case::of("https://police.example/"),
         }
     }
 
-    fn asking(&self) -> Asking {
+    pub(super) fn asking(&self) -> Asking {
         let used = record();
         Asking {
             provider: self.city.city.id.clone(),
@@ -34,7 +34,7 @@ impl Two {
     }
 
     /// What the city answers to a signed request: its receipt.
-    fn answer(&self, signed: &SignedRequest) -> String {
+    pub(super) fn answer(&self, signed: &SignedRequest) -> String {
         let used = UseRecord {
             signed: Some(signed.clone()),
             ..record()
@@ -43,7 +43,12 @@ impl Two {
         block_on(self.city.receipts.complete(intent, done())).unwrap()
     }
 
-    fn arrived(&self, transaction: &str, receipt: &str, rows: u64) -> Result<Received, Refusal> {
+    pub(super) fn arrived(
+        &self,
+        transaction: &str,
+        receipt: &str,
+        rows: u64,
+    ) -> Result<Received, Refusal> {
         let used = record();
         let arrived = Arrived {
             provider: &self.city.city.id,
@@ -64,7 +69,7 @@ impl Two {
         checked
     }
 
-    fn acknowledge(&self, received: Vec<Received>) -> Result<usize, Refusal> {
+    pub(super) fn acknowledge(&self, received: Vec<Received>) -> Result<usize, Refusal> {
         let identity = self.police.city.identity();
         let said = Acknowledgement::new(&identity, &self.city.city.id, received, now());
         let text = said.sign(&identity).unwrap();

@@ -99,14 +99,14 @@ fn an_intent_is_no_receipt() {
 }
 
 /// What the police, as a witness, makes of a checkpoint of the city.
-struct Watch {
-    case: Case,
-    police: Case,
-    witness: Witness,
+pub(super) struct Watch {
+    pub(super) case: Case,
+    pub(super) police: Case,
+    pub(super) witness: Witness,
 }
 
 impl Watch {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (case, police) = (Case::new(), Case::of("https://police.example/"));
         let current = Arc::clone(&police.city.current);
         Self {
@@ -117,26 +117,26 @@ impl Watch {
     }
 
     /// A use more, and the city's log after it: with the checkpoint as it was signed.
-    fn checkpoint(&self) -> (String, Checkpoint) {
+    pub(super) fn checkpoint(&self) -> (String, Checkpoint) {
         let receipt = block_on(self.case.use_once()).unwrap();
         let claims = self.case.verify(&receipt).unwrap();
         let text = receipt.split_once('~').unwrap().0;
         (text.to_owned(), claims.checkpoint)
     }
 
-    fn show(&self, text: &str, old: u64, proof: &[Digest256]) -> Result<Shown, Refusal> {
+    pub(super) fn show(&self, text: &str, old: u64, proof: &[Digest256]) -> Result<Shown, Refusal> {
         let keys = [self.case.city.identity().key().public().clone()];
         let signer = (&self.case.city.id, &keys[..]);
         let keep = |kind| block_on(self.police.receipts.note(kind, now())).map(drop);
         self.witness.cosign(text, signer, (old, proof), now(), keep)
     }
 
-    fn kept(&self) -> Witnessed {
+    pub(super) fn kept(&self) -> Witnessed {
         witnessed(&*self.police.journal).unwrap()
     }
 
     /// Another past of the same log, signed with the same key: a checkpoint of this many uses.
-    fn rewritten(&self, uses: usize) -> String {
+    pub(super) fn rewritten(&self, uses: usize) -> String {
         let other = Case::open(&self.case.city, &Arc::new(Memory::default()));
         let mut text = String::new();
         for _ in 0..uses {

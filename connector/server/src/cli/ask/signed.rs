@@ -1,0 +1,147 @@
+//! Questions that are signed as they leave, and answers that are held against their receipt as they come.
+
+use super::{Failure, no_answer};
+use crate::session::{Person, Session};
+use oxrdf::NamedNode;
+use std::time::Duration;
+use time::OffsetDateTime;
+use twinlink_client::{Answer, Client, Error, Head, Outcome, QueryOptions, Row};
+use twinlink_core::{ResultDigest, Solution, request_digest};
+use twinlink_trust::{Arrived, RequestOf, SigningKey, sign_request, verify_receipt};
+use uuid::Uuid;
+
+/// How long the token for one question lives: its start is checked, not its end.
+const TOKEN: Duration = Duration::from_secs(300);
+
+/// A question on its way: what its receipt must be of.
+pub(super) struct Asked {
+    transaction: String,
+    digest: String,
+}
+
+/// An answer, counted and digested as it is read.
+pub(super) struct Watched {
+    answer: Answer,
+    digest: ResultDigest,
+}
+
+/// What came of an answer.
+pub(super) struct Came {
+    pub(super) outcome: Outcome,
+    rows: u64,
+    digest: String,
+}
+
+/// Asks as this person, with the app's key where there is one, and with the organisation's certificate otherwise. Signs the
+/// question with the same key.
+pub(super) async fn ask(
+    session: &Session,
+    person: &Person,
+    app: Option<&SigningKey>,
+    mut options: QueryOptions,
+) -> Result<(Answer, Asked), Failure> {
+    let identity = session.identity();
+    let (client, token, key): (Result<Client, Failure>, _, _) = match app {
+        Some(key) => {
+            let token = session.token_for_key(person, TOKEN, &key.public().thumbprint())?;
+            (session.connect_app(key, &token).await, token, key)
+        }
+        None => {
+            let token = session.token(person, TOKEN)?;
+            (session.connect_with(&token).await, token, identity.key())
+        }
+    };
+    let client = client.map_err(|error| no_answer(session, &error))?;
+    let digest = request_digest(&options.query, None, None);
+    let of = RequestOf {
+        audience: session.audience(),
+        request_digest: &digest,
+        purpose: person.purpose.as_ref(),
+        token: &token,
+    };
+    let (transaction, envelope) = sign_request(key, &of, OffsetDateTime::now_utc())?;
+    options.envelope = Some(envelope);
+    let asked = Asked {
+        transaction,
+        digest,
+    };
+    Ok((client.query(options).await?, asked))
+}
+
+impl Asked {
+    /// Checks that the receipt is the connector's, of this question and of the rows that came.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn check(
+        &self,
+        came: &Came,
+        session: &Session,
+        own: &NamedNode,
+    ) -> Result<(), Failure> {
+        let (provider, trusted) = (session.audience(), session.trusted());
+        let receipt = &came.outcome.receipt;
+        let arrived = Arrived {
+            provider,
+            request: Uuid::nil(),
+            transaction: &self.transaction,
+            request_digest: &self.digest,
+            result_digest: &came.digest,
+            rows: came.rows,
+            receipt,
+        };
+        verify_receipt(receipt, provider, trusted.keys(provider))
+            .and_then(|claims| claims.check_arrived(&arrived, own))
+            .map_err(|refusal| {
+                let who = provider.as_str();
+                format!(
+                    "the receipt of <{who}> is not of this answer: do not rely on it ({refusal})"
+                )
+                .into()
+            })
+    }
+}
+
+impl Watched {
+    pub(super) fn new(answer: Answer) -> Self {
+        let mut digest = ResultDigest::default();
+        digest.head(&match answer.head() {
+            Head::Solutions(variables) => twinlink_core::Head::Solutions(variables.clone()),
+            Head::Graph => twinlink_core::Head::Graph,
+            Head::Boolean(value) => twinlink_core::Head::Boolean(*value),
+        });
+        Self { answer, digest }
+    }
+
+    pub(super) fn head(&self) -> &Head {
+        self.answer.head()
+    }
+
+    /// As [`Answer::next`].
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Row>>, Error> {
+        let rows = self.answer.next().await?;
+        for row in rows.iter().flatten() {
+            match self.answer.head() {
+                Head::Graph => {
+                    let triple = row.clone().into_triple();
+                    self.digest.triples(triple.as_slice());
+                }
+                Head::Solutions(_) | Head::Boolean(_) => self.digest.solutions(&[Solution {
+                    values: row.values.clone(),
+                    sources: row.sources.clone(),
+                }]),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Reads what was not read, and gives how the answer came about.
+    pub(super) async fn outcome(mut self) -> Result<Came, Error> {
+        while self.next().await?.is_some() {}
+        Ok(Came {
+            outcome: self.answer.outcome().await?,
+            rows: self.digest.rows(),
+            digest: self.digest.finish(),
+        })
+    }
+}
