@@ -22,6 +22,7 @@ use crate::summary::Summary;
 use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all};
 use group::{Group, groups};
+use hold::Wanted;
 use known::{Candidates, KEPT, Known};
 pub(crate) use push::Push;
 use rustc_hash::FxHashSet;
@@ -210,10 +211,9 @@ impl<'a> Fetcher<'a> {
         known: &Known,
         most: Option<usize>,
     ) -> Result<Option<(Candidates, BTreeSet<usize>)>, Refusal> {
-        let holders = group
-            .members
-            .iter()
-            .filter(|member| self.may_hold(**member, &group.atoms, &join.filters, known));
+        let wanted = Wanted::new(&group.atoms, &join.filters, known);
+        let members = group.members.iter();
+        let holders = members.filter(|member| self.may_hold(**member, &wanted));
         let mut sources = BTreeSet::new();
         let mut requests = Vec::new();
         for member in holders {

@@ -120,19 +120,14 @@ struct Kept {
     /// When the member last said that it is so.
     confirmed: Instant,
     used: Instant,
+    /// What it takes, roughly: counting it reads all of the summary.
+    bytes: usize,
 }
 
 impl All {
     fn forget(&mut self, gone: Option<Kept>) {
-        let bytes = gone.map_or(0, |kept| kept.bytes());
+        let bytes = gone.map_or(0, |kept| kept.bytes);
         self.bytes = self.bytes.saturating_sub(bytes);
-    }
-}
-
-impl Kept {
-    fn bytes(&self) -> usize {
-        let summary = self.summary.as_ref();
-        ENTRY + summary.map_or(0, |summary| summary.bytes())
     }
 }
 
@@ -168,7 +163,7 @@ impl Cache {
                 return kept.summary.clone();
             }
         }
-        let held = kept.and_then(|kept| kept.summary);
+        let (held, bytes) = kept.map_or((None, ENTRY), |kept| (kept.summary, kept.bytes));
         let question = SummaryQuestion {
             permit: members.permit,
             delegation,
@@ -185,15 +180,19 @@ impl Cache {
         if let Some(status) = reply.as_ref().and_then(|reply| reply.status.as_ref()) {
             members.ledger.says(member, status);
         }
-        let summary = match (reply.map(|reply| reply.reply), held) {
-            (Some(SummaryReply::Held), held) => held,
-            (Some(SummaryReply::Other(summary)), _) => Some(summary),
-            (None, _) => None,
+        let (summary, bytes) = match (reply.map(|reply| reply.reply), held) {
+            (Some(SummaryReply::Held), held) => (held, bytes),
+            (Some(SummaryReply::Other(summary)), _) => {
+                let bytes = ENTRY + summary.bytes();
+                (Some(summary), bytes)
+            }
+            (None, _) => (None, ENTRY),
         };
         let kept = Kept {
             summary: summary.clone(),
             confirmed: now,
             used: now,
+            bytes,
         };
         self.keep(key, kept, limits.summary_bytes);
         summary
@@ -202,7 +201,7 @@ impl Cache {
     /// Keeps it, and no more bytes than so many: what was not used for longest goes.
     fn keep(&self, key: Key, kept: Kept, most: usize) {
         let mut all = self.lock();
-        all.bytes = all.bytes.saturating_add(kept.bytes());
+        all.bytes = all.bytes.saturating_add(kept.bytes);
         let before = all.of.insert(key, kept);
         all.forget(before);
         while all.bytes > most {

@@ -16,8 +16,9 @@ mod wire;
 use crate::algebra::Context;
 use crate::needs::Atom;
 pub use build::View;
-use oxrdf::{NamedNode, Variable};
-pub(crate) use part::{Part, Places};
+use oxrdf::{NamedNode, Term, Variable};
+use part::Places;
+pub(crate) use part::{Part, Place};
 pub(crate) use profile::{Mark, Star};
 pub(crate) use range::{Between, number};
 use std::sync::Arc;
@@ -189,37 +190,38 @@ impl Summary {
             .fold(0, u64::saturating_add)
     }
 
-    /// Where the values of the variable are at home that matching quads give it.
-    pub(crate) fn places(
-        &self,
+    /// Where the values of the variable are at home that matching quads give it; some places more than once.
+    pub(crate) fn places<'a>(
+        &'a self,
         atom: &Atom,
         variable: &Variable,
         dataset: Option<&DatasetChoice>,
-    ) -> Places {
+    ) -> Vec<Place<'a>> {
         if matches!(&atom.context, Context::Any(graph) if graph == variable) {
-            return self.names();
+            return self.names().collect();
         }
-        let mut places = Places::default();
+        let mut places = Vec::new();
         for part in self
             .parts(atom, dataset)
             .filter(|part| part.may_match(&atom.triple))
         {
-            places.extend(&part.places(&atom.triple, variable));
+            part.places(&atom.triple, variable, &mut places);
         }
         places
     }
 
     /// Where the names of graphs are at home.
-    fn names(&self) -> Places {
-        let mut places = Places::default();
-        for named in &self.named {
-            match &named.graphs {
-                Graphs::One(name) => places.insert(&name.clone().into(), build::AUTHORITIES),
-                Graphs::Several(_) => places.is_anywhere = true,
-            }
-        }
-        places
+    fn names(&self) -> impl Iterator<Item = Place<'_>> {
+        self.named.iter().map(|named| match &named.graphs {
+            Graphs::One(name) => Place::Authority(authority(name.as_str())),
+            Graphs::Several(_) => Place::Anywhere,
+        })
     }
+}
+
+/// The key of the object of some triple of a predicate, for [`Part::may_have`].
+pub(crate) fn object_key(predicate: &NamedNode, object: &Term) -> u64 {
+    filter::end(false, Some(predicate), object)
 }
 
 /// Scheme and authority of an IRI; of one without an authority, all up to the last colon.

@@ -10,12 +10,12 @@ use super::group::variables_of;
 use super::known::Known;
 use crate::algebra::Context;
 use crate::needs::Atom;
-use crate::summary::{Between, Mark, PIECES, Part, Star};
+use crate::summary::{Between, Mark, PIECES, Part, Place, Star, object_key};
 use between::between;
 use oxrdf::{Literal, NamedNode, Term, Variable};
 use rustc_hash::FxHashMap;
 use spargebra::algebra::{Expression, Function};
-use spargebra::term::{GroundTerm, NamedNodePattern, TermPattern};
+use spargebra::term::{GroundTerm, NamedNodePattern, TermPattern, TriplePattern};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Fetcher<'_> {
@@ -30,42 +30,32 @@ impl Fetcher<'_> {
         for atom in atoms {
             let contributors = self.contributors(atom);
             match &mut holders {
-                Some(holders) => holders.retain(|member| contributors.contains(member)),
+                Some(holders) => {
+                    holders.retain(|member| contributors.binary_search(member).is_ok());
+                }
                 None => holders = Some(contributors),
             }
         }
         let mut holders = holders.unwrap_or_default();
-        holders.retain(|member| self.may_hold(*member, atoms, filters, known));
+        let wanted = Wanted::new(atoms, filters, known);
+        holders.retain(|member| self.may_hold(*member, &wanted));
         holders
     }
 
     /// Whether the member's summary leaves room for a solution of the patterns.
-    pub(super) fn may_hold(
-        &self,
-        member: usize,
-        atoms: &[Atom],
-        filters: &[Expression],
-        known: &Known,
-    ) -> bool {
+    pub(super) fn may_hold(&self, member: usize, wanted: &Wanted<'_>) -> bool {
         let Some(Some(summary)) = self.summaries.get(member) else {
             return true;
         };
-        let mut contexts: Vec<&Context> = Vec::new();
-        for atom in atoms {
-            if !contexts.contains(&&atom.context) {
-                contexts.push(&atom.context);
-            }
-        }
-        contexts.into_iter().all(|context| {
-            let of_context = atoms.iter().filter(|atom| atom.context == *context);
-            let of_context: Vec<_> = of_context.collect();
+        wanted.0.iter().all(|(context, of_graph)| {
             let alternatives = summary.alternatives(context, self.members.dataset.as_ref());
             alternatives.iter().any(|parts| match parts.as_slice() {
-                [part] => part_may_hold(part, &of_context, filters, known),
+                [part] => of_graph.may_be_in(part),
                 // What one graph lacks another may have.
-                parts => of_context
+                parts => of_graph
+                    .atoms
                     .iter()
-                    .all(|atom| parts.iter().any(|part| part.may_match(&atom.triple))),
+                    .all(|atom| parts.iter().any(|part| part.may_match(atom.triple))),
             })
         })
     }
@@ -97,84 +87,148 @@ impl Fetcher<'_> {
     /// Whether the variable has one value at one member only, wherever it stands in two of the patterns.
     pub(super) fn is_local(&self, variable: &Variable, atoms: &[Atom]) -> bool {
         // By place: a pattern and a member that it is known of, and whether another pattern, another member is.
-        let mut places: FxHashMap<Option<String>, (usize, usize, bool, bool)> =
-            FxHashMap::default();
-        let mut everywhere = (BTreeSet::new(), false);
+        let mut places: FxHashMap<Place<'_>, (usize, usize, bool, bool)> = FxHashMap::default();
+        let mut one = None;
+        let (mut are_several, mut is_anywhere) = (false, false);
+        let dataset = self.members.dataset.as_ref();
         for (number, atom) in atoms.iter().enumerate() {
             if !variables_of(atom).contains(variable) {
                 continue;
             }
             for member in self.contributors(atom) {
-                everywhere.0.insert(member);
-                let summary = self.summaries.get(member).and_then(Option::as_ref);
-                let dataset = self.members.dataset.as_ref();
-                let known = summary.map(|summary| summary.places(atom, variable, dataset));
-                let Some(known) = known.filter(|known| !known.is_anywhere) else {
-                    everywhere.1 = true;
+                are_several |= *one.get_or_insert(member) != member;
+                let Some(Some(summary)) = self.summaries.get(member) else {
+                    is_anywhere = true;
                     continue;
                 };
-                let authorities = known.authorities.into_iter().map(Some);
-                for place in authorities.chain(known.has_literals.then_some(None)) {
+                for place in summary.places(atom, variable, dataset) {
+                    is_anywhere |= place == Place::Anywhere;
                     let seen = places
                         .entry(place)
                         .or_insert((number, member, false, false));
                     seen.2 |= seen.0 != number;
                     seen.3 |= seen.1 != member;
+                    if seen.2 && seen.3 {
+                        return false;
+                    }
                 }
             }
         }
-        everywhere.0.len() <= 1 || (!everywhere.1 && !places.values().any(|seen| seen.2 && seen.3))
+        !(is_anywhere && are_several)
     }
 }
 
-/// Whether there may be a solution of the patterns in triples of which this is known.
-fn part_may_hold(part: &Part, atoms: &[&Atom], filters: &[Expression], known: &Known) -> bool {
-    let mut stars: BTreeMap<&Variable, Star> = BTreeMap::new();
-    for atom in atoms {
-        if !part.may_match(&atom.triple) {
-            return false;
-        }
-        let NamedNodePattern::NamedNode(predicate) = &atom.triple.predicate else {
-            continue;
-        };
-        let objects = objects(&atom.triple.object, known);
-        if let Some(objects) = &objects
-            && !objects.iter().any(|o| part.may_have(predicate, o))
-        {
-            return false;
-        }
-        if let TermPattern::Variable(object) = &atom.triple.object {
-            let mut texts = filters
-                .iter()
-                .filter_map(|filter| contained(filter, object));
-            if texts.any(|text| !part.may_contain(predicate, text)) {
-                return false;
+/// What must be there for a solution of some patterns, by the graphs that they are about. It is made once, and held
+/// against what is known of each member.
+pub(super) struct Wanted<'a>(Vec<(&'a Context, OfGraph<'a>)>);
+
+/// What must be in one graph.
+#[derive(Default)]
+struct OfGraph<'a> {
+    atoms: Vec<OfAtom<'a>>,
+    stars: Vec<Star>,
+}
+
+/// What must be there for one pattern.
+struct OfAtom<'a> {
+    triple: &'a TriplePattern,
+    /// Where its object is known: one of these, by their keys.
+    objects: Option<Vec<u64>>,
+    /// What literals must contain.
+    texts: Vec<(&'a NamedNode, &'a str)>,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn new(atoms: &'a [Atom], filters: &'a [Expression], known: &Known) -> Self {
+        let mut contexts: Vec<&Context> = Vec::new();
+        for atom in atoms {
+            if !contexts.contains(&&atom.context) {
+                contexts.push(&atom.context);
             }
         }
-        if let TermPattern::Variable(subject) = &atom.triple.subject {
-            let star = stars.entry(subject).or_default();
-            star.predicates.insert(predicate.clone());
-            if let TermPattern::Variable(object) = &atom.triple.object
-                && let Some([least, greatest]) = between(object, filters, known)
-            {
-                star.between.push(Between {
-                    predicate: predicate.clone(),
-                    least,
-                    greatest,
+        let contexts = contexts.into_iter().map(|context| {
+            let of_context = atoms.iter().filter(|atom| atom.context == *context);
+            let of_context: Vec<_> = of_context.collect();
+            (context, OfGraph::new(&of_context, filters, known))
+        });
+        Self(contexts.collect())
+    }
+}
+
+impl<'a> OfGraph<'a> {
+    fn new(atoms: &[&'a Atom], filters: &'a [Expression], known: &Known) -> Self {
+        let mut of_graph = Self::default();
+        let mut stars: BTreeMap<&Variable, Star> = BTreeMap::new();
+        for atom in atoms {
+            let triple = &atom.triple;
+            let mut wanted = OfAtom {
+                triple,
+                objects: None,
+                texts: Vec::new(),
+            };
+            if let NamedNodePattern::NamedNode(predicate) = &triple.predicate {
+                let objects = objects(&triple.object, known);
+                wanted.objects = objects.as_ref().map(|objects| {
+                    let keys = objects.iter().map(|object| object_key(predicate, object));
+                    keys.collect()
                 });
-            }
-            star.marks.extend(mark(predicate, None, objects));
-            for next in atoms {
-                if next.triple.subject == atom.triple.object
-                    && let NamedNodePattern::NamedNode(then) = &next.triple.predicate
-                {
-                    let objects = self::objects(&next.triple.object, known);
-                    star.marks.extend(mark(predicate, Some(then), objects));
+                if let TermPattern::Variable(object) = &triple.object {
+                    let texts = filters.iter().filter_map(|one| contained(one, object));
+                    wanted.texts.extend(texts.map(|text| (predicate, text)));
+                }
+                if let TermPattern::Variable(subject) = &triple.subject {
+                    let star = stars.entry(subject).or_default();
+                    add(star, (triple, predicate), objects, atoms, filters, known);
                 }
             }
+            of_graph.atoms.push(wanted);
+        }
+        of_graph.stars = stars.into_values().collect();
+        of_graph
+    }
+
+    /// Whether there may be a solution of the patterns in triples of which this is known.
+    fn may_be_in(&self, part: &Part) -> bool {
+        let atoms = self.atoms.iter();
+        let mut texts = atoms.clone().flat_map(|atom| &atom.texts);
+        let may_match = |atom: &OfAtom<'_>| {
+            let objects = atom.objects.as_deref();
+            part.may_match(atom.triple) && objects.is_none_or(|objects| part.may_have(objects))
+        };
+        atoms.clone().all(may_match)
+            && texts.all(|(predicate, text)| part.may_contain(predicate, text))
+            && self.stars.iter().all(|star| part.may_hold(star))
+    }
+}
+
+/// Adds what a pattern says of its subject.
+fn add(
+    star: &mut Star,
+    (triple, predicate): (&TriplePattern, &NamedNode),
+    objects: Option<Vec<Term>>,
+    atoms: &[&Atom],
+    filters: &[Expression],
+    known: &Known,
+) {
+    star.predicates.insert(predicate.clone());
+    if let TermPattern::Variable(object) = &triple.object
+        && let Some([least, greatest]) = between(object, filters, known)
+    {
+        star.between.push(Between {
+            predicate: predicate.clone(),
+            least,
+            greatest,
+        });
+    }
+    star.marks.extend(mark(predicate, None, objects));
+    for next in atoms {
+        if next.triple.subject == triple.object
+            && let NamedNodePattern::NamedNode(then) = &next.triple.predicate
+        {
+            let objects = self::objects(&next.triple.object, known);
+            star.marks.extend(mark(predicate, Some(then), objects));
         }
     }
-    stars.values().all(|star| part.may_hold(star))
 }
 
 /// The variables that stand in two patterns.
@@ -212,11 +266,7 @@ fn mark(first: &NamedNode, then: Option<&NamedNode>, objects: Option<Vec<Term>>)
     let are_names = objects
         .iter()
         .all(|term| matches!(term, Term::NamedNode(_)));
-    are_names.then(|| Mark {
-        first: first.clone(),
-        then: then.cloned(),
-        objects,
-    })
+    are_names.then(|| Mark::new(first, then, &objects))
 }
 
 /// The text that the variable's value must contain for the condition to hold.

@@ -22,10 +22,12 @@ use crate::algebra::{
 };
 use crate::members::{Form, Patience};
 use crate::needs::{Atom, needs_of};
+use crate::summary::Place;
 use crate::text::{depth, query_text};
 use futures::future::try_join_all;
 use oxrdf::Variable;
 use partial::{Column, merged, partials};
+use rustc_hash::FxHashMap;
 use spargebra::Query;
 use spargebra::algebra::{GraphPattern, OrderExpression};
 use std::collections::BTreeSet;
@@ -245,16 +247,15 @@ impl Fetcher<'_> {
             .iter()
             .filter(|atom| variables_of(atom).contains(variable));
         with.any(|atom| {
-            let mut seen = BTreeSet::new();
+            let mut seen: FxHashMap<Place<'_>, usize> = FxHashMap::default();
             members.iter().all(|member| {
-                let summary = self.summaries.get(*member).and_then(Option::as_ref);
-                let places = summary.map(|summary| summary.places(atom, variable, dataset));
-                let Some(places) = places.filter(|places| !places.is_anywhere) else {
+                let Some(Some(summary)) = self.summaries.get(*member) else {
                     return false;
                 };
-                let literals = places.has_literals.then_some(None);
-                let mut places = places.authorities.into_iter().map(Some).chain(literals);
-                places.all(|place| seen.insert(place))
+                let places = summary.places(atom, variable, dataset);
+                places.into_iter().all(|place| {
+                    place != Place::Anywhere && seen.entry(place).or_insert(*member) == member
+                })
             })
         })
     }

@@ -53,23 +53,21 @@ impl Filter {
     }
 
     pub(super) fn has(&self, key: u64) -> bool {
-        self.places(key).into_iter().all(|bit| {
+        self.places(key).all(|bit| {
             self.words
                 .get(bit / 64)
                 .is_none_or(|word| word & (1 << (bit % 64)) != 0)
         })
     }
 
-    fn places(&self, key: u64) -> Vec<usize> {
+    fn places(&self, key: u64) -> impl Iterator<Item = usize> + use<> {
         let bits = (self.words.len() as u64).saturating_mul(64).max(1);
         // Two hashes make all the others: Kirsch and Mitzenmacher, https://doi.org/10.1002/rsa.20208
         let (first, second) = (key, mix(key ^ 0x9e37_79b9_7f4a_7c15) | 1);
-        (0..PROBES)
-            .map(|probe| {
-                let place = first.wrapping_add(probe.wrapping_mul(second)) % bits;
-                usize::try_from(place).unwrap_or_default()
-            })
-            .collect()
+        (0..PROBES).map(move |probe| {
+            let place = first.wrapping_add(probe.wrapping_mul(second)) % bits;
+            usize::try_from(place).unwrap_or_default()
+        })
     }
 
     pub(super) fn bytes(&self) -> usize {

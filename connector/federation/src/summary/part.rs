@@ -36,12 +36,23 @@ pub(super) struct Predicate {
 
 /// Where terms are at home: a variable that has no place in common at two members does not join across them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Places {
+pub(super) struct Places {
     /// Scheme and authority of IRIs.
-    pub(crate) authorities: BTreeSet<String>,
-    pub(crate) has_literals: bool,
+    pub(super) authorities: BTreeSet<String>,
+    pub(super) has_literals: bool,
     /// Too many to list.
-    pub(crate) is_anywhere: bool,
+    pub(super) is_anywhere: bool,
+}
+
+/// A place where terms are at home.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Place<'a> {
+    /// Scheme and authority of IRIs.
+    Authority(&'a str),
+    /// All literals have this one in common.
+    Literals,
+    /// Too many places to list.
+    Anywhere,
 }
 
 impl Part {
@@ -106,9 +117,9 @@ impl Part {
         }
     }
 
-    /// Whether the term may be the object of some triple of the predicate.
-    pub(crate) fn may_have(&self, predicate: &NamedNode, object: &Term) -> bool {
-        self.filter.has(filter::end(false, Some(predicate), object))
+    /// Whether one of the terms of these keys may be the object of some triple of the predicate that they are for.
+    pub(crate) fn may_have(&self, objects: &[u64]) -> bool {
+        objects.iter().any(|object| self.filter.has(*object))
     }
 
     /// Whether some literal of the predicate may contain the text.
@@ -123,25 +134,31 @@ impl Part {
         }
     }
 
-    /// Where the values of the variable are at home that matching triples give it; none where nothing is known.
-    pub(crate) fn places(&self, triple: &TriplePattern, variable: &Variable) -> Places {
+    /// Adds where the values of the variable are at home that matching triples give it; none where nothing is known.
+    pub(super) fn places<'a>(
+        &'a self,
+        triple: &TriplePattern,
+        variable: &Variable,
+        places: &mut Vec<Place<'a>>,
+    ) {
         let stands = |end: &TermPattern| matches!(end, TermPattern::Variable(v) if v == variable);
         let (is_subject, is_object) = (stands(&triple.subject), stands(&triple.object));
-        let known = self.predicates.iter().filter(|known| {
-            !matches!(&triple.predicate, NamedNodePattern::NamedNode(name) if *name != known.name)
-        });
-        let mut places = Places::default();
+        let known = match &triple.predicate {
+            NamedNodePattern::NamedNode(name) => self
+                .predicate(name)
+                .map_or(&[][..], |(_, known)| std::slice::from_ref(known)),
+            NamedNodePattern::Variable(_) => &self.predicates,
+        };
         for predicate in known {
             // Where it stands at two ends, the one says as much as the other.
             if is_subject {
-                places.extend(&predicate.subjects);
+                places.extend(predicate.subjects.each());
             } else if is_object {
-                places.extend(&predicate.objects);
+                places.extend(predicate.objects.each());
             } else {
-                places.insert(&predicate.name.clone().into(), usize::MAX);
+                places.push(Place::Authority(authority(predicate.name.as_str())));
             }
         }
-        places
     }
 
     /// Whether some subject may have all of a star.
@@ -158,32 +175,19 @@ impl Part {
         }
         predicates.sort_unstable();
         let is_marked = |mark: &Mark| {
-            let last = mark.then.as_ref().unwrap_or(&mark.first);
-            self.predicate(last)
+            self.predicate(&mark.last)
                 .is_some_and(|(_, predicate)| predicate.is_outward)
         };
-        let mut marks: Vec<Vec<u16>> = star
-            .marks
-            .iter()
-            .filter(|mark| is_marked(mark))
-            .map(|mark| {
-                let objects = mark.objects.iter();
-                let hashes =
-                    objects.map(|object| profile::mark(&mark.first, mark.then.as_ref(), object));
-                hashes.collect()
-            })
-            .collect();
-        for between in &star.between {
-            let known = self.predicate(&between.predicate);
-            if let Some(range) = known.and_then(|(_, predicate)| predicate.range) {
-                let steps = range.steps(between).into_iter();
-                marks.push(
-                    steps
-                        .map(|s| profile::step(&between.predicate, s))
-                        .collect(),
-                );
-            }
-        }
+        let between = star.between.iter().filter_map(|between| {
+            let (_, known) = self.predicate(&between.predicate)?;
+            let steps = known.range?.steps(between).into_iter();
+            let steps = steps.map(|step| profile::step(&between.predicate, step));
+            Some(steps.collect())
+        });
+        let between: Vec<Vec<u16>> = between.collect();
+        let marks = star.marks.iter().filter(|mark| is_marked(mark));
+        let marks = marks.map(|mark| &mark.hashes).chain(&between);
+        let marks: Vec<&[u16]> = marks.map(Vec::as_slice).collect();
         profiles.may_hold(&predicates, &marks)
     }
 }
@@ -203,10 +207,11 @@ impl Places {
         }
     }
 
-    /// Takes those of another in.
-    pub(crate) fn extend(&mut self, other: &Self) {
-        self.authorities.extend(other.authorities.iter().cloned());
-        self.has_literals |= other.has_literals;
-        self.is_anywhere |= other.is_anywhere;
+    fn each(&self) -> impl Iterator<Item = Place<'_>> {
+        let authorities = self.authorities.iter().map(String::as_str);
+        let anywhere = self.is_anywhere.then_some(Place::Anywhere).into_iter();
+        anywhere
+            .chain(self.has_literals.then_some(Place::Literals))
+            .chain(authorities.map(Place::Authority))
     }
 }

@@ -39,14 +39,26 @@ pub(crate) struct Star {
 /// A path of one or two steps to one of some constants.
 #[derive(Debug, Clone)]
 pub(crate) struct Mark {
-    pub(crate) first: NamedNode,
-    pub(crate) then: Option<NamedNode>,
-    pub(crate) objects: Vec<Term>,
+    /// The predicate of the last step.
+    pub(super) last: NamedNode,
+    /// Of the path to each of the constants.
+    pub(super) hashes: Vec<u16>,
+}
+
+impl Mark {
+    /// By `first`, and then by the other if there is one.
+    pub(crate) fn new(first: &NamedNode, then: Option<&NamedNode>, objects: &[Term]) -> Self {
+        let objects = objects.iter();
+        Self {
+            last: then.unwrap_or(first).clone(),
+            hashes: objects.map(|object| mark(first, then, object)).collect(),
+        }
+    }
 }
 
 impl Profiles {
     /// Whether some subject has all the predicates, and for each of `marks` one of its hashes.
-    pub(super) fn may_hold(&self, predicates: &[usize], marks: &[Vec<u16>]) -> bool {
+    pub(super) fn may_hold(&self, predicates: &[usize], marks: &[&[u16]]) -> bool {
         self.sets.iter().any(|set| {
             let has_predicates = predicates
                 .iter()
