@@ -24,6 +24,7 @@ use futures::future::{BoxFuture, try_join_all};
 use group::{Group, groups};
 use hold::Wanted;
 use known::{Candidates, KEPT, Known};
+use oxrdf::Variable;
 pub(crate) use push::Push;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
@@ -170,9 +171,15 @@ impl<'a> Fetcher<'a> {
             } else {
                 (bound, rest, None)
             };
+            // What a last round brings binds nothing any more.
+            let is_last = most.is_none() && rest.is_empty() && join.parts.is_empty();
+            let learnt = |group: &Group| match is_last {
+                true => BTreeSet::new(),
+                false => group.variables.clone(),
+            };
             let fetches = round
                 .iter()
-                .map(|group| self.group(group, join, &known, most));
+                .map(|group| self.group(group, join, &known, most, learnt(group)));
             let fetched = try_join_all(fetches).await?;
             groups = rest;
             for (group, candidates) in round.into_iter().zip(fetched) {
@@ -202,14 +209,15 @@ impl<'a> Fetcher<'a> {
         larger
     }
 
-    /// Fetches a group from all members that can match it; none, and nothing is kept, where one of them has as many
-    /// rows as `most`.
+    /// Fetches a group from all members that can match it, and learns the candidates of some variables; none, and
+    /// nothing is kept, where one of them has as many rows as `most`.
     async fn group(
         &self,
         group: &Group,
         join: &Join,
         known: &Known,
         most: Option<usize>,
+        learnt: BTreeSet<Variable>,
     ) -> Result<Option<(Candidates, BTreeSet<usize>)>, Refusal> {
         let wanted = Wanted::new(&group.atoms, &join.filters, known);
         let members = group.members.iter();
@@ -246,7 +254,7 @@ impl<'a> Fetcher<'a> {
             return Ok(None);
         }
         let most = self.members.limits.bindings.saturating_mul(KEPT);
-        let mut candidates = Candidates::new(&group.variables, most);
+        let mut candidates = Candidates::new(&learnt, most);
         for (member, given) in given {
             let Some(given) = given else { continue };
             for (sources, given) in given.by_sources(member) {
@@ -279,18 +287,30 @@ impl<'a> Fetcher<'a> {
             return Ok(());
         }
         let group = Group::alone(self, atom);
-        self.group(&group, &Join::default(), &Known::default(), None)
-            .await
-            .map(drop)
+        self.group(
+            &group,
+            &Join::default(),
+            &Known::default(),
+            None,
+            BTreeSet::new(),
+        )
+        .await
+        .map(drop)
     }
 
     /// Fetches the whole default graph of one member.
     pub(crate) async fn everything_of(&self, member: usize) -> Result<(), Refusal> {
         let mut group = Group::alone(self, &everything());
         group.members = vec![member];
-        self.group(&group, &Join::default(), &Known::default(), None)
-            .await
-            .map(drop)
+        self.group(
+            &group,
+            &Join::default(),
+            &Known::default(),
+            None,
+            BTreeSet::new(),
+        )
+        .await
+        .map(drop)
     }
 
     /// Takes quads that a member gave, and those whose they are: itself, or those that it asked as a broker.

@@ -195,6 +195,9 @@ impl Candidates {
     /// Takes the quads of one member. A quad that another pattern of the group matched as well adds a candidate too
     /// many, which does no harm.
     pub(super) fn see(&mut self, atoms: &[Atom], quads: &[Quad]) {
+        if self.values.is_empty() {
+            return;
+        }
         for quad in quads {
             let triple = Triple::from(quad.clone());
             for atom in atoms {

@@ -23,7 +23,7 @@ pub(super) struct Profile {
     pub(super) subjects: u64,
     /// What these are marked with, each in order; equal ones once. An empty list with no subject of its own would say
     /// nothing: subjects with too many marks make `is_open`.
-    pub(super) marks: Vec<Vec<u16>>,
+    pub(super) marks: Lists,
     /// Whether some subject may be marked with anything.
     pub(super) is_open: bool,
 }
@@ -63,30 +63,75 @@ impl Profiles {
             let has_predicates = predicates
                 .iter()
                 .all(|predicate| set.predicates.binary_search(predicate).is_ok());
-            has_predicates
-                && (set.is_open
-                    || marks.is_empty()
-                    || set.marks.iter().any(|known| {
-                        marks
-                            .iter()
-                            .all(|any| any.iter().any(|mark| known.binary_search(mark).is_ok()))
-                    }))
+            has_predicates && (set.is_open || marks.is_empty() || set.marks.may_hold(marks))
         })
     }
 
     /// How many marks there are, and lists of them.
     pub(super) fn cost(&self) -> usize {
-        let lists = self.sets.iter().flat_map(|set| &set.marks);
-        lists.map(|marks| marks.len() + 1).sum()
+        let lists = self.sets.iter().map(|set| &set.marks);
+        lists.map(|lists| lists.marks.len() + lists.len()).sum()
     }
 
     pub(super) fn bytes(&self) -> usize {
         let sets = self.sets.iter();
         sets.map(|set| {
-            let marks: usize = set.marks.iter().map(|marks| 2 + marks.len() * 2).sum();
-            16 + set.predicates.len() * 2 + marks
+            let marks = set.marks.marks.len() * 2 + set.marks.len() * 4;
+            16 + set.predicates.len() * 8 + marks
         })
         .sum()
+    }
+}
+
+/// Lists of marks, each in order. They lie one behind the other: there are thousands, of a few marks each, and all are
+/// looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Lists {
+    marks: Vec<u16>,
+    ends: Vec<u32>,
+}
+
+impl Lists {
+    pub(super) fn push(&mut self, list: &[u16]) {
+        self.marks.extend(list);
+        // There is no room for as many marks as this cannot count.
+        let end = u32::try_from(self.marks.len()).unwrap_or(u32::MAX);
+        self.ends.push(end);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &[u16]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = usize::try_from(*end).unwrap_or(usize::MAX);
+            let list = self.marks.get(start..end).unwrap_or_default();
+            start = end;
+            list
+        })
+    }
+
+    /// Whether some list has, for each of `marks`, one of its hashes.
+    fn may_hold(&self, marks: &[&[u16]]) -> bool {
+        // Mostly one of them is in no list at all: that is seen much sooner.
+        let are_there = marks
+            .iter()
+            .all(|any| any.iter().any(|mark| self.marks.contains(mark)));
+        let has = |list: &[u16], any: &[u16]| any.iter().any(|m| list.binary_search(m).is_ok());
+        are_there
+            && self
+                .iter()
+                .any(|list| marks.iter().all(|any| has(list, any)))
+    }
+}
+
+impl FromIterator<Vec<u16>> for Lists {
+    fn from_iter<T: IntoIterator<Item = Vec<u16>>>(all: T) -> Self {
+        let mut lists = Self::default();
+        all.into_iter().for_each(|list| lists.push(&list));
+        lists
     }
 }
 

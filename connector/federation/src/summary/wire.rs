@@ -3,7 +3,7 @@
 use super::build::GRAPHS;
 use super::filter::Filter;
 use super::part::{Part, Predicate};
-use super::profile::{Profile, Profiles};
+use super::profile::{Lists, Profile, Profiles};
 use super::range::Range;
 use super::{Graphs, Named, Places, Summary, SummaryLimits};
 use oxiri::Iri;
@@ -155,7 +155,7 @@ impl Writer {
             self.number(set.subjects);
             self.flags([set.is_open, false]);
             self.length(set.marks.len());
-            for marks in &set.marks {
+            for marks in set.marks.iter() {
                 self.length(marks.len());
                 for mark in marks {
                     self.0.extend(mark.to_le_bytes());
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
         }
         let subjects = self.number()?;
         let [is_open, _] = self.flags()?;
-        let mut lists = Vec::new();
+        let mut lists = Lists::default();
         for _ in 0..self.length(*room)? {
             let length = self.length(*room)?;
             *room = room.checked_sub(length + 1).ok_or(SummaryError::Size)?;
@@ -339,7 +339,7 @@ impl<'a> Reader<'a> {
             if !marks.is_sorted() {
                 return Err(SummaryError::Content);
             }
-            lists.push(marks);
+            lists.push(&marks);
         }
         Ok(Profile {
             predicates: numbers,

@@ -4,7 +4,7 @@ use super::detail::{Predicates, ends};
 use super::{SummaryLimits, View};
 use crate::summary::filter::{self, Filter};
 use crate::summary::part::{Part, Predicate};
-use crate::summary::profile::{Profile, Profiles};
+use crate::summary::profile::{Lists, Profile, Profiles};
 use oxrdf::{GraphName, NamedNode, Quad, Term};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -119,7 +119,7 @@ impl Subjects {
         let sets = counts.into_iter().map(|(predicates, subjects)| Profile {
             predicates,
             subjects,
-            marks: Vec::new(),
+            marks: Lists::default(),
             is_open: true,
         });
         let sets: Vec<_> = sets.collect();
