@@ -3,7 +3,9 @@
 mod body;
 mod decide;
 mod gather;
+mod instant;
 mod permits;
+mod questions;
 mod summarize;
 
 use crate::limits::{Budget, Limits};
@@ -16,19 +18,22 @@ use crate::{
     StateOfWorld, request_digest, syntax,
 };
 use body::Body;
+pub(crate) use decide::authenticate;
 use decide::{Decision, Granted, Wish, odrl, same_purpose};
-pub(crate) use decide::{authenticate, policy_time};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use oxrdf::NamedNode;
-use spargebra::Query;
+use questions::{Asked, Question};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
+pub(crate) use instant::policy_time;
 pub use permits::PermitCache;
+pub use questions::QuestionCache;
 pub use summarize::{SUMMARY, summarize};
 
 /// What one connector is made of, as its requests see it.
@@ -44,6 +49,8 @@ pub struct Connector {
     pub world: Arc<dyn StateOfWorld>,
     /// What they may, where that was decided a moment ago.
     pub permits: Arc<PermitCache>,
+    /// What they asked, where they asked it a moment ago.
+    pub questions: Arc<QuestionCache>,
     /// The organisation's own twin.
     pub twin: Arc<dyn Twin>,
     /// The peers.
@@ -237,7 +244,7 @@ async fn intend(
 /// A question that is understood. Only [`plan`] makes one.
 struct Plan {
     request: Request,
-    query: Query,
+    question: Arc<Question>,
     caller: Caller,
 }
 
@@ -253,12 +260,22 @@ async fn check(connector: &Connector, change: Change) -> Result<Change, Refusal>
 
 /// A question with a fault in its text is refused before it counts as a use.
 async fn plan(connector: &Connector, caller: Caller, request: Request) -> Result<Plan, Refusal> {
+    let asked = Asked::new(&caller, &request);
+    if let Some(question) = connector.questions.get(&asked) {
+        return Ok(Plan {
+            request,
+            question,
+            caller,
+        });
+    }
     let limits = connector.limits;
+    let questions = Arc::clone(&connector.questions);
     offload(connector, move || {
         let query = syntax::parse_query(&request.query, request.base.as_deref(), &limits)?;
+        let question = questions.put(asked, query);
         Ok(Plan {
             request,
-            query,
+            question,
             caller,
         })
     })
@@ -293,7 +310,7 @@ async fn within<T>(
     work: impl Future<Output = Result<T, Refusal>>,
 ) -> Result<T, Refusal> {
     let deadline = connector.clock.sleep_until(budget.deadline());
-    match select(Box::pin(work), deadline).await {
+    match select(pin!(work), deadline).await {
         Either::Left((result, _)) => result,
         Either::Right(((), _)) => {
             budget.cancel();

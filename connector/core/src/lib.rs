@@ -13,6 +13,7 @@ mod limits;
 mod memory;
 mod outcome;
 mod ports;
+mod recent;
 mod refusal;
 mod request;
 mod requirement;
@@ -24,7 +25,8 @@ mod world;
 
 pub use admission::{Admission, AdmissionLimits, Priority, Seat};
 pub use answer::{
-    Connector, PermitCache, Reply, SUMMARY, admit_change, answer, change, offload, summarize,
+    Connector, PermitCache, QuestionCache, Reply, SUMMARY, admit_change, answer, change, offload,
+    summarize,
 };
 pub use caller::{Caller, Credentials, Possession, Secret};
 pub use digest::{ResultDigest, request_digest, summary_digest};

@@ -52,6 +52,7 @@ pub struct Budget {
     memory: usize,
     result_bytes: usize,
     together: Option<MemoryShare>,
+    steps: Option<u32>,
     cancelled: Arc<AtomicBool>,
 }
 
@@ -64,6 +65,7 @@ impl Budget {
             memory: MEMORY,
             result_bytes: RESULT,
             together: None,
+            steps: None,
             cancelled: Arc::default(),
         }
     }
@@ -98,6 +100,14 @@ impl Budget {
         }
     }
 
+    /// The same, for an attempt: an evaluation ends after so many steps, each the reading of a quad or less, and waits for
+    /// nothing that others make.
+    #[must_use]
+    pub fn with_steps(mut self, steps: u32) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
     /// When the request must be answered.
     pub fn deadline(&self) -> Instant {
         self.deadline
@@ -127,6 +137,11 @@ impl Budget {
     /// The most bytes of the answer, as it stands in memory.
     pub fn result_bytes(&self) -> usize {
         self.result_bytes
+    }
+
+    /// The most steps of an evaluation, where it is only an attempt.
+    pub fn steps(&self) -> Option<u32> {
+        self.steps
     }
 
     /// Stops all work on the request: its caller went away, or its time is over.

@@ -122,6 +122,27 @@ pub trait Twin: Send + Sync {
         sink: &mut dyn Sink,
     ) -> Result<Evaluated, Refusal>;
 
+    /// As [`Twin::evaluate`], on a thread that others wait for: without blocking, within [`Budget::steps`], and by what is
+    /// ready in memory. A twin that cannot promise this does not try.
+    ///
+    /// # Errors
+    /// `limits.steps` where the question takes more than an attempt; all else means that this was not the moment.
+    fn attempt(
+        &self,
+        _query: &Query,
+        _dataset: Option<&DatasetChoice>,
+        _permit: &Permit,
+        _budget: &Budget,
+        _sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        let detail = "this twin does not try";
+        Err(Refusal::new(
+            crate::Code::Unavailable,
+            "twin.attempt",
+            detail,
+        ))
+    }
+
     /// Makes a change durable, or makes none.
     ///
     /// WHERE parts see what `read` shows, nothing without one. Every quad added or removed must be one that `modify`

@@ -1,11 +1,14 @@
 //! Query text to algebra, within bounds.
 
+mod brief;
 mod fault;
 mod size;
 
 use crate::{Change, Limits, Refusal};
 use spargebra::algebra::GraphPattern;
 use spargebra::{GraphUpdateOperation, Query, SparqlParser, Update};
+
+pub(crate) use brief::is_brief;
 
 /// The most characters of operators in one text: a chain of so many fits the stack of a worker several times.
 const OPERATORS: usize = 2_000;

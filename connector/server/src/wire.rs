@@ -189,6 +189,7 @@ impl Node {
             policies: Arc::clone(&policies) as _,
             world: Arc::clone(&ledger) as _,
             permits: Arc::default(),
+            questions: Arc::default(),
             twin: store,
             federation: Arc::new(federation),
             use_log: metrics.counting(Arc::clone(&tally) as _),

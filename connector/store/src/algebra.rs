@@ -27,6 +27,8 @@ pub(crate) struct Bounded {
     pub(crate) pattern: GraphPattern,
     /// Whether it calls another endpoint anywhere.
     pub(crate) calls_service: bool,
+    /// Whether it calls functions that are not SPARQL's own, those that bound it among them.
+    pub(crate) calls_functions: bool,
     /// How many joins are watched.
     watched: usize,
 }
@@ -36,6 +38,7 @@ impl Bounded {
         let mut bounded = Self {
             pattern: pattern.clone(),
             calls_service: false,
+            calls_functions: false,
             watched: 0,
         };
         let mut pattern = std::mem::replace(&mut bounded.pattern, nothing());
@@ -113,6 +116,7 @@ impl Bounded {
     /// Binds a value on every row, which filters do not prevent and the optimiser does not move.
     fn watch(&mut self, pattern: &mut GraphPattern) {
         self.watched += 1;
+        self.calls_functions = true;
         *pattern = GraphPattern::Extend {
             inner: Box::new(std::mem::replace(pattern, nothing())),
             // No query can name it.
@@ -127,12 +131,15 @@ impl Bounded {
         }
         match expression {
             Expression::Exists(pattern) => self.pattern(pattern),
+            Expression::FunctionCall(Function::Custom(_), _) => self.calls_functions = true,
             Expression::FunctionCall(Function::Replace, list) => {
+                self.calls_functions = true;
                 for (place, argument) in list.iter_mut().enumerate() {
                     cap(argument, if place == 2 { BRIEF } else { SHORT });
                 }
             }
             Expression::FunctionCall(Function::Concat, list) if list.len() > 2 => {
+                self.calls_functions = true;
                 *list = join(std::mem::take(list));
             }
             _ => {}

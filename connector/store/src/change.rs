@@ -141,19 +141,21 @@ impl TwinStore {
                     pattern,
                 } => {
                     let names = Names::of_pattern(pattern);
-                    let pattern = self.options.bound(pattern)?;
+                    let bounded = self.options.bound(pattern)?;
                     let choice = Choice::new(using, own.as_ref());
                     let view = choice.seen_in(draft.view(&names)?).unwinding();
                     let health = view.health();
                     health.look()?;
-                    let evaluator = self.options.evaluator(&health, &Unevaluable::default());
+                    let unevaluable = Unevaluable::default();
+                    let calls = bounded.calls_functions;
+                    let evaluator = self.options.evaluator(&health, &unevaluable, calls);
                     let base = update.base_iri.clone();
                     let mut prepared = evaluator.prepare_delete_insert(
                         delete.clone(),
                         insert.clone(),
                         base,
                         None,
-                        &pattern,
+                        &bounded.pattern,
                     );
                     *prepared.dataset_mut() = choice.specification();
                     let (removed, added) =

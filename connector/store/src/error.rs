@@ -79,6 +79,12 @@ pub enum StoreError {
     /// All queries together hold as much memory as they may.
     #[error("{0}")]
     Together(MemoryFull),
+    /// An attempt took more steps than it may.
+    #[error("the attempt took too many steps")]
+    Steps,
+    /// An attempt needs what is not made yet.
+    #[error("what the policy shows is still to be found out")]
+    NotReady,
     /// A pattern that says what a policy is about cannot be evaluated.
     #[error("a pattern of the policy cannot be evaluated: {0}")]
     Pattern(String),
@@ -103,6 +109,8 @@ impl From<StoreError> for Refusal {
                 Self::new(Code::Exhausted, "limits.memory", error).open()
             }
             StoreError::Together(full) => full.into(),
+            StoreError::Steps => Self::new(Code::Exhausted, "limits.steps", error),
+            StoreError::NotReady => Self::new(Code::Exhausted, "policy.ready", error),
             StoreError::Pattern(_) => Self::new(Code::Internal, "policy.pattern", error),
             StoreError::NoKey => Self::new(Code::Internal, "policy.pseudonym", error),
             StoreError::Overlay(_) => Self::new(Code::Exhausted, "limits.transformed", error),

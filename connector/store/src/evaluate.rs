@@ -103,7 +103,7 @@ impl EvaluationOptions {
 
     /// The pattern with places to stop. Refuses one with `SERVICE` where there is no handler: nothing of a query may
     /// leave by this way.
-    pub(crate) fn bound(&self, pattern: &GraphPattern) -> Result<GraphPattern, Refusal> {
+    pub(crate) fn bound(&self, pattern: &GraphPattern) -> Result<Bounded, Refusal> {
         let bounded = Bounded::new(pattern);
         if bounded.calls_service && !self.services {
             return Err(Refusal::about_input(
@@ -111,11 +111,19 @@ impl EvaluationOptions {
                 "SERVICE is not supported: ask for a federated answer instead, which asks the peers by itself",
             ));
         }
-        Ok(bounded.pattern)
+        Ok(bounded)
     }
 
-    /// An evaluator for one request.
-    pub(crate) fn evaluator(&self, health: &Health, unevaluable: &Unevaluable) -> QueryEvaluator {
+    /// An evaluator for one request, with functions beside SPARQL's own where it calls any.
+    pub(crate) fn evaluator(
+        &self,
+        health: &Health,
+        unevaluable: &Unevaluable,
+        calls_functions: bool,
+    ) -> QueryEvaluator {
+        if !calls_functions {
+            return self.evaluator.clone();
+        }
         let truth = Term::from(Literal::from(true));
         let most = |bytes: usize| {
             let health = health.clone();
@@ -234,6 +242,18 @@ impl Twin for TwinStore {
         self.query(query, dataset, permit.guard(), budget, sink)
     }
 
+    fn attempt(
+        &self,
+        query: &Query,
+        dataset: Option<&DatasetChoice>,
+        permit: &Permit,
+        budget: &Budget,
+        sink: &mut dyn Sink,
+    ) -> Result<Evaluated, Refusal> {
+        // The budget has steps: nothing below blocks on what others make then.
+        self.query(query, dataset, permit.guard(), budget, sink)
+    }
+
     fn change(
         &self,
         change: &twinlink_core::Change,
@@ -256,14 +276,14 @@ fn evaluate(
     sink: &mut dyn Sink,
 ) -> Result<Evaluated, Refusal> {
     let names = Names::of_query(query);
-    let query = bounded(query, options)?;
+    let (query, calls_functions) = bounded(query, options)?;
     let choice = Choice::new(dataset, query.dataset());
     let view = snapshot.view_for(guard, &names, budget)?;
     let view = choice.seen_in(view).unwinding();
     let health = view.health();
     health.look()?;
     let unevaluable = Unevaluable::default();
-    let evaluator = options.evaluator(&health, &unevaluable);
+    let evaluator = options.evaluator(&health, &unevaluable, calls_functions);
     let rows = stoppable(&health, || {
         let mut prepared = evaluator.prepare(&query);
         *prepared.dataset_mut() = choice.specification();
@@ -291,15 +311,19 @@ pub(crate) fn stoppable<T, E: From<StoreError>>(
     })
 }
 
-pub(crate) fn bounded(query: &Query, options: &EvaluationOptions) -> Result<Query, Refusal> {
+/// The query with places to stop, and whether it calls functions beside SPARQL's own.
+pub(crate) fn bounded(
+    query: &Query,
+    options: &EvaluationOptions,
+) -> Result<(Query, bool), Refusal> {
     let mut query = query.clone();
-    match &mut query {
-        Query::Select { pattern, .. }
-        | Query::Construct { pattern, .. }
-        | Query::Describe { pattern, .. }
-        | Query::Ask { pattern, .. } => *pattern = options.bound(pattern)?,
-    }
-    Ok(query)
+    let (Query::Select { pattern, .. }
+    | Query::Construct { pattern, .. }
+    | Query::Describe { pattern, .. }
+    | Query::Ask { pattern, .. }) = &mut query;
+    let bounded = options.bound(pattern)?;
+    *pattern = bounded.pattern;
+    Ok((query, bounded.calls_functions))
 }
 
 fn put(results: QueryResults<'_>, health: &Health, sink: &mut dyn Sink) -> Result<u64, Refusal> {

@@ -46,7 +46,8 @@ impl<T: Clone> Once<T> {
     /// The value; made now if it is not.
     ///
     /// # Errors
-    /// That of `make`; [`StoreError::Deadline`] or [`StoreError::Cancelled`] where another thread takes too long.
+    /// That of `make`; [`StoreError::Deadline`] or [`StoreError::Cancelled`] where another thread takes too long;
+    /// [`StoreError::NotReady`] where the budget is for an attempt only, and it is not made yet.
     pub(crate) fn get_or_make(
         &self,
         budget: &Budget,
@@ -56,6 +57,9 @@ impl<T: Clone> Once<T> {
         loop {
             match &*state {
                 State::Ready(value) => return Ok(value.clone()),
+                State::Empty | State::Busy if budget.steps().is_some() => {
+                    return Err(StoreError::NotReady);
+                }
                 State::Empty => break,
                 State::Busy => {}
             }

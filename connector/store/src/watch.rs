@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use twinlink_core::{Budget, Reservation};
 
-/// The most steps between two looks at the clock.
+/// The most steps between two looks at the clock; an attempt has its own number, and ends with it.
 const STEPS: u32 = 1024;
 /// Looks are about so far apart, however long a step takes.
 const PACE: Duration = Duration::from_millis(1);
@@ -74,7 +74,7 @@ impl Watch {
         let now = Instant::now();
         Self {
             budget: budget.clone(),
-            countdown: AtomicU32::new(STEPS),
+            countdown: AtomicU32::new(budget.steps().unwrap_or(STEPS)),
             base: AtomicIsize::new(memory::held()),
             slow: Mutex::new(Slow {
                 interval: STEPS,
@@ -124,6 +124,11 @@ impl Watch {
             self.countdown.store(0, Ordering::Relaxed);
             return Err(error.clone());
         }
+        if self.budget.steps().is_some() {
+            // All that are left stay as they are.
+            slow.looked = now;
+            return Ok(());
+        }
         // A step may be a nanosecond's work or, between two rows of a cross product, a second's.
         let elapsed = now.saturating_duration_since(slow.looked);
         slow.looked = now;
@@ -144,6 +149,9 @@ impl Watch {
         }
         if now >= self.budget.deadline() {
             return Some(StoreError::Deadline);
+        }
+        if self.budget.steps().is_some() && self.countdown.load(Ordering::Relaxed) == 0 {
+            return Some(StoreError::Steps);
         }
         let limit = self.budget.memory();
         let held = memory::held().saturating_sub(self.base.load(Ordering::Relaxed));

@@ -10,6 +10,7 @@ use crate::{
 use futures::channel::{mpsc, oneshot};
 use futures::future::{BoxFuture, Either, select};
 use futures::{SinkExt, StreamExt};
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -27,11 +28,19 @@ pub(super) struct Ended {
 
 type End = Result<Ended, Refusal>;
 
-/// A running evaluation.
+/// An evaluation.
 #[derive(Debug)]
-pub(super) struct Feed {
-    pieces: mpsc::Receiver<Piece>,
-    end: oneshot::Receiver<End>,
+pub(super) enum Feed {
+    /// On a thread of its own.
+    Running {
+        pieces: mpsc::Receiver<Piece>,
+        end: oneshot::Receiver<End>,
+    },
+    /// That was over before it was asked for.
+    Over {
+        pieces: VecDeque<Piece>,
+        end: Option<End>,
+    },
 }
 
 /// The rows of a reply, counted and digested as they leave.
@@ -72,7 +81,25 @@ pub(super) fn feed(
         // First the end, then the channel closes: a reader that sees it closed finds the end there.
         drop(end_in.send(end));
     }))?;
-    Ok(Feed { pieces, end })
+    Ok(Feed::Running { pieces, end })
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Piece> {
+        match self {
+            Self::Running { pieces, .. } => pieces.next().await,
+            Self::Over { pieces, .. } => pieces.pop_front(),
+        }
+    }
+
+    /// What it says at its end, once.
+    async fn end(&mut self) -> End {
+        let end = match self {
+            Self::Running { end, .. } => end.await.ok(),
+            Self::Over { end, .. } => end.take(),
+        };
+        end.unwrap_or_else(|| Err(panicked()))
+    }
 }
 
 struct ChannelSink {
@@ -145,7 +172,7 @@ impl Body {
             intent: Some(intent),
             digest: ResultDigest::default(),
         };
-        match body.feed.pieces.next().await {
+        match body.feed.next().await {
             Some(Piece::Head(head)) => {
                 body.granted.check(&body.connector)?;
                 body.digest.head(&head);
@@ -156,17 +183,14 @@ impl Body {
                 "evaluation",
                 "the first piece is not the head",
             )),
-            None => match (&mut body.feed.end).await {
-                Ok(Err(refusal)) => Err(refusal),
-                _ => Err(panicked()),
-            },
+            None => Err(body.feed.end().await.err().unwrap_or_else(panicked)),
         }
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
-        let pieces = &mut self.feed.pieces;
+        let feed = &mut self.feed;
         let piece = within(&self.connector, &self.budget, async {
-            Ok(pieces.next().await)
+            Ok(feed.next().await)
         })
         .await;
         let piece = piece.and_then(|piece| {
@@ -198,9 +222,7 @@ impl Body {
 
     /// Takes the end of the evaluation and completes the record.
     pub(super) async fn finish(mut self) -> Result<Outcome, Refusal> {
-        let end = (&mut self.feed.end)
-            .await
-            .unwrap_or_else(|_| Err(panicked()));
+        let end = self.feed.end().await;
         let (complete, failed) = match &end {
             Ok(ended) => (ended.sources.iter().all(|s| s.state.is_settled()), None),
             Err(refusal) => (false, Some(refusal.check())),

@@ -3,6 +3,7 @@
 mod debts;
 
 use super::Connector;
+use super::instant::policy_time;
 use super::permits::Kept;
 use crate::ports::UseRecord;
 use crate::world::{Beginning, Begun};
@@ -450,13 +451,4 @@ fn denied(denied: Denied) -> Refusal {
 
 pub(super) fn odrl(action: &str) -> NamedNode {
     NamedNode::new_unchecked(format!("http://www.w3.org/ns/odrl/2/{action}"))
-}
-
-/// The same instant, as policies have it.
-pub(crate) fn policy_time(now: OffsetDateTime) -> Result<DateTime, Refusal> {
-    let fault = |error: &dyn std::fmt::Display| Refusal::new(Code::Internal, "clock", error);
-    now.format(&time::format_description::well_known::Rfc3339)
-        .map_err(|error| fault(&error))?
-        .parse()
-        .map_err(|error| fault(&error))
 }

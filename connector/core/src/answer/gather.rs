@@ -1,5 +1,7 @@
 //! The evaluation of a plan, here or over the peers too, up to the head of its answer.
 
+mod attempt;
+
 use super::body::{Body, Ended, Feed, feed};
 use super::decide::Granted;
 use super::{Connector, Plan, Reply};
@@ -48,15 +50,25 @@ fn gather_here(
     budget: &Budget,
     started: Instant,
 ) -> Result<Feed, Refusal> {
-    let twin = Arc::clone(&connector.twin);
     let ourselves = ourselves(connector, &permit);
     let age = Age::of(connector, &permit);
     let clock = Arc::clone(&connector.clock);
     plan.request
         .require
         .check(std::slice::from_ref(&ourselves), &[])?;
+    let explain = plan.request.explain;
+    if explain.is_none()
+        && let Some((pieces, evaluated)) = attempt::attempt(connector, &plan, &permit, budget)
+    {
+        let elapsed = clock.instant().saturating_duration_since(started);
+        let end = ended_here(&plan, ourselves, age, &evaluated, elapsed);
+        return Ok(Feed::Over {
+            pieces,
+            end: Some(end),
+        });
+    }
+    let twin = Arc::clone(&connector.twin);
     feed(connector, seat, budget, move |budget, sink| {
-        let explain = plan.request.explain;
         let mut discard = Discard;
         let sink = match explain {
             None => sink,
@@ -65,7 +77,8 @@ fn gather_here(
                 &mut discard
             }
         };
-        let explanation = explain.map(|explain| this_twin_alone(&ourselves, explain, &plan.query));
+        let query = &plan.question.query;
+        let explanation = explain.map(|explain| this_twin_alone(&ourselves, explain, query));
         if explain == Some(Explain::Plan) {
             return Ok(Ended {
                 sources: vec![ourselves],
@@ -74,17 +87,32 @@ fn gather_here(
             });
         }
         let dataset = plan.request.dataset.as_ref();
-        let evaluated = twin.evaluate(&plan.query, dataset, &permit, budget, sink)?;
+        let evaluated = twin.evaluate(query, dataset, &permit, budget, sink)?;
         let elapsed = clock.instant().saturating_duration_since(started);
-        let mut status = settle(ourselves, &evaluated, elapsed);
-        status.as_of = age.told(status.as_of);
-        let sources = vec![status];
-        plan.request.require.check(&sources, &[])?;
+        let ended = ended_here(&plan, ourselves, age, &evaluated, elapsed)?;
         Ok(Ended {
-            sources,
-            unsure: Vec::new(),
             explanation: explanation.map(|told| finished(told, &evaluated, elapsed)),
+            ..ended
         })
+    })
+}
+
+/// What is said at the end of an answer over this twin alone.
+fn ended_here(
+    plan: &Plan,
+    ourselves: SourceStatus,
+    age: Age,
+    evaluated: &Evaluated,
+    elapsed: Duration,
+) -> Result<Ended, Refusal> {
+    let mut status = settle(ourselves, evaluated, elapsed);
+    status.as_of = age.told(status.as_of);
+    let sources = vec![status];
+    plan.request.require.check(&sources, &[])?;
+    Ok(Ended {
+        sources,
+        unsure: Vec::new(),
+        explanation: None,
     })
 }
 
@@ -109,7 +137,7 @@ async fn gather_federated(
     let harvest = connector
         .federation
         .gather(
-            &plan.query,
+            &plan.question.query,
             plan.request.dataset.as_ref(),
             permit,
             &delegation,

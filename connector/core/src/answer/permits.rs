@@ -1,9 +1,9 @@
 //! Permits that were decided a moment ago: for as long as nothing that they rest on has changed.
 
+use crate::recent::Recent;
 use oxsdatatypes::DateTime;
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_policy::{Ask, Claims, Permit};
 
 /// How many permits are kept: twice this, in two halves.
@@ -13,15 +13,7 @@ const HALF: usize = 1024;
 ///
 /// Only permits that count no use and impose nothing are kept, and each is given again only under the policies and the
 /// state of the world that it was decided by.
-#[derive(Default)]
-pub struct PermitCache(Mutex<Halves>);
-
-/// What is used is in the young half; when that is full, it becomes the old one, and the old one is forgotten.
-#[derive(Default)]
-struct Halves {
-    young: HashMap<Question, Kept>,
-    old: HashMap<Question, Kept>,
-}
+pub struct PermitCache(Mutex<Recent<Question, Kept>>);
 
 /// All that was asked, but for the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,15 +46,7 @@ impl PermitCache {
     ) -> Option<Kept> {
         let now = ask.now;
         let question = Question::new(ask, claims);
-        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = match halves.young.get(&question) {
-            Some(kept) => kept.clone(),
-            None => {
-                let kept = halves.old.remove(&question)?;
-                halves.put(question, kept.clone());
-                kept
-            }
-        };
+        let kept = self.kept().get(&question)?;
         let holds = kept.permit.version() == policies
             && kept.world == world
             // The clock may have been set back.
@@ -73,17 +57,17 @@ impl PermitCache {
 
     /// Keeps a permit.
     pub(super) fn put(&self, ask: &Ask, claims: &Claims, kept: Kept) {
-        let mut halves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        halves.put(Question::new(ask, claims), kept);
+        self.kept().put(Question::new(ask, claims), kept);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Recent<Question, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Halves {
-    fn put(&mut self, question: Question, kept: Kept) {
-        if self.young.len() >= HALF {
-            self.old = std::mem::take(&mut self.young);
-        }
-        self.young.insert(question, kept);
+impl Default for PermitCache {
+    fn default() -> Self {
+        Self(Mutex::new(Recent::new(HALF)))
     }
 }
 

@@ -88,6 +88,7 @@ impl World {
             policies: Arc::clone(&self.policies) as _,
             world: Arc::clone(&self.ledger) as _,
             permits: Arc::default(),
+            questions: Arc::default(),
             twin: Arc::clone(&self.twin) as _,
             federation: Arc::new(NoFederation),
             use_log: Arc::new(FakeLog(self.log_is_full, Arc::clone(&self.log))),

@@ -6,6 +6,7 @@
     reason = "a test that fails here fails rightly"
 )]
 
+mod attempts;
 mod decisions;
 mod fakes;
 mod steward;

@@ -49,7 +49,30 @@ pub(super) async fn query(
     let reply = answer(connector, &credentials, question)
         .await
         .map_err(|refusal| status(&refusal, Some(id)))?;
+    if let Head::Boolean(_) = reply.head() {
+        return at_once(reply, deadline).await;
+    }
     Ok(Response::new(send(reply, deadline).boxed()))
+}
+
+/// A head that is the whole answer, together with its outcome: nothing of it can be waited for by a slow client.
+async fn at_once(reply: Reply, deadline: Instant) -> Result<Response<Answers>, Status> {
+    let request = reply.request();
+    let head = outcome::head(reply.head());
+    let end = tokio::time::timeout_at(deadline, reply.finish()).await;
+    let end = end.unwrap_or_else(|_| Err(late()));
+    let end = end.map_err(|refusal| {
+        tracing::info!(%request, code = ?refusal.code(), check = refusal.check(), %refusal, "an answer ended early");
+        status(&refusal, Some(request))
+    })?;
+    let parts = [head, Part::Outcome(outcome::outcome(end))];
+    let messages = parts.map(|part| Ok(v1::QueryResponse { part: Some(part) }));
+    Ok(Response::new(stream::iter(messages).boxed()))
+}
+
+fn late() -> Refusal {
+    let detail = "the deadline passed while the answer was read";
+    Refusal::new(Code::Timeout, "deadline", detail)
 }
 
 fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
@@ -155,9 +178,7 @@ fn send(reply: Reply, deadline: Instant) -> impl Stream<Item = Result<v1::QueryR
         let work = pump(reply, &messages_in);
         let result = tokio::select! {
             result = work => result,
-            () = tokio::time::sleep_until(deadline) => {
-                Err(Refusal::new(Code::Timeout, "deadline", "the deadline passed while the answer was read"))
-            }
+            () = tokio::time::sleep_until(deadline) => Err(late()),
             // Dropping the reply stops its evaluation.
             () = messages_in.closed() => return,
         };

@@ -236,7 +236,7 @@ impl Snapshot {
 fn nodes(snapshot: &Snapshot, pattern: &NodePattern, budget: &Budget) -> Result<IdSet, StoreError> {
     // A pattern of a policy calls nobody: these options have no handler of SERVICE.
     let options = EvaluationOptions::default();
-    let query = evaluate::bounded(pattern.query(), &options)
+    let (query, calls_functions) = evaluate::bounded(pattern.query(), &options)
         .map_err(|refusal| StoreError::Pattern(refusal.to_string()))?;
     let view = View::new(snapshot, Arc::new(IdGuard::everything()), budget)
         .merging_all()
@@ -251,7 +251,7 @@ fn nodes(snapshot: &Snapshot, pattern: &NodePattern, budget: &Budget) -> Result<
             .filter_map(|graph| term::node(snapshot.term(graph)?))
             .collect::<Vec<NamedOrBlankNode>>(),
     );
-    let evaluator = options.evaluator(&health, &Unevaluable::default());
+    let evaluator = options.evaluator(&health, &Unevaluable::default(), calls_functions);
     let fault = |error: QueryEvaluationError| match health.check() {
         Err(error) => error,
         Ok(()) => StoreError::Pattern(error.to_string()),

@@ -10,6 +10,7 @@
     reason = "tests and their helpers fail by panic"
 )]
 
+mod attempts;
 mod backup;
 mod bounds;
 mod changes;

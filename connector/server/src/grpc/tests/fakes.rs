@@ -112,6 +112,7 @@ impl World {
             federation: Arc::new(NoFederation),
             world: Arc::new(Ledger::in_memory().unwrap()),
             permits: Arc::default(),
+            questions: Arc::default(),
             use_log: Arc::new(FakeLog),
             clock: Arc::new(SystemClock),
             workers: Arc::new(Threads::new(16)),

@@ -282,6 +282,7 @@ fn connector(world: &Arc<World>) -> Connector {
         federation: Arc::<World>::clone(world),
         world: Arc::new(Ledger::in_memory().unwrap()),
         permits: Arc::default(),
+        questions: Arc::default(),
         use_log: Arc::new(Forgetful),
         clock: Arc::new(SystemClock),
         workers: Arc::new(Threads::new(8)),
