@@ -1,7 +1,7 @@
 use super::*;
 use oxrdf::{GraphName, Literal, NamedNode, Quad};
 use std::time::{Duration, Instant};
-use twinlink_core::{Budget, Change, Code};
+use twinlink_core::{Budget, Change, Code, Priority};
 use twinlink_policy::Guard;
 use twinlink_store::EvaluationOptions;
 use twinlink_trust::{Authority, Subject};
@@ -94,7 +94,11 @@ fn done(rows: u64, complete: bool, failed: Option<&str>) -> Recorded {
 
 #[tokio::test]
 async fn what_passes_the_log_is_counted_and_nobody_named() {
-    let metrics = metrics();
+    let memory = Memory::new(1000);
+    let mut held = memory.share(Priority::Incident).reserve();
+    held.resize(900).unwrap();
+    held.resize(700).unwrap();
+    let metrics = metrics().with_memory(memory);
     let log = metrics.counting(Arc::new(Silent));
     log.intend(record(Some("policy"))).await.unwrap();
     for end in [
@@ -117,6 +121,9 @@ async fn what_passes_the_log_is_counted_and_nobody_named() {
         r#"twinlink_request_seconds_bucket{le="0.032"} 0"#,
         "twinlink_twin_quads 1.0",
         "twinlink_evaluations_running 3.0",
+        "twinlink_evaluations_memory_bytes 700.0",
+        "twinlink_evaluations_memory_most_bytes 900.0",
+        "twinlink_evaluations_memory_limit_bytes 1000.0",
         "# EOF",
     ] {
         assert!(text.contains(line), "{line}: {text}");

@@ -66,6 +66,17 @@ fn what_is_wrong_is_named_with_what_to_do() {
     assert_eq!(failed(&doctor.json()), ["policies"]);
     fs::remove_file(city.path("policies/odd.ttl")).unwrap();
 
+    // More memory than there is.
+    #[cfg(target_os = "linux")]
+    {
+        let config = fs::read_to_string(city.path("twinlink.toml")).unwrap();
+        let greedy = format!("{config}\n[limits]\nmemory_total_bytes = {}\n", i64::MAX);
+        fs::write(city.path("twinlink.toml"), greedy).unwrap();
+        let doctor = city.run(&["doctor", "--json"]);
+        assert_eq!(failed(&doctor.json()), ["memory"]);
+        fs::write(city.path("twinlink.toml"), config).unwrap();
+    }
+
     // An endpoint that `serve` would not take is told by whoever checks, too.
     fs::create_dir(city.path("foreign")).unwrap();
     fs::write(city.path("foreign/odd.toml"), "odd = 1").unwrap();
