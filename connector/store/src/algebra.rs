@@ -3,13 +3,14 @@
 //! The evaluator asks the view for quads and terms, and the view watches time and memory. Where it would not ask for
 //! long, this makes it: joins whose rows come from nowhere near a quad bind a value to a variable of no name, which the
 //! view is then asked to make a term of; the arguments of REPLACE are capped, because its result can be as long as the
-//! product of two of them; and CONCAT of many is made of CONCATs of two, with a cap on each.
+//! product of two of them; and CONCAT of many is made of CONCATs of two, with a cap on each. What rows are sorted by is found once for each
+//! row.
 
 mod connected;
 
 use connected::{connected, disconnect, reads_quads};
 use oxrdf::{NamedNode, NamedNodeRef, Variable};
-use spargebra::algebra::{Expression, Function, GraphPattern};
+use spargebra::algebra::{Expression, Function, GraphPattern, OrderExpression};
 use twinlink_core::algebra::{expressions_mut, parts_mut};
 
 /// Always true; its value is made into a term for the effect.
@@ -31,6 +32,8 @@ pub(crate) struct Bounded {
     pub(crate) calls_functions: bool,
     /// How many joins are watched.
     watched: usize,
+    /// How many keys of sorting are bound.
+    keys: usize,
 }
 
 impl Bounded {
@@ -40,6 +43,7 @@ impl Bounded {
             calls_service: false,
             calls_functions: false,
             watched: 0,
+            keys: 0,
         };
         let mut pattern = std::mem::replace(&mut bounded.pattern, nothing());
         bounded.pattern(&mut pattern);
@@ -88,9 +92,18 @@ impl Bounded {
                 self.pattern(left);
                 self.pattern(right);
             }
+            GraphPattern::OrderBy { inner, expression } => {
+                self.pattern(inner);
+                for order in expression {
+                    match order {
+                        OrderExpression::Asc(key) | OrderExpression::Desc(key) => {
+                            self.key(inner, key);
+                        }
+                    }
+                }
+            }
             GraphPattern::Filter { inner, .. }
             | GraphPattern::Extend { inner, .. }
-            | GraphPattern::OrderBy { inner, .. }
             | GraphPattern::Group { inner, .. }
             | GraphPattern::Graph { inner, .. }
             | GraphPattern::Project { inner, .. }
@@ -111,6 +124,24 @@ impl Bounded {
             self.watch(&mut joined);
         }
         joined
+    }
+
+    /// Binds what rows are sorted by once for each row: the evaluator would find it anew for every comparison, and RAND()
+    /// be another one each time, which is no order at all.
+    // INVARIANT(one-key-for-each-row): a row has the same place in the order whatever it is compared with.
+    fn key(&mut self, inner: &mut GraphPattern, key: &mut Expression) {
+        if matches!(key, Expression::Variable(_)) {
+            return;
+        }
+        self.keys += 1;
+        // No query can name it.
+        let variable = Variable::new_unchecked(format!(" key {}", self.keys));
+        let expression = std::mem::replace(key, Expression::Variable(variable.clone()));
+        *inner = GraphPattern::Extend {
+            inner: Box::new(std::mem::replace(inner, nothing())),
+            variable,
+            expression,
+        };
     }
 
     /// Binds a value on every row, which filters do not prevent and the optimiser does not move.

@@ -1,6 +1,6 @@
 //! No query harms the next one: time, cancellation, and terms made on the way.
 
-use crate::support::{Collected, insert, iri, parse, quad, store};
+use crate::support::{Collected, ask, insert, iri, parse, quad, store};
 use oxrdf::{GraphName, Quad};
 use std::time::{Duration, Instant};
 use twinlink_core::policy::Guard;
@@ -87,6 +87,39 @@ fn sorting_stops_at_the_deadline() {
     let (refusal, elapsed) = refused(&query, &short());
     assert_eq!(refusal.code(), Code::Timeout);
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+}
+
+/// INVARIANT(one-key-for-each-row)
+#[test]
+fn one_key_for_each_row() {
+    let store = store();
+    insert(&store, (0..3_000).map(quad).collect());
+    let rows = |query: &str| {
+        let (collected, _) = ask(&store, &Guard::everything(), query).unwrap();
+        collected.rows
+    };
+    let all = rows("SELECT * { ?s ?p ?o } ORDER BY STR(?s) STR(?p) STR(?o)");
+    // A key that is another one whenever it is looked at would be no order: the rows come all the same, each once.
+    for key in [
+        "RAND()",
+        "DESC(RAND() < 0.5)",
+        "STRUUID()",
+        "IF(RAND() < 0.5, ?s, ?o)",
+    ] {
+        let mut shuffled = rows(&format!("SELECT * {{ ?s ?p ?o }} ORDER BY {key}"));
+        assert_ne!(shuffled, all, "{key}");
+        let mut all = all.clone();
+        shuffled.sort();
+        all.sort();
+        assert_eq!(shuffled, all, "{key}");
+    }
+    // Nobody sees the key, and what has none comes first.
+    let few = rows("SELECT * { VALUES ?x { 3 'a' 2 } } ORDER BY (?x * 2) LIMIT 2");
+    assert_eq!(few.len(), 2);
+    assert!(
+        few[0].contains("\"a\"") && few[1].contains("\"2\""),
+        "{few:?}"
+    );
 }
 
 #[test]
