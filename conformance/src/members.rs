@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Change, Clock, Code, Delegation, Explain, Federation as _, Harvest, Head, Limits,
-    Piece, Refusal, Sink, SourceState, SourceStatus, Twin, Workers, parse_query,
+    Age, Budget, Change, Clock, Code, Conditions, Delegation, Explain, Federation as _, Harvest,
+    Head, Limits, Piece, Refusal, Requirement, Sink, SourceState, SourceStatus, Twin, Workers,
+    parse_query,
 };
 use twinlink_federation::{
     FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Summarized, Summary,
@@ -156,9 +157,21 @@ impl Town {
     /// # Errors
     /// A refusal, in words.
     pub(crate) fn ask(&self, query: &Query) -> Result<Told, String> {
+        self.ask_requiring(query, Requirement::default())
+    }
+
+    /// The same, where something is required of the members.
+    ///
+    /// # Errors
+    /// As [`Town::ask`].
+    pub(crate) fn ask_requiring(
+        &self,
+        query: &Query,
+        require: Requirement,
+    ) -> Result<Told, String> {
         let budget = budget();
         let started = Instant::now();
-        let harvest = self.gather(query, &budget, None)?;
+        let harvest = self.gather(query, &budget, require, None)?;
         let gathering = started.elapsed();
         let mut kept = Kept::default();
         harvest.merge.run(&budget, &mut kept).map_err(word)?;
@@ -184,15 +197,21 @@ impl Town {
     /// # Errors
     /// A refusal, in words.
     pub(crate) fn explain(&self, query: &Query, explain: Explain) -> Result<Harvest, String> {
-        self.gather(query, &budget(), Some(explain))
+        self.gather(query, &budget(), Requirement::default(), Some(explain))
     }
 
     fn gather(
         &self,
         query: &Query,
         budget: &Budget,
+        require: Requirement,
         explain: Option<Explain>,
     ) -> Result<Harvest, String> {
+        let conditions = Conditions {
+            require,
+            age: Age::EXACT,
+            explain,
+        };
         let delegation = Delegation {
             claims: std::collections::BTreeMap::new(),
             request: Uuid::nil(),
@@ -207,7 +226,7 @@ impl Town {
         let permit = &self.permit;
         let gathered = self
             .federator
-            .gather(query, None, permit, &delegation, budget, explain);
+            .gather(query, None, permit, &delegation, budget, &conditions);
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime.block_on(gathered).map_err(word)
@@ -299,15 +318,9 @@ impl Others {
             head,
             rows: kept.rows,
             status: SourceStatus {
-                participant: peer.clone(),
-                state: SourceState::Complete,
                 rows: evaluated.rows,
-                elapsed: Duration::ZERO,
-                as_of: evaluated.as_of,
-                policies: permit.policies().to_vec(),
                 not_evaluable: evaluated.not_evaluable,
-                reason: None,
-                receipt: None,
+                ..status(peer, evaluated.as_of, permit)
             },
             beyond: Vec::new(),
         })
@@ -329,6 +342,20 @@ impl Peers for Others {
     }
 }
 
+fn status(member: &NamedNode, as_of: Option<OffsetDateTime>, permit: &Permit) -> SourceStatus {
+    SourceStatus {
+        participant: member.clone(),
+        state: SourceState::Complete,
+        rows: 0,
+        elapsed: Duration::ZERO,
+        as_of,
+        policies: permit.policies().to_vec(),
+        not_evaluable: 0,
+        reason: None,
+        receipt: None,
+    }
+}
+
 /// What the members show, in short.
 struct Shown {
     first: Arc<TwinStore>,
@@ -336,7 +363,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn reply(&self, name: &NamedNode, question: &SummaryQuestion<'_>) -> Option<SummaryReply> {
+    fn reply(&self, name: &NamedNode, question: &SummaryQuestion<'_>) -> Option<Summarized> {
         let number = self.others.list().iter().position(|peer| peer == name);
         let (store, permit) = match number {
             None => (&self.first, question.permit),
@@ -348,8 +375,12 @@ impl Shown {
         };
         let snapshot = store.snapshot();
         let version = snapshot.sequence().to_string();
+        let said = |reply| Summarized {
+            reply,
+            status: Some(status(name, snapshot.time(), permit)),
+        };
         if question.held == Some(&version) {
-            return Some(SummaryReply::Held);
+            return Some(said(SummaryReply::Held));
         }
         let quads = snapshot.quads(permit.guard(), question.budget).ok()?;
         let limits = SummaryLimits::default();
@@ -361,7 +392,7 @@ impl Shown {
             self.others.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
         }
         let summary = Summary::decode(&bytes, &limits).ok()?;
-        Some(SummaryReply::Other(Arc::new(summary)))
+        Some(said(SummaryReply::Other(Arc::new(summary))))
     }
 }
 
@@ -372,7 +403,7 @@ impl Summaries for Shown {
         question: &'a SummaryQuestion<'a>,
     ) -> Later<'a, Option<Summarized>> {
         let reply = self.others.timed(|| self.reply(member, question));
-        Box::pin(std::future::ready(reply.map(Into::into)))
+        Box::pin(std::future::ready(reply))
     }
 }
 

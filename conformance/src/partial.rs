@@ -13,7 +13,7 @@ use crate::members::{Member, Told, Town, deep, participant, store};
 use crate::merged::{Model, World, lines};
 use crate::report::{Report, Verdict};
 use classes::{CLASSES, Class};
-use faults::{FAULTS, Fault, Faulty, IdleClock, lock};
+use faults::{FAULTS, Fault, Faulty, IdleClock, MAX_AGE, lock};
 use spargebra::{Query, SparqlParser};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -147,11 +147,26 @@ impl Setting {
             .collect();
         let faults = faults(chance, members.len(), fault);
         let asked = Arc::new(Mutex::new(BTreeMap::new()));
-        let told = ask(&members, &query, &faults, &asked, chance)?;
+        let dated = Requirement {
+            max_age: chance.once_in(2).then_some(MAX_AGE),
+            ..Requirement::default()
+        };
+        let before = chance.clone();
+        let told = ask(&members, &query, &faults, &asked, chance, dated.clone())?;
+        if !required_early(&members, &query, &faults, &before, &told, &dated)? {
+            return Err("what is required is not what is required at the end".to_owned());
+        }
+        let is_dated = dated.max_age.is_some();
         let model = Model::new(&self.world, &members);
         let expected = model.evaluate(&query)?;
         let asked = lock(&asked).clone();
-        let states = check_states(&faults, &asked, &told)?;
+        // What never changed tells no time of it.
+        let ageless: Vec<_> = self
+            .stores
+            .iter()
+            .map(|store| is_dated && store.snapshot().time().is_none())
+            .collect();
+        let states = check_states(&faults, &asked, &told, is_dated, &ageless)?;
         met.states
             .extend(told.states.iter().map(|state| state.as_str()));
         let is_settled = states.iter().all(|state| state.is_settled());
@@ -208,6 +223,7 @@ fn ask(
     faults: &[Fault],
     asked: &Arc<Mutex<BTreeMap<oxrdf::NamedNode, usize>>>,
     chance: &mut Chance,
+    require: Requirement,
 ) -> Result<Told, String> {
     let limits = FederationLimits {
         share_bindings: !chance.once_in(4),
@@ -227,7 +243,39 @@ fn ask(
     };
     // By summaries a member that fails is found out later, or not at all where it need not be asked.
     let is_summarised = faults.iter().all(|fault| *fault != Fault::Denies) && query_is_even(query);
-    Town::over(members, limits, is_summarised, clock.clone(), between)?.ask(query)
+    Town::over(members, limits, is_summarised, clock.clone(), between)?
+        .ask_requiring(query, require)
+}
+
+/// Whether the same question, of one that requires something, is refused where it would be at the end, and only there.
+fn required_early(
+    members: &[Member],
+    query: &Query,
+    faults: &[Fault],
+    before: &Chance,
+    told: &Told,
+    dated: &Requirement,
+) -> Result<bool, String> {
+    let mut chance = before.clone();
+    let named = participant(chance.below(members.len()));
+    let quorum = (1 + chance.below(members.len())).to_string();
+    let words = ["all", "exact", &quorum, named.as_str()];
+    let mut require = dated.clone();
+    require.add(chance.one(&words).copied().unwrap_or_default())?;
+    let asked = Arc::default();
+    let early = ask(
+        members,
+        query,
+        faults,
+        &asked,
+        &mut before.clone(),
+        require.clone(),
+    );
+    let holds = require.check(&told.sources, &told.unsure).is_ok();
+    Ok(match early {
+        Ok(again) => require.check(&again.sources, &again.unsure).is_ok() == holds,
+        Err(_) => !holds,
+    })
 }
 
 /// Half of the cases, whatever their chances.
@@ -240,13 +288,18 @@ fn check_states(
     faults: &[Fault],
     asked: &BTreeMap<oxrdf::NamedNode, usize>,
     told: &Told,
+    is_dated: bool,
+    ageless: &[bool],
 ) -> Result<Vec<SourceState>, String> {
     for (number, (fault, state)) in faults.iter().zip(&told.states).enumerate() {
         let is_asked = asked.contains_key(&participant(number));
-        let is_explained = if is_asked && fault.shows_at_once() {
-            fault.states().contains(state)
+        let is_ageless = ageless.get(number) == Some(&true);
+        let is_explained = if *state == SourceState::Stale && is_ageless {
+            true
+        } else if is_asked && fault.shows_at_once(is_dated) {
+            fault.states(is_dated).contains(state)
         } else {
-            state.is_settled() || fault.states().contains(state)
+            state.is_settled() || fault.states(is_dated).contains(state)
         };
         if !is_explained {
             return Err(format!("member {number} is {state}, for {fault:?}"));
@@ -272,7 +325,8 @@ fn require(told: &Told, is_settled: bool) -> Result<(), String> {
     let settled = told.states.iter().filter(|state| state.is_settled());
     let count = settled.count();
     let mut wrong = holds(&["all"])? != is_settled;
-    wrong |= holds(&["exact"])? != told.unsure.is_empty();
+    let is_stale = told.states.contains(&SourceState::Stale);
+    wrong |= holds(&["exact"])? != (told.unsure.is_empty() && !is_stale);
     for quorum in 1..=told.states.len() {
         wrong |= holds(&[&quorum.to_string()])? != (count >= quorum);
     }

@@ -16,6 +16,9 @@ use twinlink_federation::{Peers, Rows, SubAnswer, SubQuery, Unanswered};
 
 type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// How old a peer may be, where that matters.
+pub(super) const MAX_AGE: Duration = Duration::from_secs(3600);
+
 /// What is wrong with a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -45,6 +48,8 @@ pub(super) enum Fault {
     Denies,
     /// It says that its data are old.
     Stale,
+    /// Its data are old.
+    Old,
     /// It leaves rows out, and says so.
     Partial,
     /// It cannot evaluate some values.
@@ -68,18 +73,27 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::Swaps,
     Fault::Denies,
     Fault::Stale,
+    Fault::Old,
     Fault::Partial,
     Fault::NotEvaluable,
     Fault::Panics,
 ];
 
 impl Fault {
-    /// The states that a peer with this fault may have beside those of one that did what it was asked.
-    pub(super) fn states(self) -> &'static [SourceState] {
+    /// The states that a peer with this fault may have beside those of one that did what it was asked, where it matters
+    /// how old it is, or not.
+    pub(super) fn states(self, is_dated: bool) -> &'static [SourceState] {
         match self {
-            Self::None | Self::Skew | Self::Slow => &[],
+            Self::Skew | Self::Old if is_dated => &[SourceState::Stale],
+            Self::None | Self::Skew | Self::Old | Self::Slow => &[],
             Self::TooSlow | Self::Hangs | Self::HangsLater => &[SourceState::TimedOut],
             Self::Refuses => &[SourceState::Unreachable],
+            // It gave rows and did not come to telling its age.
+            Self::Resets if is_dated => &[
+                SourceState::Partial,
+                SourceState::NotEvaluable,
+                SourceState::Stale,
+            ],
             // Cut so short that it does not even say what it can match.
             Self::Resets | Self::Partial | Self::NotEvaluable => {
                 &[SourceState::Partial, SourceState::NotEvaluable]
@@ -91,18 +105,19 @@ impl Fault {
     }
 
     /// Whether a peer that was asked anything shows its fault at once, whatever it holds.
-    pub(super) fn shows_at_once(self) -> bool {
-        matches!(
-            self,
-            Self::TooSlow
-                | Self::Refuses
-                | Self::Hangs
-                | Self::Garbage
-                | Self::Denies
-                | Self::Stale
-                | Self::NotEvaluable
-                | Self::Panics
-        )
+    pub(super) fn shows_at_once(self, is_dated: bool) -> bool {
+        matches!(self, Self::Skew | Self::Old) && is_dated
+            || matches!(
+                self,
+                Self::TooSlow
+                    | Self::Refuses
+                    | Self::Hangs
+                    | Self::Garbage
+                    | Self::Denies
+                    | Self::Stale
+                    | Self::NotEvaluable
+                    | Self::Panics
+            )
     }
 }
 
@@ -195,6 +210,7 @@ fn spoil(
             let skew = time::Duration::days(365 * years.unwrap_or_default());
             status.as_of = OffsetDateTime::now_utc().checked_add(skew);
         }
+        Fault::Old => status.as_of = Some(OffsetDateTime::now_utc() - 2 * MAX_AGE),
         Fault::Stale => status.state = SourceState::Stale,
         Fault::Partial => {
             status.state = SourceState::Partial;
@@ -257,7 +273,7 @@ impl IdleClock {
 
 impl Clock for IdleClock {
     fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::UNIX_EPOCH
+        OffsetDateTime::now_utc()
     }
 
     fn instant(&self) -> Instant {

@@ -13,9 +13,9 @@ use twinlink::runtime::Threads;
 use twinlink_client::{Encoder, Sources};
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Code, Delegation, Evaluated, Explain, Explanation, Federation as _, Head, Limits,
-    Outcome, Piece, Refusal, Sink, SourceState, SourceStatus, Step, StepKind, Twin as _,
-    Workers as _, parse_query,
+    Age, Budget, Code, Conditions, Delegation, Evaluated, Explain, Explanation, Federation as _,
+    Head, Limits, Outcome, Piece, Refusal, Requirement, Sink, SourceState, SourceStatus, Step,
+    StepKind, Twin as _, Workers as _, parse_query,
 };
 use twinlink_federation::Federator;
 use twinlink_proto::v1::{self, query_response::Part, summarize_response::Kind};
@@ -88,10 +88,14 @@ impl Door {
     ) -> Result<(), Refusal> {
         let query = parse_query(&asked.query, None, &Limits::default())?;
         let analyzes = asked.explain == i32::from(v1::Explain::Analyze);
-        let explain = analyzes.then_some(Explain::Analyze);
+        let conditions = Conditions {
+            require: Requirement::default(),
+            age: Age::EXACT,
+            explain: analyzes.then_some(Explain::Analyze),
+        };
         let (permit, delegation) = (&self.permit, self.delegation());
         let federator = &self.federator;
-        let harvest = federator.gather(&query, None, permit, &delegation, &budget, explain);
+        let harvest = federator.gather(&query, None, permit, &delegation, &budget, &conditions);
         let harvest = harvest.await?;
         self.workers.run(Box::new(move || {
             rows.is_counted_only = analyzes;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::Stream;
 use oxrdf::NamedNode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tonic::codec::Streaming;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -73,8 +74,10 @@ pub struct Requirement {
     pub at_least: u32,
     /// These.
     pub participants: Vec<NamedNode>,
-    /// No row may be wrong: operators that need every source have them.
+    /// No row may be wrong: operators that need every source have them, and no source is stale.
     pub exact: bool,
+    /// A source that changed last longer ago, or does not tell when, is stale. None: as the connector is configured.
+    pub max_age: Option<Duration>,
 }
 
 /// Which graphs make the default graph, and which are the named ones:
@@ -343,6 +346,7 @@ fn required(require: Requirement) -> Option<v1::Requirement> {
         at_least: require.at_least,
         participants: texts(require.participants),
         exact: require.exact,
+        max_age: require.max_age.and_then(|most| most.try_into().ok()),
     })
 }
 

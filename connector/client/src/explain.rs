@@ -59,8 +59,25 @@ pub struct Step {
     pub bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// What the sources do themselves: `question`, `joins`, `first rows`, `distinct rows`, `groups` or `aggregates`.
+    pub pushed: Option<String>,
+    /// Between which sources values learnt before may go along.
+    pub directions: Vec<Direction>,
+    /// Whether rows leave while others still come.
+    pub is_streamed: bool,
     /// What else there is to say.
     pub word: String,
+}
+
+/// Whether values learnt from one source may be sent to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Direction {
+    /// Who gave them.
+    pub from: NamedNode,
+    /// Who is asked with them.
+    pub to: NamedNode,
+    /// Whether the first one's policies let the second be told.
+    pub is_permitted: bool,
 }
 
 impl From<Explain> for v1::Explain {
@@ -111,7 +128,26 @@ impl TryFrom<v1::ExplanationStep> for Step {
             requests: step.requests,
             bytes: step.bytes,
             elapsed: elapsed.map_err(|_| Error::nonsense("a step of negative duration"))?,
+            pushed: (!step.pushed.is_empty()).then(|| clean(&step.pushed)),
+            directions: step
+                .directions
+                .into_iter()
+                .map(Direction::try_from)
+                .collect::<Result<_, _>>()?,
+            is_streamed: step.is_streamed,
             word: clean(&step.word),
+        })
+    }
+}
+
+impl TryFrom<v1::ExplanationDirection> for Direction {
+    type Error = Error;
+
+    fn try_from(direction: v1::ExplanationDirection) -> Result<Self, Error> {
+        Ok(Self {
+            from: node(direction.from)?,
+            to: node(direction.to)?,
+            is_permitted: direction.is_permitted,
         })
     }
 }

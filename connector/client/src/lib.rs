@@ -30,7 +30,7 @@ pub use client::{Client, Dataset, Description, QueryOptions, Requirement};
 pub use connect::{ClientConfig, VerifyPeer};
 pub use error::Error;
 pub use evidence::WitnessReply;
-pub use explain::{Choice, Explain, Explanation, Step};
+pub use explain::{Choice, Direction, Explain, Explanation, Step};
 pub use import::{ImportOptions, Imported};
 pub use log::LogReader;
 pub use outcome::{Outcome, SourceState, SourceStatus};

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// The most steps that are told one by one.
 const STEPS: usize = 500;
 
+/// The most directions of values of one step.
+const DIRECTIONS: usize = 100;
+
 /// The longest text of one step, in bytes.
 const TEXT: usize = 2_000;
 
@@ -63,8 +66,56 @@ pub struct Step {
     pub bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// What the sources do themselves, beside matching patterns.
+    pub pushed: Option<Pushed>,
+    /// Between which sources values learnt before may go along with it.
+    pub directions: Vec<Direction>,
+    /// Whether rows leave while others still come.
+    pub is_streamed: bool,
     /// What else there is to say, such as why it is done so, or what became of it.
     pub word: String,
+}
+
+/// What a source does of the question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pushed {
+    /// All of it.
+    Question,
+    /// The joins of all that it can contribute, in one request.
+    Joins,
+    /// Its first solutions.
+    FirstRows,
+    /// Its rows that differ.
+    DistinctRows,
+    /// Its groups: none of them is of another source too.
+    Groups,
+    /// What its solutions add up to: none of them is of another source too.
+    Aggregates,
+}
+
+/// Whether values learnt from one source may be sent to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Direction {
+    /// Who gave them.
+    pub from: NamedNode,
+    /// Who is to be asked with them.
+    pub to: NamedNode,
+    /// Whether the first one's policies, as they are for this caller, let the second be told.
+    pub is_permitted: bool,
+}
+
+impl Pushed {
+    /// The word for the reader, as the wire has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Question => "question",
+            Self::Joins => "joins",
+            Self::FirstRows => "first rows",
+            Self::DistinctRows => "distinct rows",
+            Self::Groups => "groups",
+            Self::Aggregates => "aggregates",
+        }
+    }
 }
 
 /// What is done in a step.
@@ -114,6 +165,8 @@ impl Explanation {
             self.is_cut = true;
             return;
         }
+        self.is_cut |= step.directions.len() > DIRECTIONS;
+        step.directions.truncate(DIRECTIONS);
         if step.what.len() > TEXT {
             let mut end = TEXT;
             while !step.what.is_char_boundary(end) {
@@ -138,6 +191,9 @@ impl Step {
             requests: 0,
             bytes: 0,
             elapsed: Duration::ZERO,
+            pushed: None,
+            directions: Vec::new(),
+            is_streamed: false,
             word: String::new(),
         }
     }

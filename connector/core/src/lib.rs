@@ -4,6 +4,7 @@
 //! Never: sockets, disks, cryptography, an async runtime. Enter at: [`answer()`].
 
 mod admission;
+mod age;
 pub mod algebra;
 mod answer;
 mod caller;
@@ -24,20 +25,21 @@ mod syntax;
 mod world;
 
 pub use admission::{Admission, AdmissionLimits, Priority, Seat};
+pub use age::{Age, Freshness};
 pub use answer::{
     Connector, PermitCache, QuestionCache, Reply, SUMMARY, admit_change, answer, change, offload,
     summarize,
 };
 pub use caller::{Caller, Credentials, Possession, Secret};
 pub use digest::{ResultDigest, request_digest, summary_digest};
-pub use explain::{Choice, Explain, Explanation, Step, StepKind};
+pub use explain::{Choice, Direction, Explain, Explanation, Pushed, Step, StepKind};
 pub use limits::{Budget, CancelOnDrop, Limits};
 pub use memory::{Memory, MemoryFull, MemoryShare, Reservation};
 pub use outcome::{Outcome, SourceState, SourceStatus};
 pub use ports::{
-    Applied, Authenticator, Clock, Evaluated, Federation, Harvest, Intent, Journal, Merge,
-    Overview, PolicySource, Recorded, SignedRequest, Signer, Twin, UseLog, UseRecord, Workbench,
-    Workers,
+    Applied, Authenticator, Clock, Conditions, Evaluated, Federation, Harvest, Intent, Journal,
+    Merge, Overview, PolicySource, Recorded, SignedRequest, Signer, Twin, UseLog, UseRecord,
+    Workbench, Workers,
 };
 pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};

@@ -1,8 +1,8 @@
 //! What the request's way needs of the world: each port has one owner outside this crate.
 
 use crate::{
-    Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Explain, Explanation, Refusal,
-    Sink, SourceStatus,
+    Age, Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Explain, Explanation,
+    Refusal, Requirement, Sink, SourceStatus,
 };
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Quad};
@@ -178,10 +178,11 @@ pub trait Workbench: Send + Sync {
 pub trait Federation: Send + Sync {
     /// Gathers what the question needs from this twin, as the permit shows it, and from all peers.
     ///
-    /// A peer that does not answer is a status, not an error. With [`Explain::Plan`] nothing is fetched.
+    /// A peer that does not answer is a status, not an error, as long as what the caller requires can still be had. With
+    /// [`Explain::Plan`] nothing is fetched.
     ///
     /// # Errors
-    /// What the query did wrong, or a limit reached.
+    /// What the query did wrong, a limit reached, or what is required of sources and cannot be had any more.
     fn gather<'a>(
         &'a self,
         query: &'a Query,
@@ -189,7 +190,7 @@ pub trait Federation: Send + Sync {
         permit: &'a Permit,
         delegation: &'a Delegation,
         budget: &'a Budget,
-        explain: Option<Explain>,
+        conditions: &'a Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>>;
 
     /// Tells in short what of this twin the permit shows, to a peer that plans a question of its own. `held` is the
@@ -205,6 +206,17 @@ pub trait Federation: Send + Sync {
     ) -> BoxFuture<'a, Option<Overview>> {
         Box::pin(std::future::ready(None))
     }
+}
+
+/// What goes with a question over all twins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conditions {
+    /// What the caller requires of the sources.
+    pub require: Requirement,
+    /// How exactly the caller may know when this twin last changed.
+    pub age: Age,
+    /// Whether to tell how the answer is come by.
+    pub explain: Option<Explain>,
 }
 
 /// What a peer is told of this twin, in short.

@@ -1,7 +1,8 @@
 //! What a caller requires of the sources of an answer, or will rather have none.
 
-use crate::{Code, Refusal, SourceStatus};
+use crate::{Code, Refusal, SourceState, SourceStatus};
 use oxrdf::NamedNode;
+use std::time::Duration;
 
 /// The most sources that can be required by name.
 const NAMED: usize = 1_000;
@@ -16,8 +17,12 @@ pub struct Requirement {
     pub at_least: usize,
     /// These sources.
     pub participants: Vec<NamedNode>,
-    /// No row may be wrong: an operator that needs every source, such as OPTIONAL, MINUS or COUNT, has them.
+    /// No row may be wrong: an operator that needs every source, such as OPTIONAL, MINUS or COUNT, has them, and none is
+    /// stale.
     pub exact: bool,
+    /// A source that changed last longer ago, or does not tell when, is stale: its rows are given, but not all of it is
+    /// in. None: as its own entry in the configuration has it.
+    pub max_age: Option<Duration>,
 }
 
 impl Requirement {
@@ -44,6 +49,28 @@ impl Requirement {
         Ok(())
     }
 
+    /// Lets sources be no older than a time in words: `300`, `300s`, `5m`, `12h` or `7d`.
+    ///
+    /// # Errors
+    /// What is wrong with the word.
+    pub fn no_older_than(&mut self, word: &str) -> Result<(), String> {
+        let (number, unit) = match word.as_bytes().last() {
+            Some(b's') => (word.strip_suffix('s'), 1),
+            Some(b'm') => (word.strip_suffix('m'), 60),
+            Some(b'h') => (word.strip_suffix('h'), 3_600),
+            Some(b'd') => (word.strip_suffix('d'), 86_400),
+            _ => (Some(word), 1),
+        };
+        let digits = number.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+        let number = digits.and_then(|digits| digits.parse::<u32>().ok());
+        let seconds = number.map(|number| u64::from(number) * unit);
+        let seconds = seconds.filter(|seconds| *seconds > 0);
+        let seconds = seconds
+            .ok_or_else(|| format!("`{word}` is no time such as 300, 300s, 5m, 12h or 7d"))?;
+        self.max_age = Some(Duration::from_secs(seconds));
+        Ok(())
+    }
+
     /// Adds a source that must be in.
     ///
     /// # Errors
@@ -67,9 +94,49 @@ impl Requirement {
     /// [`Code::Unavailable`], with the word on every source.
     // INVARIANT(required-or-refused): no row leaves after a source that the caller requires was found missing.
     pub fn check(&self, sources: &[SourceStatus], unsure: &[String]) -> Result<(), Refusal> {
-        let Some(why) = self.lacks(sources, unsure) else {
-            return Ok(());
+        match self.lacks(sources, unsure) {
+            None => Ok(()),
+            Some(why) => Err(Self::refusal(why, sources)),
+        }
+    }
+
+    /// Holds the sources of an answer that is still gathered to it: those that nothing is wrong with by now may still
+    /// give all, and where `more` may come, so may others. In a refusal they are told as partial.
+    ///
+    /// # Errors
+    /// As [`Requirement::check`], where it would fail at the end whatever the rest of the sources gives.
+    pub fn check_so_far(
+        &self,
+        sources: &[SourceStatus],
+        unsure: &[String],
+        more: bool,
+    ) -> Result<(), Refusal> {
+        let is_source = |name: &NamedNode| sources.iter().any(|status| status.participant == *name);
+        let told = if more {
+            let named = self.participants.iter().filter(|name| is_source(name));
+            let least = Self {
+                at_least: 0,
+                participants: named.cloned().collect(),
+                ..self.clone()
+            };
+            least.lacks(sources, unsure)
+        } else {
+            self.lacks(sources, unsure)
         };
+        let Some(why) = told else { return Ok(()) };
+        let left = sources.iter().cloned().map(|mut status| {
+            if status.state.is_settled() {
+                status.state = SourceState::Partial;
+                let name = status.participant.as_str();
+                status.reason = Some(format!("<{name}> was not asked to the end"));
+            }
+            status
+        });
+        let left: Vec<_> = left.collect();
+        Err(Self::refusal(why, sources).over(&left))
+    }
+
+    fn refusal(why: String, sources: &[SourceStatus]) -> Refusal {
         let mut text = why;
         for status in sources.iter().filter(|status| !status.state.is_settled()) {
             text.push_str(&format!(
@@ -78,9 +145,9 @@ impl Requirement {
                 status.state
             ));
         }
-        Err(Refusal::new(Code::Unavailable, "require", text)
+        Refusal::new(Code::Unavailable, "require", text)
             .open()
-            .over(sources))
+            .over(sources)
     }
 
     fn lacks(&self, sources: &[SourceStatus], unsure: &[String]) -> Option<String> {
@@ -88,13 +155,13 @@ impl Requirement {
         let count = settled().count();
         if self.all && count < sources.len() {
             return Some(format!(
-                "all sources are required, and {count} of {} answered in full",
+                "all sources are required, and {count} of {} can be had in full",
                 sources.len()
             ));
         }
         if count < self.at_least {
             return Some(format!(
-                "{} sources are required, and {count} of {} answered in full",
+                "{} sources are required, and {count} of {} can be had in full",
                 self.at_least,
                 sources.len()
             ));
@@ -113,6 +180,11 @@ impl Requirement {
             let missing = missing.as_str();
             return Some(format!("<{missing}> is required and {problem}"));
         }
+        let mut stale = sources.iter().filter(|one| one.state == SourceState::Stale);
+        if let Some(stale) = stale.next().filter(|_| self.exact) {
+            let stale = stale.participant.as_str();
+            return Some(format!("no row may be wrong, and <{stale}> is stale"));
+        }
         (self.exact && !unsure.is_empty()).then(|| {
             let operators = unsure.join(", ");
             format!("no row may be wrong, and {operators} lacked a source")
@@ -123,8 +195,6 @@ impl Requirement {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SourceState;
-    use std::time::Duration;
 
     const STATES: [SourceState; 8] = [
         SourceState::Complete,
@@ -172,6 +242,8 @@ mod tests {
             }
             assert!(!holds(&["3"]), "{state}");
             assert!(!holds(&["https://m2.example/"]), "{state}");
+            // Rows that rest on what is too old may be wrong under any operator.
+            assert_eq!(holds(&["exact"]), state != SourceState::Stale, "{state}");
         }
     }
 
@@ -196,6 +268,68 @@ mod tests {
             "{}",
             refusal.public()
         );
+    }
+
+    #[test]
+    fn what_can_still_be_had_is_waited_for() {
+        let sources = [
+            source(0, SourceState::Complete),
+            source(1, SourceState::Unreachable),
+            source(2, SourceState::Empty),
+        ];
+        let so_far = |words: &[&str], more| of(words).check_so_far(&sources, &[], more);
+        assert!(so_far(&["2", "exact", "https://m2.example/"], false).is_ok());
+        for words in [
+            ["3"],
+            ["all"],
+            ["https://m1.example/"],
+            ["https://m3.example/"],
+        ] {
+            let refusal = so_far(&words, false).unwrap_err();
+            let states: Vec<_> = refusal.sources().iter().map(|one| one.state).collect();
+            let [unreachable, partial] = [SourceState::Unreachable, SourceState::Partial];
+            assert_eq!(states, [partial, unreachable, partial], "{words:?}");
+        }
+        // A broker may bring more of them, but none for one that is missing.
+        assert!(so_far(&["3"], true).is_ok());
+        assert!(so_far(&["https://m3.example/"], true).is_ok());
+        assert!(so_far(&["all"], true).is_err());
+        assert!(so_far(&["https://m1.example/"], true).is_err());
+    }
+
+    #[test]
+    fn ages_are_read_or_refused() {
+        for (word, seconds) in [
+            ("300", 300),
+            ("1s", 1),
+            ("5m", 300),
+            ("12h", 43_200),
+            ("7d", 604_800),
+        ] {
+            let mut requirement = Requirement::default();
+            requirement.no_older_than(word).unwrap();
+            assert_eq!(requirement.max_age, Some(Duration::from_secs(seconds)));
+            assert!(!requirement.is_nothing());
+        }
+        for word in [
+            "",
+            "0",
+            "0m",
+            "m",
+            "mm",
+            "5mm",
+            "-1",
+            "+5",
+            "5 m",
+            "5w",
+            "1.5h",
+            "4294967296",
+        ] {
+            assert!(
+                Requirement::default().no_older_than(word).is_err(),
+                "{word}"
+            );
+        }
     }
 
     #[test]

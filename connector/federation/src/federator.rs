@@ -26,10 +26,12 @@ use oxrdf::NamedNode;
 use rustc_hash::FxHashSet;
 use spargebra::Query;
 use std::sync::Arc;
+use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, DatasetChoice, Delegation, Explain, Federation, Harvest, Head, Merge,
-    Overview, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench, Workers,
+    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Federation, Freshness, Harvest,
+    Head, Merge, Overview, Pushed, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench,
+    Workers,
 };
 
 /// Answers questions over this twin and its peers together.
@@ -91,7 +93,7 @@ impl Federation for Federator {
         permit: &'a Permit,
         delegation: &'a Delegation,
         budget: &'a Budget,
-        explain: Option<Explain>,
+        conditions: &'a Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         let mut names = vec![self.participant.clone()];
         let mut known: FxHashSet<_> = names.iter().cloned().collect();
@@ -102,8 +104,9 @@ impl Federation for Federator {
             }
         }
         async move {
-            let ledger = Ledger::new(names.iter().cloned());
-            let teller = Teller::new(explain);
+            let ledger = self.ledger(&names, conditions);
+            let teller = Teller::new(conditions.explain);
+            let operators = needs_all(query);
             let members = Members {
                 ourselves: &self.participant,
                 twin: &self.twin,
@@ -123,7 +126,10 @@ impl Federation for Federator {
                 delegation,
                 budget,
                 ledger: &ledger,
+                conditions,
+                operators: &operators,
             };
+            members.required()?;
             let (merge, is_silent) = self.with_services(query, &members).await?;
             Ok(Harvest {
                 sources: ledger.statuses(),
@@ -131,7 +137,7 @@ impl Federation for Federator {
                     let mut unsure = if ledger.is_settled() {
                         Vec::new()
                     } else {
-                        needs_all(query)
+                        operators
                     };
                     unsure.extend(is_silent.then(|| "SERVICE SILENT".to_owned()));
                     unsure
@@ -173,6 +179,21 @@ impl Federation for Federator {
 }
 
 impl Federator {
+    /// What each member may be like: as old as the caller says, or else as the member's own entry has it.
+    fn ledger(&self, names: &[NamedNode], conditions: &Conditions) -> Ledger {
+        let now = self.clock.now();
+        let fresh = |most: Option<Duration>| most.map(|most| Freshness::new(most, now));
+        let stated = conditions.require.max_age;
+        let names = names.iter().enumerate().map(|(member, name)| {
+            let most = stated.or_else(|| match member {
+                0 => None,
+                _ => self.peers.traits(name).max_age,
+            });
+            (name.clone(), fresh(most))
+        });
+        Ledger::new(names, fresh(stated), conditions.age)
+    }
+
     /// The bytes of a summary of ours for a caller: what is new since the one that it holds, where that is less.
     fn told(&self, summary: &Summary, delegation: &Delegation, held: Option<&str>) -> Vec<u8> {
         let key = Key::new(&self.participant, delegation);
@@ -284,6 +305,7 @@ impl Federator {
             members.teller.step(|| Step {
                 at: members.names.get(member).cloned().into_iter().collect(),
                 requests: u64::from(member > 0),
+                pushed: Some(Pushed::Question),
                 word: "nobody else can match anything of it".to_owned(),
                 ..Step::new(StepKind::Whole, query.to_string())
             });
@@ -406,6 +428,7 @@ async fn probe_one(
             let reason = "did not say what it can match";
             let state = SourceState::NotEvaluable;
             members.ledger.trouble(member, state, reason);
+            members.required()?;
         }
         None => {}
     }

@@ -4,18 +4,26 @@ use oxrdf::NamedNode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
-use twinlink_core::{SourceState, SourceStatus};
+use twinlink_core::{Age, Freshness, SourceState, SourceStatus};
 
 /// One entry for each member, ourselves first, and after those that we ask those that brokers ask.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     entries: Mutex<Vec<Entry>>,
+    /// How exactly the caller may know how old our own twin is.
+    age: Age,
+    /// How old the caller lets those be that brokers ask.
+    beyond: Option<Freshness>,
 }
 
 #[derive(Debug)]
 struct Entry {
     participant: NamedNode,
+    /// How old it may be.
+    fresh: Option<Freshness>,
     trouble: Option<(SourceState, String)>,
+    /// Why it is stale: by what it told of its age, or by its own word.
+    stale: Option<String>,
     is_out: bool,
     rows: u64,
     started: Option<Instant>,
@@ -29,12 +37,28 @@ struct Entry {
 }
 
 impl Ledger {
-    pub(crate) fn new(participants: impl IntoIterator<Item = NamedNode>) -> Self {
+    /// Of these members, each with how old it may be; `beyond` of those that brokers ask. `age` is how exactly the caller
+    /// may know how old the first is.
+    pub(crate) fn new(
+        participants: impl IntoIterator<Item = (NamedNode, Option<Freshness>)>,
+        beyond: Option<Freshness>,
+        age: Age,
+    ) -> Self {
         let entries = participants.into_iter();
-        let entries = entries.map(|participant| Entry::new(participant, None));
+        let entries = entries.map(|(participant, fresh)| Entry::new(participant, fresh, None));
         Self {
             entries: Mutex::new(entries.collect()),
+            age,
+            beyond,
         }
+    }
+
+    /// Whether it matters how old a member is.
+    pub(crate) fn must_be_fresh(&self, member: usize) -> bool {
+        let entries = self.lock();
+        entries
+            .get(member)
+            .is_some_and(|entry| entry.fresh.is_some())
     }
 
     /// The number of a member that a broker asked, as it says. None where we ask that member ourselves, or there are too
@@ -58,7 +82,7 @@ impl Ledger {
         if number >= usize::from(u16::MAX) {
             return None;
         }
-        entries.push(Entry::new(participant.clone(), Some(broker)));
+        entries.push(Entry::new(participant.clone(), self.beyond, Some(broker)));
         Some(number)
     }
 
@@ -98,17 +122,17 @@ impl Ledger {
     pub(crate) fn trouble(&self, member: usize, state: SourceState, reason: &str) {
         self.with(member, |entry| {
             let rank = |state: SourceState| match state {
-                SourceState::Complete | SourceState::Empty => 0,
-                SourceState::Stale => 1,
-                SourceState::Partial => 2,
-                SourceState::NotEvaluable => 3,
-                SourceState::TimedOut | SourceState::Unreachable | SourceState::Denied => 4,
+                SourceState::Complete | SourceState::Empty | SourceState::Stale => 0,
+                SourceState::Partial => 1,
+                SourceState::NotEvaluable => 2,
+                SourceState::TimedOut | SourceState::Unreachable | SourceState::Denied => 3,
             };
-            entry.is_out |= rank(state) == 4;
+            entry.is_out |= rank(state) == 3;
             let known = entry.trouble.as_ref().map_or(0, |(state, _)| rank(*state));
-            if rank(state) > known {
-                let reason = format!("<{}> {reason}", entry.participant.as_str());
-                entry.trouble = Some((state, reason));
+            if state == SourceState::Stale {
+                entry.stale.get_or_insert_with(|| reason.to_owned());
+            } else if rank(state) > known {
+                entry.trouble = Some((state, reason.to_owned()));
             }
         });
     }
@@ -131,8 +155,15 @@ impl Ledger {
 
     /// What the member says of itself in one answer. Items not evaluated may be the same in each: the most counts.
     pub(crate) fn says(&self, member: usize, status: &SourceStatus) {
+        let as_of = match member {
+            0 => self.age.told(status.as_of),
+            _ => status.as_of,
+        };
         self.with(member, |entry| {
-            entry.as_of = match (entry.as_of, status.as_of) {
+            if entry.stale.is_none() {
+                entry.stale = entry.fresh.and_then(|fresh| fresh.lacks(as_of));
+            }
+            entry.as_of = match (entry.as_of, as_of) {
                 (Some(before), Some(now)) => Some(before.min(now)),
                 (before, now) => before.or(now),
             };
@@ -160,15 +191,32 @@ impl Ledger {
         }
     }
 
+    /// Whether anything is wrong with anybody by now.
+    pub(crate) fn has_trouble(&self) -> bool {
+        let entries = self.lock();
+        entries.iter().any(|entry| entry.trouble(false).is_some())
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
-        self.lock().iter().all(|entry| entry.trouble.is_none())
+        let entries = self.lock();
+        entries.iter().all(|entry| entry.trouble(true).is_none())
     }
 
     /// The word on every member.
     pub(crate) fn statuses(&self) -> Vec<SourceStatus> {
+        self.told(true)
+    }
+
+    /// The word on every member while more may be heard of it: what is wrong now is so at the end.
+    pub(crate) fn so_far(&self) -> Vec<SourceStatus> {
+        self.told(false)
+    }
+
+    fn told(&self, is_end: bool) -> Vec<SourceStatus> {
         self.lock()
             .iter()
             .map(|entry| {
+                let trouble = entry.trouble(is_end);
                 let settled = if entry.rows > 0 {
                     SourceState::Complete
                 } else {
@@ -176,13 +224,14 @@ impl Ledger {
                 };
                 SourceStatus {
                     participant: entry.participant.clone(),
-                    state: entry.trouble.as_ref().map_or(settled, |(state, _)| *state),
+                    state: trouble.as_ref().map_or(settled, |(state, _)| *state),
                     rows: entry.rows,
                     elapsed: entry.elapsed,
                     as_of: entry.as_of,
                     policies: entry.policies.clone(),
                     not_evaluable: entry.not_evaluable,
-                    reason: entry.trouble.as_ref().map(|(_, reason)| reason.clone()),
+                    reason: trouble
+                        .map(|(_, reason)| format!("<{}> {reason}", entry.participant.as_str())),
                     receipt: entry.receipt.clone(),
                 }
             })
@@ -191,10 +240,12 @@ impl Ledger {
 }
 
 impl Entry {
-    fn new(participant: NamedNode, broker: Option<usize>) -> Self {
+    fn new(participant: NamedNode, fresh: Option<Freshness>, broker: Option<usize>) -> Self {
         Self {
             participant,
+            fresh,
             trouble: None,
+            stale: None,
             is_out: false,
             rows: 0,
             started: None,
@@ -204,6 +255,22 @@ impl Entry {
             not_evaluable: 0,
             receipt: None,
             broker,
+        }
+    }
+
+    /// What is wrong with it. That it never told how old it is counts at the end only.
+    fn trouble(&self, is_end: bool) -> Option<(SourceState, String)> {
+        // Of who was not asked, nothing is in the answer that could be too old.
+        let is_untold = is_end && self.as_of.is_none() && self.started.is_some();
+        let untold = || self.fresh.filter(|_| is_untold)?.lacks(None);
+        match (self.trouble.clone(), self.stale.clone().or_else(untold)) {
+            // Rows that may be wrong come before those that are missing.
+            // INVARIANT(stale-rows-are-told): rows that rest on what is too old are told so, whatever else is wrong.
+            (Some((_, reason)), Some(stale)) if self.rows > 0 => {
+                Some((SourceState::Stale, format!("{stale}; and {reason}")))
+            }
+            (None, Some(stale)) => Some((SourceState::Stale, stale)),
+            (trouble, _) => trouble,
         }
     }
 }

@@ -20,8 +20,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, DatasetChoice, Delegation, Head, Refusal, SourceState, SourceStatus, Step,
-    StepKind, Twin, Workers,
+    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Head, Refusal, SourceState,
+    SourceStatus, Step, StepKind, Twin, Workers,
 };
 
 /// What all members are asked with, for one question.
@@ -42,6 +42,9 @@ pub(crate) struct Members<'a> {
     pub(crate) turns: Vec<Arc<Bulkhead>>,
     pub(crate) gates: &'a Gates,
     pub(crate) teller: &'a Teller,
+    pub(crate) conditions: &'a Conditions,
+    /// Operators of the question that need every source.
+    pub(crate) operators: &'a [String],
 }
 
 impl Members<'_> {
@@ -63,6 +66,8 @@ impl Members<'_> {
             turns: self.turns.clone(),
             gates: self.gates,
             teller: self.teller,
+            conditions: self.conditions,
+            operators: self.operators,
         }
     }
 
@@ -84,7 +89,7 @@ impl Members<'_> {
     /// Asks a member and puts what became of it into the ledger.
     ///
     /// # Errors
-    /// What the query did wrong, found by our own twin.
+    /// What the query did wrong, found by our own twin; that what is required of sources cannot be had any more.
     pub(crate) async fn ask(
         &self,
         member: usize,
@@ -185,7 +190,28 @@ impl Members<'_> {
                 ..Step::new(kind, query_text(query).unwrap_or_default())
             }
         });
+        if self.ledger.has_trouble() {
+            self.required()?;
+        }
         Ok(given)
+    }
+
+    /// Ends the question where what the caller requires of sources cannot be had any more.
+    ///
+    /// # Errors
+    /// As [`twinlink_core::Requirement::check_so_far`].
+    // INVARIANT(no-hope-no-wait): nobody is waited for once too few sources are left for what the caller requires.
+    pub(crate) fn required(&self) -> Result<(), Refusal> {
+        let require = &self.conditions.require;
+        if require.is_nothing() || self.teller.is_plan() {
+            return Ok(());
+        }
+        let sources = self.ledger.so_far();
+        let is_settled = sources.iter().all(|source| source.state.is_settled());
+        let more = (1..self.names.len())
+            .any(|member| self.is_broker(member) && !self.ledger.is_out(member));
+        let unsure = if is_settled { &[] } else { self.operators };
+        require.check_so_far(&sources, unsure, more)
     }
 
     /// Which values may be sent to a member. To our own twin all.

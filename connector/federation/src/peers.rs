@@ -46,6 +46,8 @@ pub struct PeerTraits {
     pub keeps_labels: bool,
     /// Whether it is asked together with its own peers, and believed about them.
     pub is_broker: bool,
+    /// How long ago it may have changed last, where the caller does not say; where it did longer ago it is stale.
+    pub max_age: Option<Duration>,
 }
 
 impl Default for PeerTraits {
@@ -55,6 +57,7 @@ impl Default for PeerTraits {
             values: usize::MAX,
             keeps_labels: true,
             is_broker: false,
+            max_age: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use oxrdf::NamedNode;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use twinlink_core::policy::Permit;
 use twinlink_core::{Budget, Delegation, SourceStatus};
 
@@ -156,6 +156,8 @@ impl Cache {
         // This twin is asked anyway: it costs no request.
         if let Some(kept) = kept.as_ref().filter(|_| member != 0) {
             let age = match kept.summary {
+                // How old it is has to be asked.
+                Some(_) if members.ledger.must_be_fresh(member) => Duration::ZERO,
                 Some(_) => limits.summary_age,
                 None => limits.summary_retry,
             };

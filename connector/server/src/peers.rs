@@ -16,7 +16,7 @@ use crate::runtime::SystemClock;
 use crate::telemetry;
 use arc_swap::ArcSwap;
 use delegated::Delegated;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use oxrdf::NamedNode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,6 +71,8 @@ struct Peer {
     url: String,
     /// Whether it is asked together with its own peers.
     is_broker: bool,
+    /// How long ago its twin may have changed last.
+    max_age: Option<Duration>,
     /// Of its replicas: all of them prove to be this participant.
     replicas: Arc<[Client]>,
     /// The replica that answered last is asked first.
@@ -136,6 +138,9 @@ impl Remote {
                     participant,
                     url,
                     is_broker: entry.broker,
+                    max_age: entry
+                        .max_age_seconds
+                        .map(|most| Duration::from_secs(most.into())),
                     replicas,
                     preferred: Arc::default(),
                     issuer: TokenIssuer::new(Arc::clone(&identity)),
@@ -270,19 +275,29 @@ impl Remote {
         let ask = |number: usize| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let token = self.token(entry, &question.delegation)?;
-                let answer = entry
+                entry
                     .question(number, token, question, &self.evidence)
-                    .await?;
-                entry.preferred.store(number, Ordering::Relaxed);
-                Ok(answer)
+                    .await
             })
         };
-        let first = entry.preferred.load(Ordering::Relaxed);
-        hedged(entry.replicas.len(), first, ask, HEDGE, &SystemClock).await
+        entry.hedged(ask).await
     }
 }
 
 impl Peer {
+    /// Asks its replicas, the one that answered last first.
+    async fn hedged<'a, T>(
+        &self,
+        ask: impl Fn(usize) -> BoxFuture<'a, Result<T, Unanswered>>,
+    ) -> Result<T, Unanswered> {
+        let first = self.preferred.load(Ordering::Relaxed);
+        let ask = |number: usize| ask(number).map_ok(move |answer| (number, answer)).boxed();
+        let asked = hedged(self.replicas.len(), first, ask, HEDGE, &SystemClock);
+        let (number, answer) = asked.await?;
+        self.preferred.store(number, Ordering::Relaxed);
+        Ok(answer)
+    }
+
     /// Asks one of its replicas. Each request is a use of its own at the provider.
     async fn question(
         &self,
@@ -388,6 +403,7 @@ impl Peers for Remote {
         let entry = entry_of(&peers, peer);
         PeerTraits {
             is_broker: entry.is_some_and(|entry| entry.is_broker),
+            max_age: entry.and_then(|entry| entry.max_age),
             ..PeerTraits::default()
         }
     }

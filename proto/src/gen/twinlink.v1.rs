@@ -41,7 +41,7 @@ pub struct QueryRequest {
     #[prost(string, repeated, tag = "11")]
     pub left_out: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// Which sources must have given all that the caller may see. Where one is missing the call ends with UNAVAILABLE, no
+/// Which sources must have given all that the caller may see, and what counts as that. Where one is missing the call ends with UNAVAILABLE, no
 /// rows, and in the trailer `twinlink-outcome-bin` an Outcome that says what became of each source.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Requirement {
@@ -54,9 +54,13 @@ pub struct Requirement {
     /// These, by participant id.
     #[prost(string, repeated, tag = "3")]
     pub participants: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// No row may be wrong: operators that need every source have them.
+    /// No row may be wrong: operators that need every source have them, and no source is stale.
     #[prost(bool, tag = "4")]
     pub exact: bool,
+    /// A source that changed last longer ago, or does not tell when, is stale. Absent: as the connector's configuration has
+    /// it for each source.
+    #[prost(message, optional, tag = "5")]
+    pub max_age: ::core::option::Option<::prost_types::Duration>,
 }
 /// SPARQL 1.1 Protocol, section 2.1.4.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -210,7 +214,7 @@ pub struct SourceChoice {
     #[prost(string, tag = "3")]
     pub why: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplanationStep {
     /// `summary`, `probe`, `plan`, `fetch`, `whole`, `service` or `evaluate`.
     #[prost(string, tag = "1")]
@@ -237,6 +241,28 @@ pub struct ExplanationStep {
     pub elapsed: ::core::option::Option<::prost_types::Duration>,
     #[prost(string, tag = "9")]
     pub word: ::prost::alloc::string::String,
+    /// What the sources do themselves: `question`, `joins`, `first rows`, `distinct rows`, `groups` or `aggregates`. Empty:
+    /// they match patterns.
+    #[prost(string, tag = "10")]
+    pub pushed: ::prost::alloc::string::String,
+    /// Between which sources values learnt before may go along.
+    #[prost(message, repeated, tag = "11")]
+    pub directions: ::prost::alloc::vec::Vec<ExplanationDirection>,
+    /// Whether rows leave while others still come.
+    #[prost(bool, tag = "12")]
+    pub is_streamed: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplanationDirection {
+    /// Participant id of who gave the values.
+    #[prost(string, tag = "1")]
+    pub from: ::prost::alloc::string::String,
+    /// Participant id of who is asked with them.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// Whether the first one's policies let the second be told.
+    #[prost(bool, tag = "3")]
+    pub is_permitted: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SourceStatus {

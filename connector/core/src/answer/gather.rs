@@ -8,13 +8,12 @@ use super::{Connector, Plan, Reply};
 use crate::explain::Discard;
 use crate::ports::{Evaluated, Intent};
 use crate::{
-    Budget, Choice, Delegation, Explain, Explanation, Refusal, Seat, SourceState, SourceStatus,
-    Step, StepKind,
+    Age, Budget, Choice, Conditions, Delegation, Explain, Explanation, Freshness, Refusal, Seat,
+    SourceState, SourceStatus, Step, StepKind,
 };
 use spargebra::Query;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use time::OffsetDateTime;
 use twinlink_policy::Permit;
 
 /// Evaluates and opens the reply: returns when the head is known.
@@ -53,6 +52,8 @@ fn gather_here(
     let ourselves = ourselves(connector, &permit);
     let age = Age::of(connector, &permit);
     let clock = Arc::clone(&connector.clock);
+    let most = plan.request.require.max_age;
+    let fresh = most.map(|most| Freshness::new(most, clock.now()));
     plan.request
         .require
         .check(std::slice::from_ref(&ourselves), &[])?;
@@ -61,7 +62,7 @@ fn gather_here(
         && let Some((pieces, evaluated)) = attempt::attempt(connector, &plan, &permit, budget)
     {
         let elapsed = clock.instant().saturating_duration_since(started);
-        let end = ended_here(&plan, ourselves, age, &evaluated, elapsed);
+        let end = ended_here(&plan, ourselves, (age, fresh), &evaluated, elapsed);
         return Ok(Feed::Over {
             pieces,
             end: Some(end),
@@ -89,7 +90,7 @@ fn gather_here(
         let dataset = plan.request.dataset.as_ref();
         let evaluated = twin.evaluate(query, dataset, &permit, budget, sink)?;
         let elapsed = clock.instant().saturating_duration_since(started);
-        let ended = ended_here(&plan, ourselves, age, &evaluated, elapsed)?;
+        let ended = ended_here(&plan, ourselves, (age, fresh), &evaluated, elapsed)?;
         Ok(Ended {
             explanation: explanation.map(|told| finished(told, &evaluated, elapsed)),
             ..ended
@@ -97,16 +98,19 @@ fn gather_here(
     })
 }
 
-/// What is said at the end of an answer over this twin alone.
+/// What is said at the end of an answer over this twin alone: how old it is only as exactly, and within the bound, as given.
 fn ended_here(
     plan: &Plan,
     ourselves: SourceStatus,
-    age: Age,
+    (age, fresh): (Age, Option<Freshness>),
     evaluated: &Evaluated,
     elapsed: Duration,
 ) -> Result<Ended, Refusal> {
     let mut status = settle(ourselves, evaluated, elapsed);
     status.as_of = age.told(status.as_of);
+    if let Some(fresh) = fresh {
+        fresh.judge(&mut status);
+    }
     let sources = vec![status];
     plan.request.require.check(&sources, &[])?;
     Ok(Ended {
@@ -134,6 +138,12 @@ async fn gather_federated(
         on_behalf: plan.caller.on_behalf().to_vec(),
         left_out: plan.request.left_out.clone(),
     };
+    let age = Age::of(connector, permit);
+    let conditions = Conditions {
+        require: plan.request.require.clone(),
+        age,
+        explain: plan.request.explain,
+    };
     let harvest = connector
         .federation
         .gather(
@@ -142,16 +152,16 @@ async fn gather_federated(
             permit,
             &delegation,
             budget,
-            plan.request.explain,
+            &conditions,
         )
         .await?;
-    let age = Age::of(connector, permit);
     let mut sources = harvest.sources;
     if let Some(ourselves) = sources.first_mut() {
         ourselves.as_of = age.told(ourselves.as_of);
     }
-    let require = plan.request.require.clone();
-    let explain = plan.request.explain;
+    let Conditions {
+        require, explain, ..
+    } = conditions;
     if explain != Some(Explain::Plan) {
         require.check(&sources, &harvest.unsure)?;
     }
@@ -217,31 +227,6 @@ fn finished(mut told: Explanation, evaluated: &Evaluated, elapsed: Duration) -> 
         step.elapsed = elapsed;
     }
     told
-}
-
-/// How exactly a caller may know when the twin last changed. The twin's age is that of all of it, so to one who sees a
-/// part it would tell when the rest changed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Age {
-    grain: Option<Duration>,
-}
-
-impl Age {
-    pub(super) fn of(connector: &Connector, permit: &Permit) -> Self {
-        Self {
-            grain: (!permit.guard().is_everything()).then_some(connector.age_grain),
-        }
-    }
-
-    // INVARIANT(coarse-age): who sees a part of the twin learns no more of its last change than the grain it lies in.
-    pub(super) fn told(self, as_of: Option<OffsetDateTime>) -> Option<OffsetDateTime> {
-        let (Some(grain), Some(time)) = (self.grain, as_of) else {
-            return as_of;
-        };
-        let grain = i64::try_from(grain.as_secs()).ok()?;
-        let within = time.unix_timestamp().checked_rem_euclid(grain)?;
-        OffsetDateTime::from_unix_timestamp(time.unix_timestamp() - within).ok()
-    }
 }
 
 pub(super) fn ourselves(connector: &Connector, permit: &Permit) -> SourceStatus {

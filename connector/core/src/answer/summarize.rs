@@ -1,12 +1,12 @@
 //! What of this twin a caller may see, in short, for a peer that plans a question of its own.
 
 use super::decide::{self, Wish, authenticate, same_purpose};
-use super::gather::{Age, ourselves};
+use super::gather::ourselves;
 use super::{Connector, budget, check_signed, record, refuse, within};
 use crate::digest::summary_digest;
 use crate::ports::{Overview, Recorded, UseRecord};
 use crate::{
-    Budget, Caller, Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest,
+    Age, Budget, Caller, Credentials, Delegation, Outcome, Refusal, SourceStatus, SummaryRequest,
 };
 use twinlink_policy::Permit;
 
@@ -17,8 +17,8 @@ pub const SUMMARY: &str = "summary";
 ///
 /// It is a use like every other, and goes the same way. To confirm what the caller was told before tells nothing more of the
 /// twin than that: no record is made of it, and no receipt; of a refusal there is one.
-/// Where policies count uses, ask for duties or have the glass
-/// broken, there is no summary: it would be one more use, owed for, of a question that was not even asked yet.
+/// Where policies count uses, ask for duties or have the glass broken, there is no summary: it would be one more use, owed
+/// for, of a question that was not even asked yet, and it would tell all that an emergency opens to who asks for a part.
 ///
 /// # Errors
 /// As [`super::answer()`].
@@ -50,6 +50,7 @@ pub async fn summarize(
         let delegation = delegation(&caller, &request);
         let permit = granted.permit();
         let held = request.held.as_deref();
+        // INVARIANT(no-overview-behind-glass): what only a counted use shows, such as by broken glass, is not told in short.
         let overview = match is_counted {
             true => None,
             false => {

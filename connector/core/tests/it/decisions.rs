@@ -1,11 +1,17 @@
 //! Decisions that rest on more than the request: kept, counted, and looked at again while an answer leaves.
 
 use crate::fakes::{MODIFY, World, block_on};
+use futures::future::{BoxFuture, ready};
 use oxrdf::NamedNode;
-use std::sync::atomic::Ordering;
+use spargebra::Query;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use twinlink_core::policy::Incident;
-use twinlink_core::{Clock as _, Code, ObligationKind, Reply, StateOfWorld, answer};
+use twinlink_core::policy::{Incident, Permit};
+use twinlink_core::{
+    Budget, Clock as _, Code, Conditions, DatasetChoice, Delegation, Federation, Harvest,
+    ObligationKind, Overview, Refusal, Reply, StateOfWorld, SummaryRequest, answer, summarize,
+};
 
 /// As [`READ`] in other words.
 const READ_TOO: &str = "
@@ -289,6 +295,75 @@ fn broken_glass_is_reviewed() {
     world.clock.advance(Duration::from_secs(3600));
     assert_eq!(block_on(reply.next()).unwrap_err().check(), "policy");
     assert_eq!(world.refused_for(breaking).check(), "policy");
+}
+
+/// Tells in short all that a permit shows, and counts how often it does.
+#[derive(Default)]
+struct Telling(AtomicUsize);
+
+impl Federation for Telling {
+    fn gather<'a>(
+        &'a self,
+        _: &'a Query,
+        _: Option<&'a DatasetChoice>,
+        _: &'a Permit,
+        _: &'a Delegation,
+        _: &'a Budget,
+        _: &'a Conditions,
+    ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
+        Box::pin(ready(Err(Refusal::new(
+            Code::Internal,
+            "federation",
+            "none",
+        ))))
+    }
+
+    fn summarize<'a>(
+        &'a self,
+        _: &'a Permit,
+        _: &'a Delegation,
+        _: Option<&'a str>,
+        _: &'a Budget,
+    ) -> BoxFuture<'a, Option<Overview>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let bytes = Some(b"all that is shown".to_vec());
+        Box::pin(ready(Some(Overview { bytes, as_of: None })))
+    }
+}
+
+/// INVARIANT(no-overview-behind-glass)
+#[test]
+fn no_overview_behind_glass() {
+    let world = World::new();
+    let telling = Arc::new(Telling::default());
+    let mut connector = world.connector();
+    connector.federation = Arc::clone(&telling) as _;
+    let request = world.request();
+    let ask = |break_glass: Option<NamedNode>, confirm: bool| {
+        let request = SummaryRequest {
+            id: request.id,
+            purpose: None,
+            break_glass,
+            held: Some("1".to_owned()),
+            confirm,
+            envelope: None,
+            patience: None,
+        };
+        let credentials = world.credentials();
+        let told = summarize(&connector, &credentials, request);
+        let (overview, _) = block_on(told).unwrap();
+        (overview.is_some(), telling.0.swap(0, Ordering::SeqCst))
+    };
+    assert_eq!(ask(None, false), (true, 1));
+    world.policies.replace(&glass());
+    block_on(world.ledger.declare(leak(1), world.clock.now())).unwrap();
+    for confirm in [false, true] {
+        assert_eq!(ask(Some(leak(1).id), confirm), (false, 0), "{confirm}");
+    }
+    // That it was asked for is on record with the incident, and nobody owes a review of what was not shown.
+    let used = world.log().intents.pop().unwrap();
+    assert_eq!(used.break_glass, Some(leak(1).id));
+    assert!(world.ledger.obligations().is_empty());
 }
 
 /// INVARIANT(coarse-age)

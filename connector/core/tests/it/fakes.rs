@@ -15,8 +15,8 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 use twinlink_core::policy::{Permit, Policy, PolicySet};
 use twinlink_core::{
-    Admission, Applied, Authenticator, Budget, Caller, Change, Clock, Code, Connector, Credentials,
-    DatasetChoice, Delegation, Evaluated, Explain, Federation, Harvest, Head, Intent, Limits,
+    Admission, Applied, Authenticator, Budget, Caller, Change, Clock, Code, Conditions, Connector,
+    Credentials, DatasetChoice, Delegation, Evaluated, Federation, Harvest, Head, Intent, Limits,
     Piece, PolicySource, Recorded, Refusal, Request, Sink, Solution, Twin, UseLog, UseRecord,
     Workers,
 };
@@ -288,7 +288,7 @@ impl Federation for NoFederation {
         _: &'a Permit,
         _: &'a Delegation,
         _: &'a Budget,
-        _: Option<Explain>,
+        _: &'a Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         ready(Err(Refusal::new(
             Code::Internal,

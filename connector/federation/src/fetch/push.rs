@@ -32,7 +32,7 @@ use spargebra::Query;
 use spargebra::algebra::{GraphPattern, OrderExpression};
 use std::collections::BTreeSet;
 use table::Table;
-use twinlink_core::{Refusal, SourceState, Step, StepKind};
+use twinlink_core::{Pushed, Refusal, SourceState, Step, StepKind};
 
 /// What members are asked for instead of quads.
 #[derive(Debug)]
@@ -57,6 +57,15 @@ enum What {
 }
 
 impl What {
+    fn pushed(&self) -> Pushed {
+        match self {
+            Self::Solutions => Pushed::FirstRows,
+            Self::Distinct => Pushed::DistinctRows,
+            Self::Groups => Pushed::Groups,
+            Self::Partials(_) => Pushed::Aggregates,
+        }
+    }
+
     fn word(&self) -> &'static str {
         match self {
             Self::Solutions => "each gives its first solutions",
@@ -83,6 +92,7 @@ impl Fetcher<'_> {
             self.members.teller.step(|| Step {
                 at: at.cloned().collect(),
                 requests: push.members.iter().filter(|member| **member > 0).count() as u64,
+                pushed: Some(push.what.pushed()),
                 word: push.what.word().to_owned(),
                 ..Step::new(StepKind::Fetch, push.query.to_string())
             });

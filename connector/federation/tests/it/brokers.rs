@@ -1,7 +1,7 @@
 //! Members behind a broker: the answer is that over the merge of all, and nobody's word is lost or made up.
 
 use crate::equal::{held, same, split};
-use crate::fakes::{Kept, PatientClock, World, iri, participant, permit};
+use crate::fakes::{Kept, PatientClock, World, conditions, iri, participant, permit};
 use crate::shapes::{PREFIXES, SHAPES};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -63,7 +63,14 @@ impl Peers for Broker {
             let (delegation, budget) = (&question.delegation, &question.budget);
             let harvest = self
                 .federator
-                .gather(&query, dataset, &permit, delegation, budget, None)
+                .gather(
+                    &query,
+                    dataset,
+                    &permit,
+                    delegation,
+                    budget,
+                    &conditions(None),
+                )
                 .await
                 .unwrap();
             let mut kept = Kept::default();
@@ -87,7 +94,7 @@ impl Peers for Broker {
     }
 }
 
-fn hierarchy(members: Vec<Vec<Quad>>, lies: bool) -> (Federator, Arc<PatientClock>) {
+pub(crate) fn hierarchy(members: Vec<Vec<Quad>>, lies: bool) -> (Federator, Arc<PatientClock>) {
     let world = World {
         limits: FederationLimits {
             bindings: 4,
@@ -144,7 +151,7 @@ fn quad(subject: &str, predicate: &str, object: i64) -> Quad {
     )
 }
 
-fn one_each() -> Vec<Vec<Quad>> {
+pub(crate) fn one_each() -> Vec<Vec<Quad>> {
     (0..3)
         .map(|member| {
             vec![

@@ -1,8 +1,9 @@
 //! What is told of how an answer is come by: before, without fetching anything, and after.
 
 use crate::fakes::{Answer, Mode, PatientClock, World, participant};
-use crate::requests::city;
-use twinlink_core::{Explain, Explanation, SourceState, StepKind};
+use crate::requests::{city, closes};
+use crate::summaries::shops;
+use twinlink_core::{Explain, Explanation, Pushed, SourceState, StepKind};
 
 const TWO_MEMBERS: &str = "SELECT * { ?c <urn:cordon> ?n . ?c <urn:near> ?s . ?s <urn:school> ?m }";
 
@@ -71,6 +72,86 @@ fn a_question_for_one_member_is_sent_whole() {
         let choice = &told.choices[1];
         assert!(!choice.is_asked);
         assert!(choice.why.contains("none of 1 patterns"), "{}", choice.why);
+    }
+}
+
+#[test]
+fn what_members_do_themselves_is_told_before() {
+    let rows = "{ ?o <urn:price> ?x ; <urn:product> ?p }";
+    let three: Vec<_> = (1..4).map(participant).collect();
+    for (query, pushed) in [
+        (
+            format!("SELECT * {rows} ORDER BY ?x LIMIT 2"),
+            Pushed::FirstRows,
+        ),
+        (format!("ASK {rows}"), Pushed::FirstRows),
+        (
+            "SELECT DISTINCT ?n { ?o <urn:note> ?n }".to_owned(),
+            Pushed::DistinctRows,
+        ),
+        (
+            format!("SELECT (COUNT(*) AS ?n) {rows}"),
+            Pushed::Aggregates,
+        ),
+        (
+            format!("SELECT ?o (MAX(?x) AS ?a) {rows} GROUP BY ?o"),
+            Pushed::Groups,
+        ),
+    ] {
+        let world = shops();
+        let (told, _) = explain(&world, &query, Explain::Plan);
+        let fetches = told
+            .steps
+            .iter()
+            .filter(|step| step.kind == StepKind::Fetch);
+        let [step] = &fetches.collect::<Vec<_>>()[..] else {
+            panic!("{query}: {told:#?}");
+        };
+        assert_eq!(step.pushed, Some(pushed), "{query}");
+        assert_eq!((&step.at, step.requests), (&three, 3), "{query}");
+        assert_eq!(world.requests()[1..], [0, 0, 0], "{query}");
+    }
+    // Whole joins in one request for each; and the whole question where one alone can match anything.
+    let world = shops();
+    let (told, _) = explain(&world, &format!("SELECT * {rows}"), Explain::Plan);
+    let joins = told
+        .steps
+        .iter()
+        .filter(|step| step.pushed == Some(Pushed::Joins));
+    assert_eq!(
+        joins.map(|step| step.at.len()).collect::<Vec<_>>(),
+        [1, 1, 1]
+    );
+    let alone = "SELECT * { ?p <urn:same> <http://catalogue.example/12> }";
+    let (told, _) = explain(&world, alone, Explain::Plan);
+    let last = told.steps.last().unwrap();
+    assert_eq!(
+        (last.pushed, &last.at),
+        (Some(Pushed::Question), &vec![participant(3)])
+    );
+}
+
+#[test]
+fn whose_values_may_go_to_whom_is_told_before() {
+    let query = "SELECT * { ?c <urn:closes> ?s . ?s <urn:name> ?n ; <urn:pupils> ?p }";
+    for recipients in [&[][..], &[0, 1], &[2], &[3], &[2, 3]] {
+        let world = closes(recipients);
+        let (told, _) = explain(&world, query, Explain::Plan);
+        let directions: Vec<_> = told
+            .steps
+            .iter()
+            .flat_map(|step| &step.directions)
+            .collect();
+        let of_police = directions.iter().filter(|one| one.from == participant(1));
+        let mut to: Vec<_> = of_police
+            .map(|one| (one.to.clone(), one.is_permitted))
+            .collect();
+        to.sort();
+        let expected = [2, 3].map(|to| (participant(to), recipients.contains(&to)));
+        assert_eq!(to, expected, "{recipients:?}");
+        // Nothing goes to ourselves, nor from who could learn nothing before.
+        assert!(directions.iter().all(|one| one.to != participant(0)));
+        assert!(told.steps.iter().all(|step| !step.is_streamed));
     }
 }
 

@@ -31,7 +31,7 @@ fn quad(subject: &str, predicate: &str, object: i64) -> Quad {
 }
 
 /// Three members that all hold some of `:p0`, `:p1` and `:p2`.
-fn members() -> Vec<Vec<Quad>> {
+pub(crate) fn members() -> Vec<Vec<Quad>> {
     (0..3)
         .map(|member| {
             (0..3)

@@ -2,26 +2,27 @@
 
 mod clock;
 mod kept;
+mod peers;
 
 pub(crate) use clock::PatientClock;
 pub(crate) use kept::Kept;
+use peers::{FakePeers, answer};
 
 use crate::merged::evaluate;
-use clock::{Patience, RightHere};
-use futures::FutureExt;
-use futures::future::{BoxFuture, pending};
-use oxrdf::{Dataset, NamedNode, Quad, Variable};
+use clock::RightHere;
+use oxrdf::{Dataset, NamedNode, Quad};
 use oxrdfio::RdfFormat;
 use spargebra::{Query, SparqlParser};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use time::OffsetDateTime;
 use twinlink_core::policy::{Ask, Permit, Policy, PolicySet};
 use twinlink_core::{
-    Applied, Budget, Change, Clock, Code, DatasetChoice, Delegation, Evaluated, Explain,
-    Explanation, Federation, Harvest, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Twin,
-    Workbench,
+    Age, Applied, Budget, Change, Clock, Code, Conditions, DatasetChoice, Delegation, Evaluated,
+    Explain, Explanation, Federation, Harvest, Head, Piece, Refusal, Requirement, Sink,
+    SourceStatus, Twin, Workbench,
 };
 use twinlink_federation::{
     FederationLimits, Federator, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Summaries,
@@ -55,6 +56,8 @@ pub(crate) fn participant(number: usize) -> NamedNode {
     iri(&format!("https://member{number}.example/"))
 }
 
+pub(crate) type Ages = Arc<Mutex<BTreeMap<usize, OffsetDateTime>>>;
+
 /// Everything a federated question needs.
 pub(crate) struct World {
     pub(crate) members: Vec<Vec<Quad>>,
@@ -64,6 +67,8 @@ pub(crate) struct World {
     /// The most requests that peers had at once.
     pub(crate) most: Arc<AtomicUsize>,
     pub(crate) limits: FederationLimits,
+    /// When each last changed, where it tells that.
+    pub(crate) ages: Ages,
     /// Where what the members show is told in short, if it is.
     pub(crate) summaries: Option<Arc<dyn Summaries>>,
     pub(crate) asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
@@ -87,6 +92,7 @@ impl World {
             traits: BTreeMap::new(),
             most: Arc::default(),
             limits: FederationLimits::default(),
+            ages: Ages::default(),
             summaries: None,
             asked: Arc::default(),
         }
@@ -116,6 +122,7 @@ impl World {
             Arc::new(FakeTwin {
                 dataset: self.members[0].iter().cloned().collect(),
                 modes: Arc::clone(&self.modes),
+                ages: Arc::clone(&self.ages),
                 asked: Arc::clone(&self.asked),
             }),
             Arc::new(FakeWorkbench),
@@ -128,6 +135,7 @@ impl World {
                     .map(|quads| quads.iter().cloned().collect())
                     .collect(),
                 modes: Arc::clone(&self.modes),
+                ages: Arc::clone(&self.ages),
                 traits: self.traits.clone(),
                 now: AtomicUsize::new(0),
                 most: Arc::clone(&self.most),
@@ -154,6 +162,7 @@ impl World {
             Arc::new(FakeTwin {
                 dataset: self.members[member].iter().cloned().collect(),
                 modes: Arc::clone(&self.modes),
+                ages: Arc::clone(&self.ages),
                 asked: Arc::clone(&self.asked),
             }),
             Arc::new(FakeWorkbench),
@@ -180,6 +189,17 @@ impl World {
         query: &str,
         dataset: Option<&DatasetChoice>,
     ) -> Result<Answer, Refusal> {
+        Self::ask_under(federator, clock, query, dataset, &conditions(None))
+    }
+
+    /// As [`World::ask_of`], of a caller that requires something.
+    pub(crate) fn ask_under(
+        federator: &Federator,
+        clock: &Arc<PatientClock>,
+        query: &str,
+        dataset: Option<&DatasetChoice>,
+        conditions: &Conditions,
+    ) -> Result<Answer, Refusal> {
         let query = SparqlParser::new().parse_query(query).unwrap();
         let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
         let (permit, delegation) = (permit(), delegation());
@@ -194,7 +214,7 @@ impl World {
             &permit,
             &delegation,
             &budget,
-            None,
+            conditions,
         ))?;
         assert!(
             budget.left(clock.instant()) > Duration::ZERO,
@@ -221,7 +241,8 @@ impl World {
         let query = SparqlParser::new().parse_query(query).unwrap();
         let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
         let (permit, delegation) = (permit(), delegation());
-        let gathered = federator.gather(&query, None, &permit, &delegation, &budget, Some(explain));
+        let conditions = conditions(Some(explain));
+        let gathered = federator.gather(&query, None, &permit, &delegation, &budget, &conditions);
         let harvest = futures::executor::block_on(gathered).unwrap();
         Answer {
             head: Head::Graph,
@@ -241,7 +262,8 @@ impl World {
         let query = SparqlParser::new().parse_query(query).unwrap();
         let budget = Budget::new(clock.instant() + Duration::from_secs(30), 1_000_000);
         let (permit, delegation) = (permit(), delegation());
-        let gathered = federator.gather(&query, None, &permit, &delegation, &budget, None);
+        let conditions = conditions(None);
+        let gathered = federator.gather(&query, None, &permit, &delegation, &budget, &conditions);
         gathered.await.unwrap()
     }
 
@@ -251,6 +273,15 @@ impl World {
         (0..self.members.len())
             .map(|member| asked.iter().filter(|(number, _)| *number == member).count())
             .collect()
+    }
+}
+
+/// Of a caller that requires nothing.
+pub(crate) fn conditions(explain: Option<Explain>) -> Conditions {
+    Conditions {
+        require: Requirement::default(),
+        age: Age::EXACT,
+        explain,
     }
 }
 
@@ -314,6 +345,7 @@ fn pour(
 struct FakeTwin {
     dataset: Dataset,
     modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
+    ages: Ages,
     asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
 }
 
@@ -341,7 +373,10 @@ impl Twin for FakeTwin {
                 "the deadline passed",
             ));
         }
-        pour(&self.dataset, query, dataset, sink)
+        Ok(Evaluated {
+            as_of: self.ages.lock().unwrap().get(&0).copied(),
+            ..pour(&self.dataset, query, dataset, sink)?
+        })
     }
 
     fn change(
@@ -366,126 +401,5 @@ impl Workbench for FakeWorkbench {
         sink: &mut dyn Sink,
     ) -> Result<Evaluated, Refusal> {
         pour(&quads.into_iter().collect(), query, None, sink)
-    }
-}
-
-struct FakePeers {
-    members: Vec<Dataset>,
-    modes: Arc<Mutex<BTreeMap<usize, Mode>>>,
-    traits: BTreeMap<usize, PeerTraits>,
-    now: AtomicUsize,
-    most: Arc<AtomicUsize>,
-    asked: Arc<Mutex<Vec<(usize, SubQuery)>>>,
-}
-
-impl Peers for FakePeers {
-    fn list(&self) -> Vec<NamedNode> {
-        (1..=self.members.len()).map(participant).collect()
-    }
-
-    fn traits(&self, peer: &NamedNode) -> PeerTraits {
-        let number = self.list().iter().position(|name| name == peer).unwrap();
-        self.traits.get(&(number + 1)).copied().unwrap_or_default()
-    }
-
-    fn at(&self, endpoint: &NamedNode) -> Option<NamedNode> {
-        let names = self.list();
-        let mut names = names.into_iter();
-        names.find(|name| endpoint.as_str() == format!("{}sparql", name.as_str()))
-    }
-
-    fn ask<'a>(
-        &'a self,
-        peer: &'a NamedNode,
-        question: &'a SubQuery,
-    ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>> {
-        let number = self.list().iter().position(|name| name == peer).unwrap();
-        self.asked
-            .lock()
-            .unwrap()
-            .push((number + 1, question.clone()));
-        let dataset = &self.members[number];
-        let mode = self.modes.lock().unwrap().get(&(number + 1)).copied();
-        async move {
-            let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-            self.most.fetch_max(now, Ordering::Relaxed);
-            // Others get their turn.
-            Patience(3).await;
-            let answer = answer(dataset, mode.unwrap_or_default(), peer, question).await;
-            self.now.fetch_sub(1, Ordering::Relaxed);
-            answer
-        }
-        .boxed()
-    }
-}
-
-async fn answer(
-    dataset: &Dataset,
-    mode: Mode,
-    peer: &NamedNode,
-    question: &SubQuery,
-) -> Result<SubAnswer, Unanswered> {
-    let reason = "as told".to_owned();
-    let query = SparqlParser::new()
-        .parse_query(&question.query)
-        .unwrap_or_else(|error| panic!("{error} in {}", question.query));
-    let (head, mut rows) = evaluate(dataset, &query, question.dataset.as_ref()).unwrap();
-    let is_probe = question.query.starts_with("SELECT ?e0 ");
-    match mode {
-        Mode::Denies => return Err(Unanswered::Denied { reason }),
-        Mode::Unreachable => return Err(Unanswered::Unreachable { reason }),
-        Mode::Hangs => return pending().await,
-        Mode::HangsLater if !is_probe => return pending().await,
-        Mode::Breaks if !is_probe => {
-            rows.solutions.truncate(1);
-            rows.triples.truncate(1);
-            return Err(Unanswered::Broken {
-                reason,
-                head: Some(head),
-                rows,
-            });
-        }
-        Mode::Lies => {
-            for row in &mut rows.solutions {
-                row.values.push(None);
-            }
-            if let Head::Solutions(mut variables) = head {
-                variables.push(Variable::new_unchecked("more"));
-                let head = Head::Solutions(variables);
-                return Ok(SubAnswer {
-                    head,
-                    rows,
-                    status: status(peer),
-                    beyond: Vec::new(),
-                });
-            }
-        }
-        Mode::Invents => rows.triples.push(oxrdf::Triple::new(
-            iri("urn:never"),
-            iri("urn:asked"),
-            iri("urn:for"),
-        )),
-        Mode::Panics => panic!("as told"),
-        _ => {}
-    }
-    Ok(SubAnswer {
-        head,
-        rows,
-        status: status(peer),
-        beyond: Vec::new(),
-    })
-}
-
-fn status(peer: &NamedNode) -> SourceStatus {
-    SourceStatus {
-        participant: peer.clone(),
-        state: SourceState::Complete,
-        rows: 0,
-        elapsed: Duration::ZERO,
-        as_of: None,
-        policies: vec![iri("https://policy.example/p")],
-        not_evaluable: 0,
-        reason: None,
-        receipt: None,
     }
 }

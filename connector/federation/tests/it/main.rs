@@ -6,6 +6,7 @@
     reason = "a test that fails here fails rightly"
 )]
 
+mod ages;
 mod brokers;
 mod equal;
 mod explain;
@@ -15,6 +16,7 @@ mod foreign;
 mod gates;
 mod merged;
 mod requests;
+mod required;
 mod service;
 mod shapes;
 mod sources;

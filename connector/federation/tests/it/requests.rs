@@ -116,10 +116,9 @@ fn few_values_keep_the_next_fetch_short() {
     }
 }
 
-/// The police close schools, the city knows their names, and somebody else how many pupils they have. Who hears which
-/// are closed is for the police to say.
-#[test]
-fn bindings_by_policy() {
+/// Which schools the police close; two others know what they are called and how many pupils they have. Each lets these be
+/// told what it shows.
+pub(crate) fn closes(recipients: &[usize]) -> World {
     let of_schools = |predicate: &'static str, count: u32| {
         let quads = (0..count).map(move |n| {
             quad(
@@ -137,11 +136,19 @@ fn bindings_by_policy() {
         of_schools("name", 500),
         of_schools("pupils", 500),
     ];
+    let mut world = World::new(members);
+    world.limits.bindings = 5;
+    let recipients = recipients.iter().copied().map(participant).collect();
+    world.summaries = Some(Shown::told(&world.members, recipients));
+    world
+}
+
+/// The police close schools, the city knows their names, and somebody else how many pupils they have. Who hears which
+/// are closed is for the police to say.
+#[test]
+fn bindings_by_policy() {
     let hear = |recipients: &[usize], query: &str| {
-        let mut world = World::new(members.clone());
-        world.limits.bindings = 5;
-        let recipients = recipients.iter().copied().map(participant).collect();
-        world.summaries = Some(Shown::told(&world.members, recipients));
+        let world = closes(recipients);
         world.ask(query);
         let asked = world.asked.lock().unwrap();
         let names = asked

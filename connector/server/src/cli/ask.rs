@@ -35,9 +35,15 @@ pub(super) struct QueryArguments {
     #[arg(long)]
     federated: bool,
     /// Answer only if these sources gave all that you may see: `all`, a number of them, or the participant ids that
-    /// must be among them; `exact`: only if no row can be wrong for a source that is missing. May be given more than once.
+    /// must be among them; `exact`: only if no row can be wrong for a source that is missing or stale. May be given more
+    /// than once. As soon as that cannot be had any more, the question ends; where enough sources answered, the others are
+    /// still waited for, as without it.
     #[arg(long, value_name = "all|exact|N|PARTICIPANT")]
     require: Vec<String>,
+    /// Take a source for stale, and say so, if its twin changed last longer ago, or it does not tell when: 300, 300s, 5m,
+    /// 12h or 7d. What it gives is still given. Without it, as the peers' files have it (`max_age_seconds`).
+    #[arg(long, value_name = "TIME")]
+    max_age: Option<String>,
     /// Tell how the question would be answered in place of answering it: which sources are asked and why, for what, in
     /// which order. Sources are asked what they can contribute; nothing is fetched.
     #[arg(long, conflicts_with = "analyze")]
@@ -256,11 +262,17 @@ impl QueryArguments {
                 .add(word)
                 .map_err(|problem| Failure::from(format!("--require {problem}")))?;
         }
+        if let Some(word) = &self.max_age {
+            words
+                .no_older_than(word)
+                .map_err(|problem| Failure::from(format!("--max-age {problem}")))?;
+        }
         Ok(Requirement {
             all: words.all,
             at_least: u32::try_from(words.at_least).unwrap_or(u32::MAX),
             participants: words.participants,
             exact: words.exact,
+            max_age: words.max_age,
         })
     }
 

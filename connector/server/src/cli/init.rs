@@ -187,6 +187,7 @@ impl Blueprint {
                 introspect: false,
                 broker: false,
                 brokered: false,
+                max_age_seconds: None,
             };
             write_public(&folder.join("card.toml"), &toml::to_string(&card)?)?;
         }

@@ -50,6 +50,9 @@ pub(super) struct AddArguments {
     /// As JSON: the peer, and the file it is in.
     #[arg(long)]
     json: bool,
+    /// Take the peer for stale, where who asks says nothing else, if its twin changed last more than so many seconds ago.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    max_age: Option<u32>,
 }
 
 pub(super) fn run(
@@ -129,6 +132,7 @@ fn add(config: &Config, given: &AddArguments) -> Result<(PeerFile, PathBuf), Fai
     peer.introspect = false;
     // They are files of the card's sender, not of this machine.
     peer.revocations.clear();
+    peer.max_age_seconds = given.max_age;
     if given.asks_only {
         peer.url = None;
     }

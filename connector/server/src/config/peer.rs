@@ -44,6 +44,10 @@ pub struct PeerFile {
     /// Whether we are a broker for it: questions of its people go on to our peers.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub brokered: bool,
+    /// How long ago its twin may have changed last, in seconds, where who asks does not say. Where it did longer ago, or it
+    /// does not tell when, it is stale. None: however long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u32>,
 }
 
 impl PeerFile {
@@ -75,6 +79,9 @@ impl PeerFile {
         if self.replicas.len() > 8 || self.url.is_none() && !self.replicas.is_empty() {
             let problem = "holds more than 8 addresses, or stands without `url`".to_owned();
             return Err(wrong("replicas", problem));
+        }
+        if self.max_age_seconds == Some(0) {
+            return Err(wrong("max_age_seconds", "is 0".to_owned()));
         }
         for role in &self.roles {
             iri(role).map_err(|p| wrong("roles", p))?;

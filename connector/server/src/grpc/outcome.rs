@@ -1,7 +1,7 @@
 //! The head and the end of an answer, on the wire.
 
 use std::time::SystemTime;
-use twinlink_core::{Explanation, Head, Outcome, SourceState, SourceStatus};
+use twinlink_core::{Direction, Explanation, Head, Outcome, SourceState, SourceStatus};
 use twinlink_proto::Message as _;
 use twinlink_proto::v1::{self, query_response::Part};
 
@@ -62,9 +62,22 @@ fn explanation(told: Explanation) -> v1::Explanation {
                 bytes: step.bytes,
                 elapsed: step.elapsed.try_into().ok(),
                 word: step.word,
+                pushed: step
+                    .pushed
+                    .map_or_else(String::new, |pushed| pushed.as_str().to_owned()),
+                directions: step.directions.into_iter().map(direction).collect(),
+                is_streamed: step.is_streamed,
             })
             .collect(),
         is_cut: told.is_cut,
+    }
+}
+
+fn direction(direction: Direction) -> v1::ExplanationDirection {
+    v1::ExplanationDirection {
+        from: direction.from.into_string(),
+        to: direction.to.into_string(),
+        is_permitted: direction.is_permitted,
     }
 }
 

@@ -6,6 +6,7 @@ use futures::Stream;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use oxrdf::NamedNode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
@@ -133,6 +134,7 @@ fn required(message: v1::Requirement) -> Result<Requirement, Refusal> {
         all: message.all,
         at_least: usize::try_from(message.at_least).unwrap_or(usize::MAX),
         exact: message.exact,
+        max_age: message.max_age.map(age).transpose()?,
         ..Requirement::default()
     };
     for text in &message.participants {
@@ -142,6 +144,11 @@ fn required(message: v1::Requirement) -> Result<Requirement, Refusal> {
         }
     }
     Ok(requirement)
+}
+
+fn age(most: prost_types::Duration) -> Result<Duration, Refusal> {
+    let most = Duration::try_from(most).ok().filter(|most| !most.is_zero());
+    most.ok_or_else(|| Refusal::about_input("grpc.require", "max_age is not above zero"))
 }
 
 fn dataset(message: v1::Dataset) -> Result<DatasetChoice, Refusal> {

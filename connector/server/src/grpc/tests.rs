@@ -265,6 +265,8 @@ async fn malformed_requests_are_named() {
         (with(|m| m.base_iri = "base".to_owned()), "IRI"),
         (with(|m| m.query = "SELECT".to_owned()), "1:7"),
         (with(|m| m.query.clear()), "empty"),
+        (with(|m| m.require = older_than(0)), "max_age"),
+        (with(|m| m.require = older_than(-1)), "max_age"),
         (bad_timeout, "grpc-timeout"),
         (two_tokens, "more than one"),
         (many_graphs, "1001"),
@@ -280,6 +282,13 @@ async fn malformed_requests_are_named() {
     let large = "#".repeat(REQUEST_BYTES + 1);
     let status = refused(&channel, raw(&large)).await;
     assert_eq!(status.code(), Code::OutOfRange, "{status}");
+}
+
+fn older_than(seconds: i64) -> Option<v1::Requirement> {
+    Some(v1::Requirement {
+        max_age: Some(prost_types::Duration { seconds, nanos: 0 }),
+        ..v1::Requirement::default()
+    })
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
-use twinlink_core::{Outcome, SourceStatus};
+use twinlink_core::{Outcome, Pushed, SourceStatus};
 use uuid::Uuid;
 
 /// The request's id.
@@ -93,6 +93,13 @@ pub(super) fn told_explanation(outcome: &Outcome) -> serde_json::Value {
             "requests": step.requests,
             "bytes": step.bytes,
             "millis": u64::try_from(step.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "pushed": step.pushed.map(Pushed::as_str),
+            "directions": step.directions.iter().map(|direction| serde_json::json!({
+                "from": direction.from.as_str(),
+                "to": direction.to.as_str(),
+                "is_permitted": direction.is_permitted,
+            })).collect::<Vec<_>>(),
+            "is_streamed": step.is_streamed,
             "word": step.word,
         })).collect::<Vec<_>>(),
         "is_cut": explanation.is_some_and(|told| told.is_cut),

@@ -15,7 +15,8 @@ pub(super) struct Parameters(Vec<(String, String)>);
 pub(super) struct Options {
     /// `federated=true`: ask the peers too.
     pub(super) federated: bool,
-    /// `require=all`, `require=exact`, `require=NUMBER` or `require=PARTICIPANT`, as often as one likes.
+    /// `require=all`, `require=exact`, `require=NUMBER` or `require=PARTICIPANT`, as often as one likes; and
+    /// `max-age=SECONDS`, or `5m`, `12h`, `7d`: a source that changed last longer ago is stale.
     pub(super) require: Requirement,
     /// `explain=plan`, `explain=analyze`: how the answer is come by, as JSON in place of rows.
     pub(super) explain: Option<Explain>,
@@ -129,6 +130,12 @@ impl Parameters {
                 Fault::invalid("http.parameters", format_args!("`require` {problem}"))
             })?;
         }
+        if let Some(word) = self.one("max-age")? {
+            let taken = require.no_older_than(word);
+            taken.map_err(|problem| {
+                Fault::invalid("http.parameters", format_args!("`max-age` {problem}"))
+            })?;
+        }
         let explain = match self.one("explain")? {
             None => None,
             Some("plan") => Some(Explain::Plan),
@@ -200,6 +207,9 @@ mod tests {
             "federated=true&federated=true",
             "require=some",
             "require=0",
+            "max-age=0",
+            "max-age=soon",
+            "max-age=5&max-age=6",
             "explain=please",
             "timeout=-1",
             "timeout=soon",

@@ -135,6 +135,8 @@ impl Foreign {
             values: file.values.unwrap_or(VALUES),
             keeps_labels: file.stable_blank_nodes,
             is_broker: false,
+            // It never tells how old it is.
+            max_age: None,
         })
     }
 
@@ -381,6 +383,7 @@ fn secret(auth: &ForeignAuth) -> Result<Token, String> {
     Ok(Token::new(text))
 }
 
+// INVARIANT(vouched-or-not-asked): nothing goes to an endpoint whose certificate the authority of its file does not vouch for.
 fn tls(file: &ForeignFile) -> Result<rustls::ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     match &file.authority {

@@ -1,14 +1,16 @@
 //! What a peer shows in short: asked for on behalf of the caller, taken in within bounds.
 
-use super::{Remote, entry_of, not_asked, reply};
+use super::{Peer, Remote, entry_of, not_asked, not_believed, reply};
 use crate::evidence::Answered;
+use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 use twinlink_client::{Error, SummaryOptions, SummaryReply as Told};
 use twinlink_core::{SUMMARY, request_digest, summary_digest};
-use twinlink_federation::{Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply};
+use twinlink_federation::{
+    Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply, Unanswered,
+};
 
 impl Remote {
     /// The peer's summary for this caller, if it gives one. Whatever goes wrong here, the peer is asked the long way and
@@ -18,14 +20,24 @@ impl Remote {
         peer: &NamedNode,
         question: &SummaryQuestion<'_>,
     ) -> Option<Summarized> {
-        let started = Instant::now();
-        let delegation = question.delegation;
         let peers = self.peers.load_full();
         let entry = entry_of(&peers, peer)?;
-        let replica = entry.preferred.load(Ordering::Relaxed);
-        let client = entry
-            .client(replica, self.token(entry, delegation).ok()?)
-            .ok()?;
+        let ask = |replica: usize| -> BoxFuture<'_, _> {
+            Box::pin(self.overview_of(entry, replica, question))
+        };
+        entry.hedged(ask).await.ok().flatten()
+    }
+
+    /// As one replica of the peer has it.
+    async fn overview_of(
+        &self,
+        entry: &Peer,
+        replica: usize,
+        question: &SummaryQuestion<'_>,
+    ) -> Result<Option<Summarized>, Unanswered> {
+        let started = Instant::now();
+        let (peer, delegation) = (&entry.participant, question.delegation);
+        let client = entry.client(replica, self.token(entry, delegation)?)?;
         let options = SummaryOptions {
             purpose: delegation.purpose.clone(),
             break_glass: delegation.break_glass.clone(),
@@ -38,27 +50,27 @@ impl Remote {
         // Mostly nothing has changed. That is asked first, as it costs neither side a record: nothing new is told.
         if options.held.is_some() {
             let told = client.summarize(options.clone()).await;
-            let told = told.map_err(|error| no_summary(peer, &error)).ok()?;
-            if told.reply == Told::Held {
-                let status = reply::own_status(peer, told.outcome?, started).ok()?;
-                return Some(Summarized {
+            let told = told.map_err(|error| no_summary(peer, error))?;
+            if let (Told::Held, Some(outcome)) = (&told.reply, told.outcome) {
+                return Ok(Some(Summarized {
                     reply: SummaryReply::Held,
-                    status: Some(status),
-                });
+                    status: Some(reply::own_status(peer, outcome, started)?),
+                }));
             }
         }
         let request_digest = request_digest(SUMMARY, None, None);
         let asked = self.evidence.ask(peer, delegation, &request_digest).await;
-        let signed = asked.inspect_err(|refusal| drop(not_asked(peer, refusal)));
-        let signed = signed.ok()?;
+        let signed = asked.map_err(|refusal| not_asked(peer, &refusal))?;
         let options = SummaryOptions {
             envelope: Some(signed.envelope.clone()),
             confirm: false,
             ..options
         };
         let told = client.summarize(options).await;
-        let told = told.map_err(|error| no_summary(peer, &error)).ok()?;
-        let outcome = told.outcome?;
+        let told = told.map_err(|error| no_summary(peer, error))?;
+        let Some(outcome) = told.outcome else {
+            return Ok(None);
+        };
         let result_digest = match &told.reply {
             Told::Bytes(bytes) => summary_digest(bytes),
             Told::Held | Told::None => String::new(),
@@ -72,28 +84,29 @@ impl Remote {
             rows: 0,
             receipt: &outcome.receipt,
         };
-        self.evidence.answered(answered).await.ok()?;
+        let recorded = self.evidence.answered(answered).await;
+        recorded.map_err(|refusal| not_believed(&refusal))?;
         let reply = match &told.reply {
-            Told::None => return None,
+            Told::None => return Ok(None),
             Told::Held => SummaryReply::Held,
             Told::Bytes(bytes) => {
                 match Summary::read(bytes, question.base, &SummaryLimits::default()) {
                     Ok(summary) => SummaryReply::Other(Arc::new(summary)),
                     Err(error) => {
                         tracing::info!(peer = peer.as_str(), %error, "a peer's summary is of no use");
-                        return None;
+                        return Ok(None);
                     }
                 }
             }
         };
-        let status = reply::own_status(peer, outcome, started).ok()?;
-        Some(Summarized {
+        Ok(Some(Summarized {
             reply,
-            status: Some(status),
-        })
+            status: Some(reply::own_status(peer, outcome, started)?),
+        }))
     }
 }
 
-fn no_summary(peer: &NamedNode, error: &Error) {
+fn no_summary(peer: &NamedNode, error: Error) -> Unanswered {
     tracing::debug!(peer = peer.as_str(), %error, "a peer gives no summary");
+    reply::unanswered(peer, error)
 }

@@ -1,6 +1,7 @@
 //! Two organisations with keys and logs of their own, over real mutual TLS on loopback.
 
 mod exchange;
+mod replicas;
 
 use super::reply::own_status;
 use super::*;
@@ -126,6 +127,7 @@ impl Organisation {
             introspect: false,
             broker: false,
             brokered: false,
+            max_age_seconds: None,
             authority: self.authority.clone(),
             revocations: Vec::new(),
             token_keys: vec![self.key()],

@@ -1,5 +1,6 @@
 //! Organisations over real sockets and mutual TLS, with real tokens, stores, policies and federation.
 
+mod ages;
 mod apps;
 mod audit;
 mod broken_peers;

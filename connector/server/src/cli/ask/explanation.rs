@@ -3,7 +3,7 @@
 use super::{Console, Failure};
 use serde_json::{Value, json};
 use std::time::Duration;
-use twinlink_client::{Answer, Explanation, Outcome};
+use twinlink_client::{Answer, Explanation, Outcome, Step};
 
 /// Reads the explanation that comes in place of rows.
 pub(super) async fn take(answer: Answer) -> Result<Outcome, Failure> {
@@ -35,14 +35,16 @@ pub(super) fn print(explanation: &Explanation, console: &Console) {
             step.requests.to_string(),
             step.bytes.to_string(),
             millis(step.elapsed),
+            step.pushed.clone().unwrap_or_default(),
             step.what.clone(),
-            step.word.clone(),
+            word(step),
         ]
     });
     let head = [
-        "", "step", "at", "expected", "rows", "requests", "bytes", "ms", "what", "",
+        "", "step", "at", "expected", "rows", "requests", "bytes", "ms", "they do", "what", "",
     ];
     console.table(&head, &steps.collect::<Vec<_>>());
+    print_directions(explanation, console);
     if explanation.is_cut {
         console.note("there are more steps than are told");
     }
@@ -56,6 +58,39 @@ pub(super) fn print(explanation: &Explanation, console: &Console) {
     console.note(format_args!(
         "{verb} {requests} requests to other sources, {bytes} bytes of terms"
     ));
+}
+
+/// What there is to say of a step.
+fn word(step: &Step) -> String {
+    match step.is_streamed {
+        true => format!("{}; rows leave as they come", step.word),
+        false => step.word.clone(),
+    }
+}
+
+/// Between whom values may go, and between whom they do not.
+fn print_directions(explanation: &Explanation, console: &Console) {
+    let steps = explanation.steps.iter().enumerate();
+    let rows = steps.flat_map(|(number, step)| {
+        step.directions.iter().map(move |direction| {
+            let may = if direction.is_permitted {
+                "where few"
+            } else {
+                "no: it does not let that be told on"
+            };
+            vec![
+                (number + 1).to_string(),
+                direction.from.as_str().to_owned(),
+                direction.to.as_str().to_owned(),
+                may.to_owned(),
+            ]
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    if !rows.is_empty() {
+        console.say("");
+        console.table(&["step", "values of", "go to", ""], &rows);
+    }
 }
 
 /// As data.
@@ -77,6 +112,13 @@ pub(super) fn to_json(explanation: &Explanation) -> Value {
             "requests": step.requests,
             "bytes": step.bytes,
             "millis": u64::try_from(step.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "pushed": step.pushed,
+            "directions": step.directions.iter().map(|direction| json!({
+                "from": direction.from.as_str(),
+                "to": direction.to.as_str(),
+                "is_permitted": direction.is_permitted,
+            })).collect::<Vec<_>>(),
+            "is_streamed": step.is_streamed,
             "word": step.word,
         })
     });

@@ -252,7 +252,7 @@ impl Federation for NoFederation {
         _: &'a Permit,
         _: &'a Delegation,
         _: &'a Budget,
-        _: Option<twinlink_core::Explain>,
+        _: &'a twinlink_core::Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         ready(Err(Refusal::new(Code::Internal, "federation", "none here"))).boxed()
     }

@@ -402,7 +402,7 @@ impl Federation for World {
         _: &'a Permit,
         _: &'a Delegation,
         _: &'a Budget,
-        _: Option<twinlink_core::Explain>,
+        _: &'a twinlink_core::Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
         let source = |name: &str, state| SourceStatus {
             participant: NamedNode::new(name).unwrap(),

@@ -1,5 +1,7 @@
 //! Endpoints as they are: one of our own, quirky ones, and hostile ones, over loopback.
 
+mod tls;
+
 use super::*;
 use crate::grpc::tests::fakes::{TOKEN, World};
 use crate::http::{HttpSettings, router};
@@ -20,6 +22,14 @@ type Seen = Arc<Mutex<Vec<(String, HeaderMap, String)>>>;
 async fn serve(
     answer: impl Fn(&str, &str) -> Response<Body> + Clone + Send + Sync + 'static,
 ) -> (String, Seen) {
+    let (service, seen) = recorded(answer);
+    (listen(service).await, seen)
+}
+
+/// A service that answers by a closure, and what it was sent.
+fn recorded(
+    answer: impl Fn(&str, &str) -> Response<Body> + Clone + Send + Sync + 'static,
+) -> (Router, Seen) {
     let seen = Seen::default();
     let kept = Arc::clone(&seen);
     let service = Router::new().fallback(
@@ -33,7 +43,7 @@ async fn serve(
             answer(&path, &form)
         },
     );
-    (listen(service).await, seen)
+    (service, seen)
 }
 
 async fn listen(service: Router) -> String {

@@ -9,7 +9,7 @@ use twinlink_trust::{
     verify_envelope, witnessed,
 };
 
-fn entries(organisation: &Organisation) -> Vec<(u64, Entry)> {
+pub(super) fn entries(organisation: &Organisation) -> Vec<(u64, Entry)> {
     list_entries(&*organisation.journal, 0, usize::MAX).unwrap()
 }
 
@@ -26,7 +26,7 @@ impl Pair {
     }
 
     /// Waits for what goes on in the background. The test's own time is the limit.
-    async fn until(&self, is_so: impl Fn(&Self) -> bool) {
+    pub(super) async fn until(&self, is_so: impl Fn(&Self) -> bool) {
         while !is_so(self) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

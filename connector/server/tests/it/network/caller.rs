@@ -132,7 +132,12 @@ impl Caller {
         self.put(at, options).await
     }
 
-    async fn put(&self, at: &Organisation, options: QueryOptions) -> Result<Answered, Error> {
+    /// Asks with these options and reads the whole answer.
+    pub(crate) async fn put(
+        &self,
+        at: &Organisation,
+        options: QueryOptions,
+    ) -> Result<Answered, Error> {
         let mut answer = self.client(at).await?.query(options).await?;
         let mut rows = Vec::new();
         while let Some(batch) = answer.next().await? {

@@ -152,6 +152,18 @@ fn two_organisations_join_and_one_goes() {
         answer.err
     );
 
+    let plan = city.run(&["query", query[1], "--federated", "--explain", "--json"]);
+    let plan = plan.well().json();
+    let step = plan["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&step["kind"], &step["pushed"]),
+        (&"whole".into(), &"question".into())
+    );
+    assert_eq!(step["directions"], serde_json::json!([]));
+    let age = |word| police.run(&["query", "ASK {}", "--max-age", word]);
+    age("1h").well();
+    age("0").badly(1, &["--max-age", "5m"]);
+
     assert_eq!(other.stop(), Some(0));
     let answer = city.run(&query);
     assert_eq!(answer.code, 3, "{}", answer.err);
