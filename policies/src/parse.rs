@@ -329,7 +329,7 @@ fn profile(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) {
 }
 
 /// Which rule wins: <https://www.w3.org/TR/odrl-model/#conflict>.
-fn conflict(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Conflict {
+pub(crate) fn conflict(reader: &mut Reader<'_>, subject: &NamedOrBlankNode) -> Conflict {
     let Some(term) = reader.at_most_one(subject, odrl::CONFLICT) else {
         return Conflict::Invalid;
     };

@@ -125,12 +125,9 @@ fn atomic(
         ],
     );
     reader.check_types(node, &[odrl::CONSTRAINT_CLASS]);
-    let left = reader.exactly_one(node, odrl::LEFT_OPERAND)?;
-    let left = reader.iri(&left, "odrl:leftOperand")?;
+    let (left, operator) = reader.compared(node)?;
     operand::check_unit(reader, node, &left)?;
     operand::check_status(reader, node, &left)?;
-    let operator = reader.exactly_one(node, odrl::OPERATOR)?;
-    let operator = reader.iri(&operator, "odrl:operator")?;
     let values = operand::right(reader, node)?;
     let takes_several = [odrl::IS_ANY_OF, odrl::IS_NONE_OF, odrl::IS_ALL_OF];
     if values.len() > 1 && !takes_several.iter().any(|several| *several == operator) {
@@ -254,16 +251,7 @@ pub(super) fn moment(
         ));
         return None;
     };
-    if let Some(stated) = reader.at_most_one(node, odrl::DATA_TYPE) {
-        let stated = reader.iri(&stated, "odrl:dataType")?;
-        if stated.as_ref() != literal.datatype() {
-            reader.malformed(format_args!(
-                "odrl:dataType says {stated}, the right operand is of type {}",
-                literal.datatype()
-            ));
-            return None;
-        }
-    }
+    operand::check_data_type(reader, node, literal)?;
     let moment = match literal.datatype() {
         xsd::DATE_TIME | xsd::DATE_TIME_STAMP => literal.value().parse().ok().map(Moment::Instant),
         xsd::DATE => literal.value().parse().ok().map(Moment::Day),

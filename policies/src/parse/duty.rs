@@ -197,11 +197,8 @@ fn deadline(reader: &mut Reader<'_>, term: &Term) -> Option<Deadline> {
         ],
     );
     reader.check_types(&node, &[odrl::CONSTRAINT_CLASS]);
-    let left = reader.exactly_one(&node, odrl::LEFT_OPERAND)?;
-    let left = reader.iri(&left, "odrl:leftOperand")?;
+    let (left, operator) = reader.compared(&node)?;
     operand::check_unit(reader, &node, &left)?;
-    let operator = reader.exactly_one(&node, odrl::OPERATOR)?;
-    let operator = reader.iri(&operator, "odrl:operator")?;
     if ![odrl::LT, odrl::LTEQ, odrl::EQ]
         .iter()
         .any(|known| *known == operator)
@@ -220,19 +217,7 @@ fn deadline(reader: &mut Reader<'_>, term: &Term) -> Option<Deadline> {
     match left.as_ref() {
         odrl::DATE_TIME => {
             let moment = constraint::moment(reader, &node, value)?;
-            let end = match moment {
-                Moment::Instant(instant) => Some(instant),
-                Moment::Day(day) => {
-                    let begin = DateTime::try_from(day).ok();
-                    match operator == odrl::LT {
-                        true => begin,
-                        false => begin.and_then(|begin| {
-                            begin.checked_add_day_time_duration(DayTimeDuration::new(86_400))
-                        }),
-                    }
-                }
-            };
-            let end = end.filter(|end| end.timezone_offset().is_some());
+            let end = end(moment, operator == odrl::LT);
             if end.is_none() {
                 reader.malformed("a deadline needs a time zone");
             }
@@ -249,4 +234,22 @@ fn deadline(reader: &mut Reader<'_>, term: &Term) -> Option<Deadline> {
             None
         }
     }
+}
+
+/// The last instant before which something is done that is done before a moment, or in its course; none where that
+/// depends on a time zone that is not given.
+fn end(moment: Moment, is_before: bool) -> Option<DateTime> {
+    let end = match moment {
+        Moment::Instant(instant) => Some(instant),
+        Moment::Day(day) => {
+            let begin = DateTime::try_from(day).ok();
+            match is_before {
+                true => begin,
+                false => begin.and_then(|begin| {
+                    begin.checked_add_day_time_duration(DayTimeDuration::new(86_400))
+                }),
+            }
+        }
+    };
+    end.filter(|end| end.timezone_offset().is_some())
 }

@@ -8,7 +8,7 @@ use crate::model::{Comparison, Constraint, RuleKind};
 use crate::operator::Operator;
 use crate::unit;
 use oxrdf::vocab::{rdf, xsd};
-use oxrdf::{NamedNode, NamedOrBlankNode, Term};
+use oxrdf::{Literal, NamedNode, NamedOrBlankNode, Term};
 use oxsdatatypes::{DayTimeDuration, Duration};
 use std::cmp::Ordering;
 use twinlink_vocab::{dcterms, odrl, tl};
@@ -314,24 +314,35 @@ fn number(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Opt
 }
 
 /// A literal of the type that `odrl:dataType` says, if it says one.
-fn typed(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Option<oxrdf::Literal> {
+fn typed(reader: &mut Reader<'_>, node: &NamedOrBlankNode, value: &Term) -> Option<Literal> {
     let Term::Literal(literal) = value else {
         reader.malformed(format_args!(
             "the right operand must be a literal, it is {value}"
         ));
         return None;
     };
-    if let Some(stated) = reader.at_most_one(node, odrl::DATA_TYPE) {
-        let stated = reader.iri(&stated, "odrl:dataType")?;
-        if stated.as_ref() != literal.datatype() {
-            reader.malformed(format_args!(
-                "odrl:dataType says {stated}, the right operand is of type {}",
-                literal.datatype()
-            ));
-            return None;
-        }
-    }
+    check_data_type(reader, node, literal)?;
     Some(literal.clone())
+}
+
+/// What `odrl:dataType` says, if it says anything, is what the right operand is.
+pub(super) fn check_data_type(
+    reader: &mut Reader<'_>,
+    node: &NamedOrBlankNode,
+    literal: &Literal,
+) -> Option<()> {
+    let Some(stated) = reader.at_most_one(node, odrl::DATA_TYPE) else {
+        return Some(());
+    };
+    let stated = reader.iri(&stated, "odrl:dataType")?;
+    if stated.as_ref() != literal.datatype() {
+        reader.malformed(format_args!(
+            "odrl:dataType says {stated}, the right operand is of type {}",
+            literal.datatype()
+        ));
+        return None;
+    }
+    Some(())
 }
 
 fn claim(

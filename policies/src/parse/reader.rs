@@ -146,6 +146,14 @@ impl<'a> Reader<'a> {
         self.at_most_one(node, property)
     }
 
+    /// The left operand and the operator of a constraint or refinement.
+    pub(crate) fn compared(&mut self, node: &NamedOrBlankNode) -> Option<(NamedNode, NamedNode)> {
+        let left = self.exactly_one(node, odrl::LEFT_OPERAND)?;
+        let left = self.iri(&left, "odrl:leftOperand")?;
+        let operator = self.exactly_one(node, odrl::OPERATOR)?;
+        Some((left, self.iri(&operator, "odrl:operator")?))
+    }
+
     pub(crate) fn iri(&mut self, term: &Term, what: impl Display) -> Option<NamedNode> {
         if let Term::NamedNode(iri) = term {
             return Some(iri.clone());

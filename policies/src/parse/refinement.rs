@@ -29,10 +29,7 @@ impl Refinement {
             ],
         );
         reader.check_types(&node, &[odrl::CONSTRAINT_CLASS]);
-        let left = reader.exactly_one(&node, odrl::LEFT_OPERAND)?;
-        let left = reader.iri(&left, "odrl:leftOperand")?;
-        let operator = reader.exactly_one(&node, odrl::OPERATOR)?;
-        let operator = reader.iri(&operator, "odrl:operator")?;
+        let (left, operator) = reader.compared(&node)?;
         let values = reader.values_or_list(&node, odrl::RIGHT_OPERAND);
         Some(Self {
             left,

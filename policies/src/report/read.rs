@@ -3,10 +3,11 @@
 mod constraint;
 mod rule;
 
-use super::rulebook::{Conflict, Kind, Policy, Rule};
+use super::rulebook::{Kind, Policy, Rule};
 use crate::action::{self, Actions};
 use crate::error::PolicyError;
 use crate::model::PolicyKind;
+use crate::parse::conflict;
 use crate::parse::document::Document;
 use crate::parse::reader::Reader;
 use oxrdf::vocab::rdf;
@@ -186,25 +187,6 @@ fn uid(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<NamedNode> {
         (NamedOrBlankNode::BlankNode(_), None) => {
             reader.malformed("the policy has no IRI: name it or give it an odrl:uid");
             None
-        }
-    }
-}
-
-fn conflict(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Conflict {
-    let strategy = reader.at_most_one(node, odrl::CONFLICT);
-    let Some(strategy) = strategy.and_then(|term| reader.iri(&term, "odrl:conflict")) else {
-        return Conflict::Invalid;
-    };
-    match strategy.as_ref() {
-        odrl::PERM => Conflict::Permit,
-        odrl::PROHIBIT => Conflict::Prohibit,
-        odrl::INVALID => Conflict::Invalid,
-        _ => {
-            reader.unsupported(
-                &strategy,
-                "odrl:conflict is odrl:perm, odrl:prohibit or odrl:invalid",
-            );
-            Conflict::Invalid
         }
     }
 }

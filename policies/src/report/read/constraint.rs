@@ -97,10 +97,7 @@ fn compare(reader: &mut Reader<'_>, node: &NamedOrBlankNode) -> Option<Test> {
         ],
     );
     reader.check_types(node, &[odrl::CONSTRAINT_CLASS]);
-    let left = reader.exactly_one(node, odrl::LEFT_OPERAND)?;
-    let left = reader.iri(&left, "odrl:leftOperand")?;
-    let name = reader.exactly_one(node, odrl::OPERATOR)?;
-    let name = reader.iri(&name, "odrl:operator")?;
+    let (left, name) = reader.compared(node)?;
     let Some(operator) = Operator::named(&name) else {
         reader.unsupported(&name, "it is no operator of the ODRL vocabulary");
         return None;
