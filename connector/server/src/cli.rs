@@ -28,7 +28,7 @@ pub use console::Console;
     name = "twinlink",
     version,
     after_help = "Exit codes: 0 done; 1 it failed, the reason is on standard error; 2 the command line is wrong;\n\
-                  3 an answer came, but a source is missing (query).\n\
+                  3 a source is missing from the answer, or there is none for that (query).\n\
                   Start here: twinlink demo"
 )]
 struct Arguments {

@@ -84,6 +84,17 @@ impl Console {
         bar
     }
 
+    /// Something that turns while work goes on whose length nobody knows; clear it at the end.
+    pub fn spinner(&self, what: &str) -> ProgressBar {
+        if !self.attended {
+            return ProgressBar::hidden();
+        }
+        let spinner = ProgressBar::new_spinner();
+        spinner.set_message(what.to_owned());
+        spinner.enable_steady_tick(std::time::Duration::from_millis(120));
+        spinner
+    }
+
     /// A table with a head to standard output. Cells are cut at 60 characters.
     pub fn table(&self, head: &[&str], rows: &[Vec<String>]) {
         for line in table(head, rows) {

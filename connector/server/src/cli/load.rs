@@ -93,11 +93,14 @@ pub(super) fn import(
         quads.extend(read(path, given, &graph, console)?);
     }
     let read = quads.len();
+    let spinner = console.spinner(&format!("adding {read} quads"));
     let inserted = match open(&config) {
-        Ok(store) => insert(&config, &store, quads)?,
-        Err(StoreError::InUse(_)) => send(&config, given, quads)?,
-        Err(error) => return Err(error.into()),
+        Ok(store) => insert(&config, &store, quads),
+        Err(StoreError::InUse(_)) => send(&config, given, quads),
+        Err(error) => Err(error.into()),
     };
+    spinner.finish_and_clear();
+    let inserted = inserted?;
     if given.json {
         console.say(json!({"read": read, "added": inserted}));
     } else {

@@ -52,13 +52,17 @@ pub(super) async fn print(
             }
         }
         (Head::Graph, format) => {
-            let mut writer = RdfSerializer::from_format(graphs(format)?).for_writer(Output::new());
+            let format = graphs(format)?;
+            let mut writer = RdfSerializer::from_format(format).for_writer(Output::new());
             while let Some(rows) = answer.next().await? {
                 for row in rows {
                     writer.serialize_triple(&triple(row)?)?;
                 }
             }
             writer.finish()?.flush()?;
+            if matches!(format, RdfFormat::JsonLd { .. }) {
+                console.say("");
+            }
         }
     }
     Ok(answer.outcome().await?)
