@@ -176,37 +176,12 @@ impl Expectation {
         let ask = self.ask()?;
         let world = self.world(set, ask.now)?;
         let explanation = set.explain_in(&ask, &world);
-        let mut wrong = Vec::new();
+        let mut wrong = self.wrongly_decided(&explanation);
         let guard = match (&explanation.decision, self.decision) {
-            (Ok(permit), Decision::Permitted) => permit.guard().clone(),
-            (Err(denied), Decision::Denied | Decision::Glass) => {
-                match (self.decision, denied.outlook.break_glass.is_empty()) {
-                    (Decision::Glass, true) => {
-                        wrong.push("is denied, and there is no glass to break".to_owned());
-                    }
-                    (Decision::Denied, false) => {
-                        wrong.push("is denied, but the glass can be broken".to_owned());
-                    }
-                    _ => {}
-                }
-                Guard::nothing()
-            }
-            (Ok(permit), Decision::Denied | Decision::Glass) => {
-                wrong.push("is permitted, should be denied".to_owned());
-                wrong.extend(named(&explanation, |rule| {
-                    rule.active && rule.kind == RuleKind::Permission
-                }));
-                permit.guard().clone()
-            }
-            (Err(_), Decision::Permitted) => {
-                wrong.push("is denied, should be permitted".to_owned());
-                let before = wrong.len();
-                wrong.extend(named(&explanation, |rule| rule.concerns));
-                if wrong.len() == before {
-                    wrong.push("no rule is about this action and this participant".to_owned());
-                }
-                return Ok(wrong);
-            }
+            (Ok(permit), _) => permit.guard().clone(),
+            // What should be seen is not, for this reason alone.
+            (Err(_), Decision::Permitted) => return Ok(wrong),
+            (Err(_), Decision::Denied | Decision::Glass) => Guard::nothing(),
         };
         for (parts, wanted, word) in [
             (&self.sees, Extent::All, "is not shown"),
@@ -220,31 +195,42 @@ impl Expectation {
             for part in parts {
                 let selector = part.selector()?;
                 let shown = extent(&guard, &selector);
-                if shown == wanted {
-                    continue;
-                }
-                let extent = match shown {
-                    Extent::Part => "a part of ",
-                    Extent::All | Extent::Nothing => "",
-                };
-                let all = match selector == Selector::default() {
-                    true => "everything".to_owned(),
-                    false => selector.to_string(),
-                };
-                wrong.push(format!("{extent}{all} {word}"));
-                let kind = match wanted {
-                    Extent::Nothing => RuleKind::Permission,
-                    _ => RuleKind::Prohibition,
-                };
-                let at_fault = named(&explanation, |rule| rule.active && rule.kind == kind);
-                if at_fault.is_empty() {
-                    wrong.extend(named(&explanation, |rule| rule.active));
-                } else {
-                    wrong.extend(at_fault);
+                if shown != wanted {
+                    wrong.push(format!("{} {word}", in_words(&selector, shown)));
+                    wrong.extend(at_fault(&explanation, wanted));
                 }
             }
         }
         Ok(wrong)
+    }
+
+    fn wrongly_decided(&self, explanation: &Explanation) -> Vec<String> {
+        let mut wrong = Vec::new();
+        match (&explanation.decision, self.decision) {
+            (Ok(_), Decision::Permitted) => {}
+            (Ok(_), Decision::Denied | Decision::Glass) => {
+                wrong.push("is permitted, should be denied".to_owned());
+                wrong.extend(named(explanation, |rule| {
+                    rule.active && rule.kind == RuleKind::Permission
+                }));
+            }
+            (Err(_), Decision::Permitted) => {
+                wrong.push("is denied, should be permitted".to_owned());
+                let before = wrong.len();
+                wrong.extend(named(explanation, |rule| rule.concerns));
+                if wrong.len() == before {
+                    wrong.push("no rule is about this action and this participant".to_owned());
+                }
+            }
+            (Err(denied), Decision::Glass) if denied.outlook.break_glass.is_empty() => {
+                wrong.push("is denied, and there is no glass to break".to_owned());
+            }
+            (Err(denied), Decision::Denied) if !denied.outlook.break_glass.is_empty() => {
+                wrong.push("is denied, but the glass can be broken".to_owned());
+            }
+            (Err(_), Decision::Denied | Decision::Glass) => {}
+        }
+        wrong
     }
 
     fn world(&self, set: &PolicySet, now: DateTime) -> Result<Supposed, String> {
@@ -299,6 +285,32 @@ impl Part {
 }
 
 /// The rules at fault, each with why it counts or not.
+/// What was looked at, and whether only a part of it is shown.
+fn in_words(selector: &Selector, shown: Extent) -> String {
+    let extent = match shown {
+        Extent::Part => "a part of ",
+        Extent::All | Extent::Nothing => "",
+    };
+    let what = match *selector == Selector::default() {
+        true => "everything".to_owned(),
+        false => selector.to_string(),
+    };
+    format!("{extent}{what}")
+}
+
+/// The active rules of the kind that can be why it is not as wanted; all active ones where there are none of it.
+fn at_fault(explanation: &Explanation, wanted: Extent) -> Vec<String> {
+    let kind = match wanted {
+        Extent::Nothing => RuleKind::Permission,
+        _ => RuleKind::Prohibition,
+    };
+    let of_kind = named(explanation, |rule| rule.active && rule.kind == kind);
+    match of_kind.is_empty() {
+        true => named(explanation, |rule| rule.active),
+        false => of_kind,
+    }
+}
+
 fn named(explanation: &Explanation, is_at_fault: impl Fn(&RuleExplanation) -> bool) -> Vec<String> {
     let rules = explanation.rules.iter().filter(|rule| is_at_fault(rule));
     rules
