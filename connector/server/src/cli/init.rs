@@ -6,6 +6,7 @@ use clap::Args;
 use oxrdf::NamedNode;
 use serde_json::json;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use time::{Duration, OffsetDateTime};
@@ -59,6 +60,13 @@ pub(super) fn run(given: &InitArguments, console: &Console) -> Result<ExitCode, 
     let folder = &given.folder;
     refuse_to_overwrite(folder)?;
     blueprint.write(folder, given.csr)?;
+    let listen: Option<SocketAddr> = given.listen.parse().ok();
+    if given.public_url.is_none() && listen.is_some_and(|one| !one.ip().is_loopback()) {
+        console.note(format_args!(
+            "its card says {}, which nobody else can reach: with --public-url it says how others do",
+            blueprint.public_url
+        ));
+    }
     let shown = folder.display();
     if given.json {
         let card = (!given.csr).then(|| folder.join("card.toml"));
@@ -110,7 +118,7 @@ impl InitArguments {
                 &format!("{}/twin", self.participant.trim_end_matches('/')),
             )?,
         };
-        let address: std::net::SocketAddr = self.listen.parse().map_err(|_| {
+        let address: SocketAddr = self.listen.parse().map_err(|_| {
             format!(
                 "--listen is `{}`, expected an address and port such as 0.0.0.0:7443",
                 self.listen

@@ -31,6 +31,12 @@ fn nothing_of_a_connector_stays_that_was_not_made_whole() {
     city.run_bare(&arguments).badly(1, &["no host name"]);
     let left: Vec<_> = fs::read_dir(&folder).unwrap().collect();
     assert_eq!(left.len(), 1);
+    // One that listens for others says how it is reached, or is told so.
+    let mut open = arguments[..4].to_vec();
+    open[1] = "open";
+    open.extend(["--listen", "0.0.0.0:7443"]);
+    let told = city.run_bare(&open).well().err;
+    assert!(told.contains("--public-url"), "{told}");
     // A card alone is another connector's.
     fs::write(folder.join("card.toml"), "").unwrap();
     city.run_bare(&arguments[..4]).badly(1, &["card.toml"]);
@@ -41,7 +47,9 @@ fn programs_are_told_in_json() {
     let city = Folder::new("city");
     let mut arguments = vec!["init", "rescue", "--participant", "https://rescue.example/"];
     arguments.push("--json");
-    let made = city.run_bare(&arguments).well().json();
+    let made = city.run_bare(&arguments).well();
+    assert_eq!(made.err, "");
+    let made = made.json();
     assert_eq!(made["participant"], "https://rescue.example/");
     let card = city.home.path().join(made["card"].as_str().unwrap());
     let card = card.to_str().unwrap();
