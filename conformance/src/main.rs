@@ -113,10 +113,10 @@ struct BenchArgs {
     /// The folder of the peers' programs.
     #[arg(long, value_name = "DIR", default_value = "../shared/bench/peers")]
     programs: PathBuf,
-    /// For `fedshop`: what 5, 10, 20, 100 and 200 members cost, in this process and as processes of their own, as far as
-    /// memory goes; with `--in-process` in this process only.
-    #[arg(long)]
-    growth: bool,
+    /// For `fedshop`: what 5, 10, 20, 100 and 200 members cost, or only up to so many: in this process, and as processes of
+    /// their own as far as memory goes; with `--in-process` in this process only.
+    #[arg(long, value_name = "MOST", num_args = 0..=1, require_equals = true, default_missing_value = "200")]
+    growth: Option<usize>,
 }
 
 /// Exit code where a case failed or a bound was missed.

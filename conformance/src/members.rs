@@ -6,7 +6,7 @@ use spargebra::Query;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
@@ -58,8 +58,6 @@ pub(crate) struct Told {
     /// How many questions for summaries went to peers, and the bytes that these gave.
     pub(crate) summaries: usize,
     pub(crate) summary_bytes: usize,
-    /// What gathering took, without the time that members took to answer.
-    pub(crate) planning: Duration,
 }
 
 /// Who takes part, by number.
@@ -170,9 +168,7 @@ impl Town {
         require: Requirement,
     ) -> Result<Told, String> {
         let budget = budget();
-        let started = Instant::now();
         let harvest = self.gather(query, &budget, require, None)?;
-        let gathering = started.elapsed();
         let mut kept = Kept::default();
         harvest.merge.run(&budget, &mut kept).map_err(word)?;
         let sources = kept.rows.solutions.iter().map(|row| &row.sources);
@@ -188,7 +184,6 @@ impl Town {
             probes: self.others.probes.swap(0, Ordering::Relaxed),
             summaries: self.others.summaries.swap(0, Ordering::Relaxed),
             summary_bytes: self.others.bytes.swap(0, Ordering::Relaxed),
-            planning: gathering.saturating_sub(self.others.took()),
         })
     }
 
@@ -252,8 +247,6 @@ struct Others {
     probes: AtomicUsize,
     summaries: AtomicUsize,
     bytes: AtomicUsize,
-    /// What members took to answer, in nanoseconds.
-    nanoseconds: AtomicU64,
 }
 
 impl Others {
@@ -264,22 +257,7 @@ impl Others {
             probes: AtomicUsize::new(0),
             summaries: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
-            nanoseconds: AtomicU64::new(0),
         }
-    }
-
-    /// What members took to answer since this was asked last.
-    fn took(&self) -> Duration {
-        Duration::from_nanos(self.nanoseconds.swap(0, Ordering::Relaxed))
-    }
-
-    /// Counts the time that an answer takes.
-    fn timed<T>(&self, answer: impl FnOnce() -> T) -> T {
-        let started = Instant::now();
-        let answered = answer();
-        let nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.nanoseconds.fetch_add(nanoseconds, Ordering::Relaxed);
-        answered
     }
 
     fn answer(&self, peer: &NamedNode, question: &SubQuery) -> Result<SubAnswer, Unanswered> {
@@ -337,7 +315,7 @@ impl Peers for Others {
         peer: &'a NamedNode,
         question: &'a SubQuery,
     ) -> Later<'a, Result<SubAnswer, Unanswered>> {
-        let answer = self.timed(|| self.answer(peer, question));
+        let answer = self.answer(peer, question);
         Box::pin(std::future::ready(answer))
     }
 }
@@ -402,7 +380,7 @@ impl Summaries for Shown {
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
     ) -> Later<'a, Option<Summarized>> {
-        let reply = self.others.timed(|| self.reply(member, question));
+        let reply = self.reply(member, question);
         Box::pin(std::future::ready(reply))
     }
 }

@@ -50,8 +50,8 @@ pub struct FedShop {
     pub in_process: bool,
     /// Whether the peers are installed and measured, too.
     pub peers: bool,
-    /// Whether it is measured with more and more members instead.
-    pub growth: bool,
+    /// Measures with more and more members instead, up to so many.
+    pub growth: Option<usize>,
 }
 
 /// Measures over the data in a folder.
@@ -62,13 +62,13 @@ pub(super) fn run(given: &FedShop) -> Result<Value, Fault> {
     }
     deep(|| {
         let cases = cases(folder)?;
-        if given.growth {
+        if let Some(most) = given.growth {
             // First the one for which this process is to be small.
-            let one_process = growth::measure(folder, &cases)?;
+            let one_process = growth::measure(folder, &cases, most)?;
             Ok(if given.in_process {
                 one_process
             } else {
-                json!({ "one_process": one_process, "processes": spread::measure(folder, &cases)? })
+                json!({ "one_process": one_process, "processes": spread::measure(folder, &cases, most)? })
             })
         } else if given.in_process {
             Ok(together::measure(folder, &cases, 1)?.to_json())

@@ -9,12 +9,13 @@ use oxrdf::{NamedNode, NamedOrBlankNode, Quad, Term};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Instant;
+use twinlink_core::{Explain, StepKind};
 
 /// How many members there are, one after the other.
-const STEPS: [usize; 5] = [5, 10, 20, 100, 200];
+pub(super) const STEPS: [usize; 5] = [5, 10, 20, 100, 200];
 
-/// Measures, with more and more members.
-pub(super) fn measure(folder: &Path, cases: &[Case]) -> Result<Value, Fault> {
+/// Measures, with more and more members, up to so many.
+pub(super) fn measure(folder: &Path, cases: &[Case], most: usize) -> Result<Value, Fault> {
     let ours = Ours::new().map_err(Fault::Measure)?;
     let mut originals = Vec::new();
     for source in alternating(sources(folder)?, |source| &source.name) {
@@ -22,7 +23,7 @@ pub(super) fn measure(folder: &Path, cases: &[Case]) -> Result<Value, Fault> {
     }
     let empty = resident()?;
     let (mut members, mut steps) = (vec![member(&ours, Vec::new())?], Vec::new());
-    for step in STEPS {
+    for step in STEPS.into_iter().filter(|step| *step <= most) {
         while members.len() <= step {
             let number = members.len() - 1;
             let (Some((name, quads)), copy) = (
@@ -47,10 +48,11 @@ fn one(members: &[Member], cases: &[Case], empty: f64) -> Result<Value, Fault> {
     let (mut planning, mut all, mut requests) = (Vec::new(), Vec::new(), Vec::new());
     let mut queries = Vec::new();
     for case in cases {
+        // The first time nothing of it is planned yet.
+        let planned = time_to_plan(&town, case)?;
         let started = Instant::now();
         let told = town.ask(&case.query).map_err(Fault::Measure)?;
         let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
-        let planned = told.planning.as_secs_f64() * 1000.0;
         queries.push(json!({
             "query": case.name,
             "requests": told.requests,
@@ -76,6 +78,21 @@ fn one(members: &[Member], cases: &[Case], empty: f64) -> Result<Value, Fault> {
         "after_all_megabytes": resident()? - before,
         "queries": queries,
     }))
+}
+
+/// How long it takes to see by summaries what is asked of whom, in milliseconds.
+fn time_to_plan(town: &Town, case: &Case) -> Result<f64, Fault> {
+    let told = town.explain(&case.query, Explain::Plan);
+    let told = told
+        .map_err(Fault::Measure)?
+        .explanation
+        .unwrap_or_default();
+    let longest = |kind: StepKind| {
+        let steps = told.steps.iter().filter(|step| step.kind == kind);
+        let longest = steps.map(|step| step.elapsed).max();
+        longest.unwrap_or_default().as_secs_f64() * 1e3
+    };
+    Ok(longest(StepKind::Summary) + longest(StepKind::Plan))
 }
 
 /// Shops and rating sites by turns, so that a few members are some of both.

@@ -64,12 +64,12 @@ impl Network {
             drop(client);
             running.stop()?;
         }
-        let next = AtomicUsize::new(0);
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let some = || {
             let mut made = Vec::new();
             while let Some(source) = sources.get(next.fetch_add(1, Ordering::Relaxed)) {
                 made.push(member(&self.program, &self.home, source)?);
-                told(self.members.len() + next.load(Ordering::Relaxed).min(sources.len()));
+                told(self.members.len() + done.fetch_add(1, Ordering::Relaxed) + 1);
             }
             Ok::<_, Fault>(made)
         };

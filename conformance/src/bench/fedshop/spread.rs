@@ -3,7 +3,7 @@
 //! The copies are synthetic. They say the same of the products that all know, so that they contribute to the same answers.
 
 use super::asking::{analyze, ask};
-use super::growth::{alternating, copied};
+use super::growth::{STEPS, alternating, copied};
 use super::network::Network;
 use super::{Case, Source, count, fault, geometric_mean, quads, sources};
 use crate::library::Fault;
@@ -18,19 +18,17 @@ use std::path::Path;
 use std::time::Instant;
 use uuid::Uuid;
 
-/// How many members there are, one after the other.
-const STEPS: [usize; 5] = [5, 10, 20, 100, 200];
 /// So much of the memory that is available may be taken by more members.
 const SHARE: f64 = 0.6;
 
-/// Measures, with more and more members.
-pub(super) fn measure(folder: &Path, cases: &[Case]) -> Result<Value, Fault> {
+/// Measures, with more and more members, up to so many.
+pub(super) fn measure(folder: &Path, cases: &[Case], most: usize) -> Result<Value, Fault> {
     let originals = alternating(sources(folder)?, |source| &source.name);
     let copies = tempfile::tempdir().map_err(fault)?;
     let mut network = Network::new()?;
     let (mut members, mut each) = (0, 0.0);
     let mut steps = Vec::new();
-    for step in STEPS {
+    for step in STEPS.into_iter().filter(|step| *step <= most) {
         let wanted = count(step - members) * each;
         let available = available()?;
         if wanted > available * SHARE {
