@@ -45,7 +45,8 @@ pub(super) struct QueryArguments {
     #[arg(long, value_name = "TIME")]
     max_age: Option<String>,
     /// Tell how the question would be answered in place of answering it: which sources are asked and why, for what, in
-    /// which order. Sources are asked what they can contribute; nothing is fetched.
+    /// which order, what they would do themselves, and whose values may go to whom. Sources are asked what they can
+    /// contribute; nothing is fetched.
     #[arg(long, conflicts_with = "analyze")]
     explain: bool,
     /// Answer the question and tell how that was done in place of its rows: the same with rows, requests, bytes and time.
