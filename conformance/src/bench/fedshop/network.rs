@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tokio::runtime::Runtime;
 use twinlink_client::{Client, ClientConfig, Token};
@@ -27,6 +27,10 @@ pub(super) const ASKING: &str = "https://market.example/";
 const CONNECT: Duration = Duration::from_secs(10);
 /// Longer than the whole run.
 const LIFETIME: Duration = Duration::from_secs(3_600);
+/// Who had no summary for the asking connector is asked for one again after a minute.
+const AGAIN: Duration = Duration::from_secs(61);
+/// By then all members have made theirs.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// So many are made at once.
 const TOGETHER: usize = 4;
 
@@ -119,11 +123,28 @@ impl Network {
     }
 
     /// Has the summaries exchanged; gives the request's id, and what it took in milliseconds.
+    ///
+    /// Members that are slow to make theirs go on with it meanwhile, and are asked again until each has given one.
     pub(super) fn exchange(&self) -> Result<(Uuid, f64), Fault> {
         let (runtime, client) = self.asking()?;
         let id = Uuid::now_v7();
-        let heard = runtime.block_on(super::asking::ask(client, NOTHING, id))?;
-        Ok((id, heard.milliseconds))
+        let (started, mut first) = (Instant::now(), None);
+        loop {
+            let told =
+                super::asking::analyze(client, NOTHING, first.map_or(id, |_| Uuid::now_v7()));
+            let told = runtime.block_on(told)?;
+            let milliseconds = *first.get_or_insert(told.milliseconds);
+            let given = told.steps.iter();
+            let given = given.filter(|step| step.kind == "summary" && step.requests > 0);
+            let missing = self.members.len().saturating_sub(given.count());
+            if missing == 0 {
+                return Ok((id, milliseconds));
+            }
+            if started.elapsed() > PATIENCE {
+                return Err(fault(format_args!("{missing} members give no summary")));
+            }
+            std::thread::sleep(AGAIN);
+        }
     }
 
     /// Stops all. What is left of them is their folders: of the one that asks, and of the members.
