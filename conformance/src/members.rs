@@ -1,5 +1,7 @@
 //! Members of a federation in one process: a twin store each, asked through the ports and without a network between.
 
+mod streamed;
+
 use crate::answer::{Answer, Table};
 use oxrdf::{NamedNode, Quad};
 use spargebra::Query;
@@ -21,6 +23,8 @@ use twinlink_federation::{
 };
 use twinlink_store::{EvaluationOptions, QuadWorkbench, TwinStore};
 use uuid::Uuid;
+
+pub(crate) use streamed::stream;
 
 /// The longest that one question may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -123,6 +127,18 @@ impl Town {
         clock: Arc<dyn Clock>,
         between: impl FnOnce(Arc<dyn Peers>) -> Arc<dyn Peers>,
     ) -> Result<Self, String> {
+        let workers = Arc::new(RightHere);
+        Self::with_workers(members, limits, is_summarised, clock, workers, between)
+    }
+
+    fn with_workers(
+        members: &[Member],
+        limits: FederationLimits,
+        is_summarised: bool,
+        clock: Arc<dyn Clock>,
+        workers: Arc<dyn Workers>,
+        between: impl FnOnce(Arc<dyn Peers>) -> Arc<dyn Peers>,
+    ) -> Result<Self, String> {
         let [first, peers @ ..] = members else {
             return Err("nobody to ask".to_owned());
         };
@@ -132,7 +148,7 @@ impl Town {
             participant(0),
             Arc::clone(&first.store) as _,
             Arc::new(QuadWorkbench::default()),
-            Arc::new(RightHere),
+            workers,
             between(Arc::clone(&others) as _),
             clock,
             limits,
@@ -202,22 +218,8 @@ impl Town {
         require: Requirement,
         explain: Option<Explain>,
     ) -> Result<Harvest, String> {
-        let conditions = Conditions {
-            require,
-            age: Age::EXACT,
-            explain,
-        };
-        let delegation = Delegation {
-            claims: std::collections::BTreeMap::new(),
-            request: Uuid::nil(),
-            participant: participant(0),
-            subject: "conformance".to_owned(),
-            roles: Vec::new(),
-            purpose: None,
-            break_glass: None,
-            on_behalf: Vec::new(),
-            left_out: Vec::new(),
-        };
+        let conditions = conditions(require, explain);
+        let delegation = delegation();
         let permit = &self.permit;
         let gathered = self
             .federator
@@ -447,6 +449,28 @@ impl Kept {
                 }))
             }
         }
+    }
+}
+
+fn conditions(require: Requirement, explain: Option<Explain>) -> Conditions {
+    Conditions {
+        require,
+        age: Age::EXACT,
+        explain,
+    }
+}
+
+fn delegation() -> Delegation {
+    Delegation {
+        claims: std::collections::BTreeMap::new(),
+        request: Uuid::nil(),
+        participant: participant(0),
+        subject: "conformance".to_owned(),
+        roles: Vec::new(),
+        purpose: None,
+        break_glass: None,
+        on_behalf: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::chance::Chance;
 use crate::compare::same_answer;
 use crate::engine::Ours;
 use crate::library::Fault;
-use crate::members::{Member, Told, ask, deep, store};
+use crate::members::{Member, Told, ask, deep, store, stream};
 use crate::report::{Report, Verdict};
 use model::count_only;
 pub(crate) use model::{Model, lines};
@@ -68,7 +68,8 @@ pub(crate) fn run(suite: &'static str, count: usize, seed: Option<u64>) -> Resul
     let report = Report::of(suite, cases)
         .with("cases with rows", met.rows)
         .with("cases in which something is withheld", met.withheld)
-        .with("cases in which a member denies", met.denied);
+        .with("cases in which a member denies", met.denied)
+        .with("cases whose rows left as they came", met.streamed);
     Ok(report.with("seed", usize::try_from(seed).unwrap_or_default()))
 }
 
@@ -78,6 +79,7 @@ struct Met {
     rows: usize,
     withheld: usize,
     denied: usize,
+    streamed: usize,
 }
 
 fn run_world<'a>(
@@ -134,7 +136,12 @@ fn hold(
         ..FederationLimits::default()
     };
     let model = Model::new(world, &members);
-    let told = ask(&members, &query, limits, chance.once_in(2))?;
+    let (told, is_streamed) = match chance.below(4) {
+        // As one asks who requires nothing of sources: rows may leave as they come.
+        0 | 1 => stream(&members, &query, limits)?,
+        asked => (ask(&members, &query, limits, asked == 2)?, false),
+    };
+    met.streamed += usize::from(is_streamed);
     settled(&members, &told)?;
     let expected = model.evaluate(&query)?;
     met.rows += usize::from(has_rows(&expected));

@@ -1,5 +1,6 @@
 //! The way of one request, top to bottom. Both doors, and every later one, call this and nothing else.
 
+mod arrivals;
 mod body;
 mod decide;
 mod gather;

@@ -21,6 +21,7 @@ mod requirement;
 mod service;
 mod solution;
 mod steward;
+mod streamed;
 mod syntax;
 mod world;
 
@@ -50,6 +51,7 @@ pub use steward::{
     BackupUse, Declaration, admit_log_reader, begin_backup, declare_incident, end_incident,
     fulfil_obligation, list_incidents, list_obligations, purge_records, readmit_peer,
 };
+pub use streamed::{Gathered, Streamed, Told};
 pub use syntax::{parse_query, parse_update};
 pub use world::{
     Beginning, Begun, Obligation, ObligationKind, ObligationState, Seen, StateOfWorld, Turn,

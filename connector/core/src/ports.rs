@@ -2,7 +2,7 @@
 
 use crate::{
     Age, Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Explain, Explanation,
-    Refusal, Requirement, Sink, SourceStatus,
+    Gathered, Refusal, Requirement, Sink, SourceStatus,
 };
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Quad};
@@ -192,6 +192,23 @@ pub trait Federation: Send + Sync {
         budget: &'a Budget,
         conditions: &'a Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>>;
+
+    /// As [`Federation::gather`], where rows may leave before all have come: one that left cannot turn out wrong by what
+    /// comes later. What became of the sources is known at the end only.
+    ///
+    /// By default nothing leaves before all has come.
+    fn stream<'a>(
+        &'a self,
+        query: &'a Query,
+        dataset: Option<&'a DatasetChoice>,
+        permit: &'a Permit,
+        delegation: &'a Delegation,
+        budget: &'a Budget,
+        conditions: &'a Conditions,
+    ) -> BoxFuture<'a, Result<Gathered, Refusal>> {
+        let gathered = self.gather(query, dataset, permit, delegation, budget, conditions);
+        Box::pin(async move { Ok(Gathered::Held(gathered.await?)) })
+    }
 
     /// Tells in short what of this twin the permit shows, to a peer that plans a question of its own. `held` is the
     /// version that the peer has.

@@ -40,6 +40,15 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// How many rows or triples it has.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Head(_) => 0,
+            Self::Solutions(rows) => rows.len() as u64,
+            Self::Triples(triples) => triples.len() as u64,
+        }
+    }
+
     /// About what it takes in memory, in bytes.
     pub fn bytes(&self) -> usize {
         match self {

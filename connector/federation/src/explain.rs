@@ -2,6 +2,7 @@
 
 use crate::members::{Given, Members};
 use crate::needs::Atom;
+use crate::peers::Rows;
 use crate::probe::atom_pattern;
 use crate::summary::Summary;
 use oxrdf::{NamedNode, Term, Triple};
@@ -131,6 +132,11 @@ pub(crate) fn patterns(atoms: &[Atom]) -> String {
 
 /// About how many bytes the terms of an answer take as text.
 pub(crate) fn bytes(given: &Given) -> u64 {
+    bytes_of(&given.rows)
+}
+
+/// As [`bytes`], of some rows.
+pub(crate) fn bytes_of(rows: &Rows) -> u64 {
     let terms = |term: &Term| match term {
         Term::NamedNode(name) => name.as_str().len(),
         Term::BlankNode(blank) => blank.as_str().len(),
@@ -141,8 +147,8 @@ pub(crate) fn bytes(given: &Given) -> u64 {
             + triple.predicate.as_str().len()
             + terms(&triple.object)
     };
-    let rows = given.rows.solutions.iter().flat_map(|row| &row.values);
-    let rows: usize = rows.flatten().map(terms).sum();
-    let triples: usize = given.rows.triples.iter().map(triple).sum();
-    (rows + triples) as u64
+    let values = rows.solutions.iter().flat_map(|row| &row.values);
+    let values: usize = values.flatten().map(terms).sum();
+    let triples: usize = rows.triples.iter().map(triple).sum();
+    (values + triples) as u64
 }

@@ -1,15 +1,20 @@
 //! One federated question, top to bottom.
 
-use crate::algebra::{columns, pattern, with_pattern};
+mod alone;
+mod gather;
+
+use alone::{ask_alone, plan_alone};
+use gather::{Found, not_held};
+
+use crate::algebra::pattern;
 use crate::collector::Collector;
 use crate::describe::describe;
-use crate::explain::{Teller, choices, known};
-use crate::fetch::{Fetcher, Whole};
-use crate::gate::{Bulkhead, Gates};
-use crate::ledger::Ledger;
+use crate::explain::{choices, known};
+use crate::fetch::{Fetcher, Spread, Whole};
+use crate::gate::Gates;
 use crate::members::{Form, Members, Patience};
-use crate::merge::{OverScratch, Relay, nothing};
-use crate::needs::{everything, needs};
+use crate::merge::OverScratch;
+use crate::needs::{Join, everything, needs};
 use crate::peers::{FederationLimits, Peers};
 use crate::plans::{Plan, Plans};
 use crate::probe::Probe;
@@ -18,20 +23,16 @@ use crate::service::{Services, has_service};
 use crate::summaries::{Cache, Key, Sent, Summaries, SummaryQuestion, SummaryReply};
 use crate::summary::Summary;
 use crate::text::{depth, is_portable, query_text};
-use crate::unsure::needs_all;
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, try_join_all};
 use oxrdf::NamedNode;
-use rustc_hash::FxHashSet;
 use spargebra::Query;
 use std::sync::Arc;
-use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Federation, Freshness, Harvest,
-    Head, Merge, Overview, Pushed, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench,
-    Workers,
+    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Federation, Gathered, Harvest,
+    Merge, Overview, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench, Workers,
 };
 
 /// Answers questions over this twin and its peers together.
@@ -47,7 +48,7 @@ pub struct Federator {
     cache: Cache,
     sent: Sent,
     plans: Plans,
-    gates: Gates,
+    gates: Arc<Gates>,
 }
 
 impl Federator {
@@ -73,7 +74,7 @@ impl Federator {
             cache: Cache::default(),
             sent: Sent::default(),
             plans: Plans::default(),
-            gates: Gates::default(),
+            gates: Arc::default(),
         }
     }
 
@@ -95,58 +96,27 @@ impl Federation for Federator {
         budget: &'a Budget,
         conditions: &'a Conditions,
     ) -> BoxFuture<'a, Result<Harvest, Refusal>> {
-        let mut names = vec![self.participant.clone()];
-        let mut known: FxHashSet<_> = names.iter().cloned().collect();
-        for peer in self.peers.list() {
-            let is_asked = delegation.left_out.contains(&peer);
-            if !is_asked && names.len() < usize::from(u16::MAX) && known.insert(peer.clone()) {
-                names.push(peer);
+        let question = self.question(query, dataset, (permit, delegation), budget, conditions);
+        async move {
+            match self.answer(query, question, false).await? {
+                Gathered::Held(harvest) => Ok(harvest),
+                Gathered::Streamed(_) => Err(not_held()),
             }
         }
-        async move {
-            let ledger = self.ledger(&names, conditions);
-            let teller = Teller::new(conditions.explain);
-            let operators = needs_all(query);
-            let members = Members {
-                ourselves: &self.participant,
-                twin: &self.twin,
-                workers: &self.workers,
-                peers: &self.peers,
-                clock: &self.clock,
-                limits: self.limits,
-                turns: names
-                    .iter()
-                    .map(|_| Bulkhead::new(self.limits.concurrency, usize::MAX))
-                    .collect(),
-                gates: &self.gates,
-                teller: &teller,
-                names,
-                dataset: choice(query, dataset),
-                permit,
-                delegation,
-                budget,
-                ledger: &ledger,
-                conditions,
-                operators: &operators,
-            };
-            members.required()?;
-            let (merge, is_silent) = self.with_services(query, &members).await?;
-            Ok(Harvest {
-                sources: ledger.statuses(),
-                unsure: {
-                    let mut unsure = if ledger.is_settled() {
-                        Vec::new()
-                    } else {
-                        operators
-                    };
-                    unsure.extend(is_silent.then(|| "SERVICE SILENT".to_owned()));
-                    unsure
-                },
-                explanation: teller.told(),
-                merge,
-            })
-        }
         .boxed()
+    }
+
+    fn stream<'a>(
+        &'a self,
+        query: &'a Query,
+        dataset: Option<&'a DatasetChoice>,
+        permit: &'a Permit,
+        delegation: &'a Delegation,
+        budget: &'a Budget,
+        conditions: &'a Conditions,
+    ) -> BoxFuture<'a, Result<Gathered, Refusal>> {
+        let question = self.question(query, dataset, (permit, delegation), budget, conditions);
+        self.answer(query, question, true).boxed()
     }
 
     fn summarize<'a>(
@@ -179,21 +149,6 @@ impl Federation for Federator {
 }
 
 impl Federator {
-    /// What each member may be like: as old as the caller says, or else as the member's own entry has it.
-    fn ledger(&self, names: &[NamedNode], conditions: &Conditions) -> Ledger {
-        let now = self.clock.now();
-        let fresh = |most: Option<Duration>| most.map(|most| Freshness::new(most, now));
-        let stated = conditions.require.max_age;
-        let names = names.iter().enumerate().map(|(member, name)| {
-            let most = stated.or_else(|| match member {
-                0 => None,
-                _ => self.peers.traits(name).max_age,
-            });
-            (name.clone(), fresh(most))
-        });
-        Ledger::new(names, fresh(stated), conditions.age)
-    }
-
     /// The bytes of a summary of ours for a caller: what is new since the one that it holds, where that is less.
     fn told(&self, summary: &Summary, delegation: &Delegation, held: Option<&str>) -> Vec<u8> {
         let key = Key::new(&self.participant, delegation);
@@ -211,16 +166,21 @@ impl Federator {
         &self,
         query: &Query,
         members: &Members<'_>,
-    ) -> Result<(Box<dyn Merge>, bool), Refusal> {
+        may_stream: bool,
+    ) -> Result<(Found, bool), Refusal> {
         if !has_service(pattern(query)) {
-            return Ok((self.harvest(query, query, members).await?, false));
+            return Ok((
+                self.harvest(query, query, members, may_stream).await?,
+                false,
+            ));
         }
         let services = Services::new(self, members, query);
         let (resolved, served) = services.resolve(query).await?;
         let is_silent = served.is_unsure;
         // What is fetched does not depend on what was served: that is nobody else's to know.
-        let merge = self.harvest(query, &resolved, members).await?;
-        Ok((served.over(merge), is_silent))
+        let merge = self.held(query, &resolved, members).await?;
+        let why = "a part of it is asked of a member by name";
+        Ok((Found::Held(served.over(merge), Some(why)), is_silent))
     }
 
     /// The rows of a part of the question, for a next step of it.
@@ -230,7 +190,7 @@ impl Federator {
         members: &Members<'_>,
         most: usize,
     ) -> Result<Vec<Solution>, Refusal> {
-        let merge = self.harvest(query, query, members).await?;
+        let merge = self.held(query, query, members).await?;
         let budget = members.budget.clone();
         let (sender, receiver) = oneshot::channel();
         self.workers.run(Box::new(move || {
@@ -254,7 +214,8 @@ impl Federator {
         query: &Query,
         resolved: &Query,
         members: &Members<'_>,
-    ) -> Result<Box<dyn Merge>, Refusal> {
+        may_stream: bool,
+    ) -> Result<Found, Refusal> {
         let names_nobody = !has_service(pattern(query));
         let needs = needs(query);
         let describes = matches!(query, Query::Describe { .. });
@@ -284,6 +245,7 @@ impl Federator {
             Plan {
                 can_ask: whole.as_ref().is_some_and(|whole| fetcher.can_ask(whole)),
                 push: fetcher.push(query),
+                spread: fetcher.spread(query).map(Arc::new),
                 whole,
             }
         });
@@ -293,51 +255,83 @@ impl Federator {
             elapsed: planned.saturating_duration_since(begun),
             ..Step::new(StepKind::Plan, "what is asked of whom")
         });
-        if let [member] = *holders
+        let streams = match (names_nobody, may_stream) {
+            (false, _) => Err("a part of it is asked of a member by name"),
+            (_, false) => Err("what is required of sources is held to before"),
+            (true, true) => Ok(()),
+        };
+        let why = if let [member] = *holders
             && names_nobody
             && self.can_answer_alone(query, member)
         {
-            if !members.teller.is_plan() {
+            let spread = streams.and_then(|()| members.streamed(Spread::alone(member, query)?));
+            if members.teller.is_plan() {
+                members.teller.step(|| plan_alone(members, member, query));
+            } else {
+                let why = match spread {
+                    Ok(spread) => return Ok(Found::Spread(spread, known)),
+                    Err(why) => why,
+                };
                 let answer = ask_alone(query, members, member).await?;
                 members.teller.choose(|| choices(members, known));
-                return Ok(answer);
+                return Ok(Found::Held(answer, Some(why)));
             }
-            members.teller.step(|| Step {
-                at: members.names.get(member).cloned().into_iter().collect(),
-                requests: u64::from(member > 0),
-                pushed: Some(Pushed::Question),
-                word: "nobody else can match anything of it".to_owned(),
-                ..Step::new(StepKind::Whole, query.to_string())
-            });
+            spread.map(drop)
         } else {
-            if names_nobody
-                && let Some(push) = &plan.push
-                && let Some(pushed) = fetcher.pushed(query, push).await?
-            {
-                members.teller.choose(|| choices(members, known));
-                return Ok(self.over(fetcher.into_scratch(), &pushed, members));
-            }
-            let whole = plan.whole.as_ref().filter(|_| plan.can_ask);
-            if members.teller.is_plan() {
-                let steps = match whole {
-                    Some(whole) => fetcher.plan_whole(whole),
-                    None => fetcher.plan_all(&needs),
-                };
-                for step in steps {
-                    members.teller.step(|| step);
+            let spread = streams.and_then(|()| members.streamed(plan.spread.clone()?));
+            match spread {
+                Ok(spread) if !members.teller.is_plan() => return Ok(Found::Spread(spread, known)),
+                Ok(spread) => {
+                    members.teller.step(|| spread.plan(members));
+                    Ok(())
                 }
-            } else {
-                match whole {
-                    Some(whole) => fetcher.fetch_whole(whole).await?,
-                    None => fetcher.fetch_all(&needs).await?,
-                }
-                if describes {
-                    describe(resolved, &needs, &fetcher, &self.workbench).await?;
+                Err(why) => {
+                    if names_nobody
+                        && let Some(push) = &plan.push
+                        && let Some(pushed) = fetcher.pushed(query, push).await?
+                    {
+                        members.teller.choose(|| choices(members, known));
+                        let merge = self.over(fetcher.into_scratch(), &pushed, members);
+                        return Ok(Found::Held(merge, Some(why)));
+                    }
+                    self.fetch(&fetcher, &plan, &needs, resolved).await?;
+                    Err(why)
                 }
             }
-        }
+        };
         members.teller.choose(|| choices(members, known));
-        Ok(self.over(fetcher.into_scratch(), resolved, members))
+        let merge = self.over(fetcher.into_scratch(), resolved, members);
+        Ok(Found::Held(merge, why.err()))
+    }
+
+    /// Fetches what a query needs, or tells what would be fetched.
+    async fn fetch(
+        &self,
+        fetcher: &Fetcher<'_>,
+        plan: &Plan,
+        needs: &Join,
+        query: &Query,
+    ) -> Result<(), Refusal> {
+        let whole = plan.whole.as_ref().filter(|_| plan.can_ask);
+        let teller = fetcher.members.teller;
+        if teller.is_plan() {
+            let steps = match whole {
+                Some(whole) => fetcher.plan_whole(whole),
+                None => fetcher.plan_all(needs),
+            };
+            for step in steps {
+                teller.step(|| step);
+            }
+            return Ok(());
+        }
+        match whole {
+            Some(whole) => fetcher.fetch_whole(whole).await?,
+            None => fetcher.fetch_all(needs).await?,
+        }
+        if matches!(query, Query::Describe { .. }) {
+            describe(query, needs, fetcher, &self.workbench).await?;
+        }
+        Ok(())
     }
 
     fn over(&self, scratch: Scratch, query: &Query, members: &Members<'_>) -> Box<dyn Merge> {
@@ -357,19 +351,6 @@ impl Federator {
                     text.len() <= self.limits.query_bytes && depth(&text) <= self.limits.nesting
                 }))
     }
-}
-
-/// The dataset that is chosen: the protocol's wins over the query's.
-fn choice(query: &Query, dataset: Option<&DatasetChoice>) -> Option<DatasetChoice> {
-    let is_given = |choice: &&DatasetChoice| {
-        !choice.default_graphs.is_empty() || !choice.named_graphs.is_empty()
-    };
-    dataset.filter(is_given).cloned().or_else(|| {
-        query.dataset().map(|dataset| DatasetChoice {
-            default_graphs: dataset.default.clone(),
-            named_graphs: dataset.named.clone().unwrap_or_default(),
-        })
-    })
 }
 
 /// What is known of a member: for each pattern of the probe whether it can match it, and its summary.
@@ -434,47 +415,6 @@ async fn probe_one(
     }
     members.ledger.leave_out(member);
     Ok(Vec::new())
-}
-
-/// Asks the one member for the whole answer.
-async fn ask_alone(
-    query: &Query,
-    members: &Members<'_>,
-    member: usize,
-) -> Result<Box<dyn Merge>, Refusal> {
-    let whole = with_pattern(query, crate::algebra::pattern(query).clone());
-    let form = match &whole {
-        Query::Select { pattern, .. } => Form::Solutions(columns(pattern)),
-        Query::Ask { .. } => Form::Boolean,
-        Query::Construct { .. } | Query::Describe { .. } => Form::Graph,
-    };
-    let most = usize::try_from(members.budget.rows()).unwrap_or(usize::MAX - 1);
-    let given = members
-        .ask(member, &whole, &form, Patience::All, most)
-        .await?;
-    if let Some(given) = &given {
-        // A "yes" is something that it gave.
-        let yes = usize::from(given.head == Head::Boolean(true));
-        let rows = given.rows.solutions.len() + given.rows.triples.len();
-        match &given.sources {
-            None => members.ledger.rows(member, rows + yes),
-            Some(everyone) => {
-                // Whose each triple is nobody tells, and whose a truth value is neither.
-                let all = everyone.iter().map(|source| (source, rows + yes));
-                let all = all.filter(|_| given.rows.solutions.is_empty());
-                let by_row = given.rows.solutions.iter();
-                let by_row = by_row.flat_map(|row| row.sources.iter().map(|source| (source, 1)));
-                for (source, rows) in all.chain(by_row) {
-                    members.ledger.rows(usize::from(*source), rows);
-                }
-            }
-        }
-    }
-    Ok(Box::new(Relay {
-        // The list of names is no longer than that.
-        member: u16::try_from(member).unwrap_or(u16::MAX),
-        given: given.unwrap_or_else(|| nothing(query)),
-    }))
 }
 
 impl std::fmt::Debug for Federator {

@@ -11,6 +11,7 @@ mod hold;
 mod known;
 mod push;
 mod rename;
+mod spread;
 mod whole;
 
 use crate::ledger::Ledger;
@@ -27,6 +28,7 @@ use known::{Candidates, KEPT, Known};
 use oxrdf::Variable;
 pub(crate) use push::Push;
 use rustc_hash::FxHashSet;
+pub(crate) use spread::{Spread, Why};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::{Refusal, SourceState};

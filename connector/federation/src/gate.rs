@@ -8,6 +8,7 @@ use breaker::{Breaker, Pass};
 pub(crate) use bulkhead::{Bulkhead, Seat};
 use oxrdf::NamedNode;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
@@ -27,6 +28,8 @@ pub(crate) struct Gate {
     breaker: Mutex<Breaker>,
     /// A request that was given up sooner says nothing of the peer.
     patience: Duration,
+    /// Whether it gave rows once that were not to be believed.
+    is_doubted: AtomicBool,
 }
 
 /// One request at a gate. Ends without a word where it is dropped: then it says nothing of the peer.
@@ -66,7 +69,18 @@ impl Gate {
                 limits.breaker_longest,
             )),
             patience: limits.breaker_patience,
+            is_doubted: AtomicBool::new(false),
         }
+    }
+
+    /// No row of it leaves any more before its whole answer is there and is believed.
+    pub(crate) fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its rows are believed at the end of its answers only.
+    pub(crate) fn is_doubted(&self) -> bool {
+        self.is_doubted.load(Ordering::Relaxed)
     }
 
     /// Whether a request would be let through now.

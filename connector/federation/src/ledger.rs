@@ -32,6 +32,8 @@ struct Entry {
     policies: Vec<NamedNode>,
     not_evaluable: u64,
     receipt: Option<String>,
+    /// Whether it was stopped, as others had given all that was wanted.
+    is_enough: bool,
     /// The member that asked it, where we did not.
     broker: Option<usize>,
 }
@@ -197,6 +199,12 @@ impl Ledger {
         entries.iter().any(|entry| entry.trouble(false).is_some())
     }
 
+    /// The member was stopped: no more rows are wanted.
+    pub(crate) fn enough(&self, member: usize, now: Instant) {
+        self.end(member, now);
+        self.with(member, |entry| entry.is_enough = true);
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         let entries = self.lock();
         entries.iter().all(|entry| entry.trouble(true).is_none())
@@ -217,7 +225,7 @@ impl Ledger {
             .iter()
             .map(|entry| {
                 let trouble = entry.trouble(is_end);
-                let settled = if entry.rows > 0 {
+                let settled = if entry.rows > 0 || entry.is_enough {
                     SourceState::Complete
                 } else {
                     SourceState::Empty
@@ -230,8 +238,7 @@ impl Ledger {
                     as_of: entry.as_of,
                     policies: entry.policies.clone(),
                     not_evaluable: entry.not_evaluable,
-                    reason: trouble
-                        .map(|(_, reason)| format!("<{}> {reason}", entry.participant.as_str())),
+                    reason: entry.reason(trouble),
                     receipt: entry.receipt.clone(),
                 }
             })
@@ -254,6 +261,7 @@ impl Entry {
             policies: Vec::new(),
             not_evaluable: 0,
             receipt: None,
+            is_enough: false,
             broker,
         }
     }
@@ -272,5 +280,15 @@ impl Entry {
             (None, Some(stale)) => Some((SourceState::Stale, stale)),
             (trouble, _) => trouble,
         }
+    }
+
+    /// The word on it, with its name.
+    fn reason(&self, trouble: Option<(SourceState, String)>) -> Option<String> {
+        let name = self.participant.as_str();
+        if let Some((_, reason)) = trouble {
+            return Some(format!("<{name}> {reason}"));
+        }
+        self.is_enough
+            .then(|| format!("<{name}> was stopped: there were enough rows"))
     }
 }

@@ -26,9 +26,11 @@ mod needs;
 mod peers;
 mod plans;
 mod probe;
+mod question;
 mod scratch;
 mod service;
 mod source;
+mod stream;
 mod summaries;
 mod summary;
 mod text;
@@ -37,7 +39,9 @@ mod unsure;
 pub use federator::Federator;
 pub use foreign::{SubQueryForm, asks, form};
 pub use hedge::hedged;
-pub use peers::{FederationLimits, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
+pub use peers::{
+    FederationLimits, Opened, Part, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Unanswered,
+};
 pub use summaries::{Summaries, Summarized, SummaryQuestion, SummaryReply};
 pub use summary::{Summary, SummaryError, SummaryLimits, View};
 pub use text::query_text;

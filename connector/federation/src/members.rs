@@ -1,6 +1,8 @@
 //! Asking one member: this twin on a worker, a peer through the port. Bounded in time and rows, whatever it does.
 
 mod asking;
+mod required;
+mod stream;
 
 use crate::collector::Collector;
 use crate::explain::{Teller, bytes};
@@ -17,11 +19,11 @@ use spargebra::Query;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Head, Refusal, SourceState,
-    SourceStatus, Step, StepKind, Twin, Workers,
+    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Evaluated, Head, Refusal, Sink,
+    SourceState, SourceStatus, Step, StepKind, Twin, Workers,
 };
 
 /// What all members are asked with, for one question.
@@ -116,18 +118,7 @@ impl Members<'_> {
             return Ok(None);
         };
         let now = self.clock.instant();
-        let left = self.budget.left(now);
-        let margin = (left / 10).min(Duration::from_millis(50));
-        let most = left.saturating_sub(margin);
-        let deadline = now
-            + match patience {
-                Patience::Most(patience) => patience.min(left / 2),
-                Patience::Share | Patience::Service => {
-                    left.saturating_mul(self.limits.share_percent) / 100
-                }
-                Patience::All => most,
-            }
-            .min(most);
+        let deadline = self.deadline(patience, now);
         let attempt = OnceLock::new();
         // Dropping it stops the work that was begun for it.
         let rows_and_one = (rows as u64).saturating_add(1);
@@ -196,22 +187,19 @@ impl Members<'_> {
         Ok(given)
     }
 
-    /// Ends the question where what the caller requires of sources cannot be had any more.
-    ///
-    /// # Errors
-    /// As [`twinlink_core::Requirement::check_so_far`].
-    // INVARIANT(no-hope-no-wait): nobody is waited for once too few sources are left for what the caller requires.
-    pub(crate) fn required(&self) -> Result<(), Refusal> {
-        let require = &self.conditions.require;
-        if require.is_nothing() || self.teller.is_plan() {
-            return Ok(());
-        }
-        let sources = self.ledger.so_far();
-        let is_settled = sources.iter().all(|source| source.state.is_settled());
-        let more = (1..self.names.len())
-            .any(|member| self.is_broker(member) && !self.ledger.is_out(member));
-        let unsure = if is_settled { &[] } else { self.operators };
-        require.check_so_far(&sources, unsure, more)
+    /// When a member that is asked now must have answered.
+    fn deadline(&self, patience: Patience, now: Instant) -> Instant {
+        let left = self.budget.left(now);
+        let margin = (left / 10).min(Duration::from_millis(50));
+        let most = left.saturating_sub(margin);
+        let patience = match patience {
+            Patience::Most(patience) => patience.min(left / 2),
+            Patience::Share | Patience::Service => {
+                left.saturating_mul(self.limits.share_percent) / 100
+            }
+            Patience::All => most,
+        };
+        now + patience.min(most)
     }
 
     /// Which values may be sent to a member. To our own twin all.
@@ -234,7 +222,7 @@ impl Members<'_> {
         }
     }
 
-    fn gate(&self, peer: &NamedNode) -> Arc<Gate> {
+    pub(crate) fn gate(&self, peer: &NamedNode) -> Arc<Gate> {
         self.gates.of(peer, &self.names, &self.limits)
     }
 
@@ -396,61 +384,63 @@ impl Members<'_> {
         budget: &Budget,
         most: usize,
     ) -> Result<SubAnswer, Failed> {
+        let (end, sink) = self
+            .evaluate_ourselves(query, budget, Collector::new(most))
+            .await?;
+        let evaluated = match end {
+            Ok(evaluated) => evaluated,
+            // The collector ended it.
+            Err(_) if sink.is_cut => Default::default(),
+            Err(refusal) => return Err(Failed::ourselves(refusal, sink.head, sink.rows)),
+        };
+        Ok(SubAnswer {
+            head: sink.head.ok_or_else(Failed::unknown)?,
+            rows: sink.rows,
+            status: self.own_word(&evaluated),
+            beyond: Vec::new(),
+        })
+    }
+
+    /// Evaluates a part of the question over our own twin, on a worker; with the sink as it is then.
+    async fn evaluate_ourselves<S: Sink + Send + 'static>(
+        &self,
+        query: &Query,
+        budget: &Budget,
+        mut sink: S,
+    ) -> Result<(Result<Evaluated, Refusal>, S), Failed> {
         let (twin, permit) = (Arc::clone(self.twin), self.permit.clone());
         let (dataset, budget) = (self.dataset.clone(), budget.clone());
         let query = query.clone();
         let (sender, receiver) = oneshot::channel();
         self.workers
             .run(Box::new(move || {
-                let mut sink = Collector::new(most);
                 let end = twin.evaluate(&query, dataset.as_ref(), &permit, &budget, &mut sink);
                 // The receiver is gone where the question was given up.
                 drop(sender.send((end, sink)));
             }))
             .map_err(Failed::Question)?;
-        let (end, sink) = receiver.await.map_err(|_| {
+        receiver.await.map_err(|_| {
             Failed::Question(Refusal::new(
                 Code::Internal,
                 "federation.twin",
                 "the evaluation of this twin's part ended without a result",
             ))
-        })?;
-        let is_cut = sink.is_cut;
-        let evaluated = match end {
-            Ok(evaluated) => evaluated,
-            // The collector ended it.
-            Err(_) if is_cut => Default::default(),
-            Err(refusal) => {
-                return Err(match refusal.code() {
-                    Code::Timeout => Failed::Member(Unanswered::TimedOut),
-                    Code::Exhausted => Failed::Member(Unanswered::Broken {
-                        reason: refusal.public().to_owned(),
-                        head: sink.head,
-                        rows: sink.rows,
-                    }),
-                    Code::Unavailable => Failed::Member(Unanswered::Unreachable {
-                        reason: refusal.public().to_owned(),
-                    }),
-                    _ => Failed::Question(refusal),
-                });
-            }
-        };
-        Ok(SubAnswer {
-            head: sink.head.ok_or_else(Failed::unknown)?,
-            rows: sink.rows,
-            status: SourceStatus {
-                participant: self.ourselves.clone(),
-                state: SourceState::Complete,
-                rows: evaluated.rows,
-                elapsed: Duration::ZERO,
-                as_of: evaluated.as_of,
-                policies: self.permit.policies().to_vec(),
-                not_evaluable: evaluated.not_evaluable,
-                reason: None,
-                receipt: None,
-            },
-            beyond: Vec::new(),
         })
+    }
+
+    /// What we say of ourselves.
+    fn own_word(&self, evaluated: &Evaluated) -> SourceStatus {
+        SourceStatus {
+            participant: self.ourselves.clone(),
+            state: SourceState::Complete,
+            rows: evaluated.rows,
+            elapsed: Duration::ZERO,
+            as_of: evaluated.as_of,
+            policies: self.permit.policies().to_vec(),
+            not_evaluable: evaluated.not_evaluable,
+            reason: None,
+            receipt: None,
+        }
     }
 }
 
@@ -464,6 +454,21 @@ impl Failed {
         Self::Member(Unanswered::NotEvaluable {
             reason: "the question cannot be put to it".to_owned(),
         })
+    }
+
+    /// What a refusal of our own twin means, and what came before it.
+    fn ourselves(refusal: Refusal, head: Option<Head>, rows: Rows) -> Self {
+        let reason = || refusal.public().to_owned();
+        match refusal.code() {
+            Code::Timeout => Self::Member(Unanswered::TimedOut),
+            Code::Exhausted => Self::Member(Unanswered::Broken {
+                reason: reason(),
+                head,
+                rows,
+            }),
+            Code::Unavailable => Self::Member(Unanswered::Unreachable { reason: reason() }),
+            _ => Self::Question(refusal),
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! How peers are asked: the port, and what one request may cost. Implemented where the sockets are.
 
+mod opened;
+
+pub use opened::{Opened, Part};
+
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Triple};
 use std::time::Duration;
@@ -32,6 +36,18 @@ pub trait Peers: Send + Sync {
         peer: &'a NamedNode,
         question: &'a SubQuery,
     ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>>;
+
+    /// As [`Peers::ask`], of a peer that is no broker, for rows that are read as they come. By default they come together.
+    ///
+    /// # Errors
+    /// Why there is no answer; nothing of it came then.
+    fn open<'a>(
+        &'a self,
+        peer: &'a NamedNode,
+        question: &'a SubQuery,
+    ) -> BoxFuture<'a, Result<Opened, Unanswered>> {
+        Box::pin(async move { Opened::of(self.ask(peer, question).await) })
+    }
 }
 
 /// What holds for one peer. By default it is a connector.

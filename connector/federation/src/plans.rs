@@ -1,6 +1,6 @@
 //! Plans made so far: the same question of the same caller over the same summaries is planned once.
 
-use crate::fetch::{Push, Whole};
+use crate::fetch::{Push, Spread, Whole, Why};
 use crate::members::Members;
 use crate::summaries::Key;
 use crate::summary::Summary;
@@ -15,7 +15,7 @@ const PLANS: usize = 256;
 const LONGEST: usize = 32 * 1024;
 
 /// What is to be done for a question.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     /// Where its joins all stay within members.
     pub(crate) whole: Option<Whole>,
@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) can_ask: bool,
     /// What members can do of it.
     pub(crate) push: Option<Push>,
+    /// What each member gives of its answer by itself, or why that is not the answer.
+    pub(crate) spread: Result<Arc<Spread>, Why>,
 }
 
 /// The plans made so far.

@@ -1,5 +1,6 @@
 //! The peers: one connection each, delegated tokens of a moment, and no trust in what they answer.
 
+mod asked;
 mod delegated;
 mod foreign;
 mod members;
@@ -10,11 +11,12 @@ pub use foreign::{Foreign, ForeignError};
 pub(crate) use members::Members;
 
 use crate::config::PeerFile;
-use crate::evidence::{Answered, Evidence};
+use crate::evidence::Evidence;
 use crate::grpc::Participants;
 use crate::runtime::SystemClock;
 use crate::telemetry;
 use arc_swap::ArcSwap;
+use asked::Asked;
 use delegated::Delegated;
 use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use oxrdf::NamedNode;
@@ -24,11 +26,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tonic::codegen::http::Uri;
-use twinlink_client::{
-    Client, ClientConfig, Dataset, Error, QueryOptions, Token, VerifyPeer, WitnessReply,
-};
-use twinlink_core::{Code, Delegation, Refusal, Secret, request_digest};
-use twinlink_federation::{PeerTraits, Peers, SubAnswer, SubQuery, Unanswered, hedged};
+use twinlink_client::{Client, ClientConfig, Error, Token, VerifyPeer, WitnessReply};
+use twinlink_core::{Code, Delegation, Refusal, Secret};
+use twinlink_federation::{Opened, PeerTraits, Peers, SubAnswer, SubQuery, Unanswered, hedged};
 use twinlink_trust::{
     Acknowledgement, CertificateFacts, CurrentIdentity, Protocol, Received, Registry, TokenIssuer,
     client_config,
@@ -269,18 +269,31 @@ impl Remote {
         question: &SubQuery,
     ) -> Result<SubAnswer, Unanswered> {
         let peers = self.peers.load_full();
-        let entry = entry_of(&peers, peer).ok_or_else(|| Unanswered::Unreachable {
-            reason: "it is no peer any more".to_owned(),
-        })?;
+        let entry = entry_of(&peers, peer).ok_or_else(no_peer)?;
         let ask = |number: usize| -> BoxFuture<'_, _> {
-            Box::pin(async move {
-                let token = self.token(entry, &question.delegation)?;
-                entry
-                    .question(number, token, question, &self.evidence)
-                    .await
-            })
+            Box::pin(async move { self.begin(entry, number, question).await?.whole().await })
         };
         entry.hedged(ask).await
+    }
+
+    /// As [`Remote::question`], up to the head: the replica that gives it first is read to the end.
+    async fn opened(&self, peer: &NamedNode, question: &SubQuery) -> Result<Opened, Unanswered> {
+        let peers = self.peers.load_full();
+        let entry = entry_of(&peers, peer).ok_or_else(no_peer)?;
+        let ask = |number: usize| -> BoxFuture<'_, _> {
+            Box::pin(async move { Ok(self.begin(entry, number, question).await?.opened()) })
+        };
+        entry.hedged(ask).await
+    }
+
+    async fn begin(
+        &self,
+        entry: &Peer,
+        replica: usize,
+        question: &SubQuery,
+    ) -> Result<Asked, Unanswered> {
+        let token = self.token(entry, &question.delegation)?;
+        Asked::begin(entry, replica, token, question, &self.evidence).await
     }
 }
 
@@ -298,46 +311,6 @@ impl Peer {
         Ok(answer)
     }
 
-    /// Asks one of its replicas. Each request is a use of its own at the provider.
-    async fn question(
-        &self,
-        replica: usize,
-        token: Token,
-        question: &SubQuery,
-        evidence: &Evidence,
-    ) -> Result<SubAnswer, Unanswered> {
-        let started = Instant::now();
-        let (peer, delegation) = (&self.participant, &question.delegation);
-        let client = self.client(replica, token)?;
-        let digest = request_digest(&question.query, None, question.dataset.as_ref());
-        let signed = evidence
-            .ask(peer, delegation, &digest)
-            .await
-            .map_err(|refusal| not_asked(peer, &refusal))?;
-        let mut options = options(question);
-        options.envelope = Some(signed.envelope.clone());
-        let answer = client
-            .query(options)
-            .await
-            .map_err(|error| reply::unanswered(peer, error))?;
-        let (answer, rows, result_digest) =
-            reply::receive(self, answer, question.budget.rows(), started).await?;
-        let receipt = answer.status.receipt.as_deref().unwrap_or_default();
-        evidence
-            .answered(Answered {
-                peer,
-                delegation,
-                signed: &signed,
-                request_digest: &digest,
-                result_digest: &result_digest,
-                rows,
-                receipt,
-            })
-            .await
-            .map_err(|refusal| not_believed(&refusal))?;
-        Ok(answer)
-    }
-
     fn client(&self, replica: usize, token: Token) -> Result<Client, Unanswered> {
         let client = self.replicas.get(replica);
         let client = client.ok_or_else(|| Unanswered::Unreachable {
@@ -347,20 +320,9 @@ impl Peer {
     }
 }
 
-/// Our own log cannot take the intent: what is not on record is not asked.
-fn not_asked(peer: &NamedNode, refusal: &Refusal) -> Unanswered {
-    tracing::error!(peer = peer.as_str(), check = refusal.check(), %refusal, "a peer was not asked");
-    let reason = "it was not asked: the intent to ask could not be recorded".to_owned();
-    Unanswered::NotEvaluable { reason }
-}
-
-fn not_believed(refusal: &Refusal) -> Unanswered {
-    let reason = match refusal.code() {
-        Code::Unavailable => "its answer could not be recorded",
-        _ => "its receipt is not of what it answered",
-    };
-    Unanswered::NotEvaluable {
-        reason: reason.to_owned(),
+fn no_peer() -> Unanswered {
+    Unanswered::Unreachable {
+        reason: "it is no peer any more".to_owned(),
     }
 }
 
@@ -415,6 +377,14 @@ impl Peers for Remote {
     ) -> BoxFuture<'a, Result<SubAnswer, Unanswered>> {
         Box::pin(self.question(peer, question))
     }
+
+    fn open<'a>(
+        &'a self,
+        peer: &'a NamedNode,
+        question: &'a SubQuery,
+    ) -> BoxFuture<'a, Result<Opened, Unanswered>> {
+        Box::pin(self.opened(peer, question))
+    }
 }
 
 /// They are sorted: with hundreds of peers it is looked up hundreds of times for one question.
@@ -442,20 +412,6 @@ fn is_certificate_of(participant: NamedNode) -> VerifyPeer {
             ))
         }
     })
-}
-
-fn options(question: &SubQuery) -> QueryOptions {
-    let mut options = QueryOptions::new(question.query.clone(), question.budget.deadline().into());
-    options.dataset = question.dataset.as_ref().map(|dataset| Dataset {
-        default_graphs: dataset.default_graphs.clone(),
-        named_graphs: dataset.named_graphs.clone(),
-    });
-    options.federated = question.left_out.is_some();
-    options.left_out = question.left_out.clone().unwrap_or_default();
-    options.purpose = question.delegation.purpose.clone();
-    options.break_glass = question.delegation.break_glass.clone();
-    options.request_id = Some(question.delegation.request.to_string());
-    options
 }
 
 impl std::fmt::Debug for Remote {

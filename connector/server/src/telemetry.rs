@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
-pub(crate) use context::{Context, traceparent};
+pub(crate) use context::{Context, in_same_trace, traceparent};
 pub(crate) use export::Traces;
 
 /// What the operations of the HTTP door are called.

@@ -1,5 +1,6 @@
-//! The rows on their way out: a bounded channel from the evaluation thread to the door.
+//! The rows on their way out: a bounded channel from the evaluation thread to the door, or as the sources give them.
 
+use super::arrivals::Arrivals;
 use super::decide::Granted;
 use super::{Connector, panicked, timed_out, within};
 use crate::ports::{Intent, Recorded};
@@ -28,19 +29,21 @@ pub(super) struct Ended {
 
 type End = Result<Ended, Refusal>;
 
-/// An evaluation.
+/// Where the rows come from.
 #[derive(Debug)]
 pub(super) enum Feed {
-    /// On a thread of its own.
+    /// An evaluation on a thread of its own.
     Running {
         pieces: mpsc::Receiver<Piece>,
         end: oneshot::Receiver<End>,
     },
-    /// That was over before it was asked for.
+    /// One that was over before it was asked for.
     Over {
         pieces: VecDeque<Piece>,
         end: Option<End>,
     },
+    /// Sources that give them while they are read.
+    Arrivals(Box<Arrivals>),
 }
 
 /// The rows of a reply, counted and digested as they leave.
@@ -70,9 +73,8 @@ pub(super) fn feed(
         let mut sink = ChannelSink {
             pieces: pieces_in,
             deadline,
+            allowance: Allowance::of(&budget),
             budget: budget.clone(),
-            rows: 0,
-            bytes: 0,
         };
         let end = catch_unwind(AssertUnwindSafe(|| evaluation(&budget, &mut sink)))
             .unwrap_or_else(|_| Err(panicked()));
@@ -85,10 +87,11 @@ pub(super) fn feed(
 }
 
 impl Feed {
-    async fn next(&mut self) -> Option<Piece> {
+    async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
         match self {
-            Self::Running { pieces, .. } => pieces.next().await,
-            Self::Over { pieces, .. } => pieces.pop_front(),
+            Self::Running { pieces, .. } => Ok(pieces.next().await),
+            Self::Over { pieces, .. } => Ok(pieces.pop_front()),
+            Self::Arrivals(arrivals) => arrivals.next().await,
         }
     }
 
@@ -97,6 +100,7 @@ impl Feed {
         let end = match self {
             Self::Running { end, .. } => end.await.ok(),
             Self::Over { end, .. } => end.take(),
+            Self::Arrivals(arrivals) => Some(Ok(arrivals.ended())),
         };
         end.unwrap_or_else(|| Err(panicked()))
     }
@@ -107,35 +111,58 @@ struct ChannelSink {
     /// A reader that neither reads nor goes away frees the thread at the deadline.
     deadline: BoxFuture<'static, ()>,
     budget: Budget,
-    rows: u64,
-    bytes: usize,
+    allowance: Allowance,
 }
 
-impl Sink for ChannelSink {
-    fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
-        self.rows += match &piece {
-            Piece::Head(_) => 0,
-            Piece::Solutions(rows) => rows.len() as u64,
-            Piece::Triples(triples) => triples.len() as u64,
-        };
-        if self.rows > self.budget.rows() {
+/// What an answer may still have.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    rows: u64,
+    most_rows: u64,
+    bytes: usize,
+    most_bytes: usize,
+}
+
+impl Allowance {
+    pub(super) fn of(budget: &Budget) -> Self {
+        Self {
+            rows: 0,
+            most_rows: budget.rows(),
+            bytes: 0,
+            most_bytes: budget.result_bytes(),
+        }
+    }
+
+    /// Counts a piece.
+    ///
+    /// # Errors
+    /// [`Code::Exhausted`] where it is too much.
+    pub(super) fn take(&mut self, piece: &Piece) -> Result<(), Refusal> {
+        self.rows += piece.rows();
+        if self.rows > self.most_rows {
             return Err(Refusal::new(
                 Code::Exhausted,
                 "limits.rows",
-                format_args!("the answer has more than {} rows", self.budget.rows()),
+                format_args!("the answer has more than {} rows", self.most_rows),
             )
             .open());
         }
         self.bytes = self.bytes.saturating_add(piece.bytes());
-        if self.bytes > self.budget.result_bytes() {
-            let most = self.budget.result_bytes();
+        if self.bytes > self.most_bytes {
             return Err(Refusal::new(
                 Code::Exhausted,
                 "limits.result_bytes",
-                format_args!("the answer has more than {most} bytes"),
+                format_args!("the answer has more than {} bytes", self.most_bytes),
             )
             .open());
         }
+        Ok(())
+    }
+}
+
+impl Sink for ChannelSink {
+    fn put(&mut self, piece: Piece) -> Result<(), Refusal> {
+        self.allowance.take(&piece)?;
         if self.budget.is_cancelled() {
             return Err(timed_out());
         }
@@ -172,7 +199,7 @@ impl Body {
             intent: Some(intent),
             digest: ResultDigest::default(),
         };
-        match body.feed.next().await {
+        match body.feed.next().await? {
             Some(Piece::Head(head)) => {
                 body.granted.check(&body.connector)?;
                 body.digest.head(&head);
@@ -188,11 +215,7 @@ impl Body {
     }
 
     pub(super) async fn next(&mut self) -> Result<Option<Piece>, Refusal> {
-        let feed = &mut self.feed;
-        let piece = within(&self.connector, &self.budget, async {
-            Ok(feed.next().await)
-        })
-        .await;
+        let piece = within(&self.connector, &self.budget, self.feed.next()).await;
         let piece = piece.and_then(|piece| {
             if piece.is_some() {
                 self.granted.check(&self.connector)?;

@@ -2,14 +2,15 @@
 
 mod attempt;
 
+use super::arrivals::Arrivals;
 use super::body::{Body, Ended, Feed, feed};
 use super::decide::Granted;
 use super::{Connector, Plan, Reply};
 use crate::explain::Discard;
-use crate::ports::{Evaluated, Intent};
+use crate::ports::{Evaluated, Harvest, Intent};
 use crate::{
-    Age, Budget, Choice, Conditions, Delegation, Explain, Explanation, Freshness, Refusal, Seat,
-    SourceState, SourceStatus, Step, StepKind,
+    Age, Budget, Choice, Conditions, Delegation, Explain, Explanation, Freshness, Gathered,
+    Refusal, Requirement, Seat, SourceState, SourceStatus, Step, StepKind,
 };
 use spargebra::Query;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ fn gather_here(
         let elapsed = clock.instant().saturating_duration_since(started);
         let ended = ended_here(&plan, ourselves, (age, fresh), &evaluated, elapsed)?;
         Ok(Ended {
-            explanation: explanation.map(|told| finished(told, &evaluated, elapsed)),
+            explanation: explanation.map(|told| finished(told, evaluated.rows, elapsed)),
             ..ended
         })
     })
@@ -144,24 +145,45 @@ async fn gather_federated(
         age,
         explain: plan.request.explain,
     };
-    let harvest = connector
-        .federation
-        .gather(
-            &plan.question.query,
-            plan.request.dataset.as_ref(),
-            permit,
-            &delegation,
-            budget,
-            &conditions,
-        )
-        .await?;
+    let dataset = plan.request.dataset.as_ref();
+    let (query, federation) = (&plan.question.query, &connector.federation);
+    // What the caller requires of sources is held to before a row leaves, so all have answered then.
+    let gathered = if conditions.require == Requirement::default() {
+        let gathered = federation.stream(query, dataset, permit, &delegation, budget, &conditions);
+        gathered.await?
+    } else {
+        let gathered = federation.gather(query, dataset, permit, &delegation, budget, &conditions);
+        Gathered::Held(gathered.await?)
+    };
+    match gathered {
+        Gathered::Held(harvest) => merge(connector, harvest, conditions, seat, budget),
+        Gathered::Streamed(rows) => {
+            let mut arrivals = Arrivals::new(rows, seat, budget, age);
+            if conditions.explain.is_some() {
+                arrivals = arrivals.explained(&connector.clock);
+            }
+            Ok(Feed::Arrivals(Box::new(arrivals)))
+        }
+    }
+}
+
+/// Makes the answer of what was gathered.
+fn merge(
+    connector: &Connector,
+    harvest: Harvest,
+    conditions: Conditions,
+    seat: Seat,
+    budget: &Budget,
+) -> Result<Feed, Refusal> {
+    let Conditions {
+        require,
+        age,
+        explain,
+    } = conditions;
     let mut sources = harvest.sources;
     if let Some(ourselves) = sources.first_mut() {
         ourselves.as_of = age.told(ourselves.as_of);
     }
-    let Conditions {
-        require, explain, ..
-    } = conditions;
     if explain != Some(Explain::Plan) {
         require.check(&sources, &harvest.unsure)?;
     }
@@ -183,8 +205,15 @@ async fn gather_federated(
                 let evaluated = harvest.merge.run(budget, &mut Discard)?;
                 let elapsed = clock.instant().saturating_duration_since(started);
                 explanation = explanation.map(|mut told| {
-                    told.push(Step::new(StepKind::Evaluate, "over what was fetched"));
-                    finished(told, &evaluated, elapsed)
+                    // The federation may have told why that is needed.
+                    if told
+                        .steps
+                        .last()
+                        .is_none_or(|last| last.kind != StepKind::Evaluate)
+                    {
+                        told.push(Step::new(StepKind::Evaluate, "over what was fetched"));
+                    }
+                    finished(told, evaluated.rows, elapsed)
                 });
                 evaluated
             }
@@ -217,13 +246,13 @@ fn this_twin_alone(ourselves: &SourceStatus, explain: Explain, query: &Query) ->
 }
 
 /// What became of the last step.
-fn finished(mut told: Explanation, evaluated: &Evaluated, elapsed: Duration) -> Explanation {
+pub(super) fn finished(mut told: Explanation, rows: u64, elapsed: Duration) -> Explanation {
     if let Some(step) = told
         .steps
         .last_mut()
         .filter(|step| step.kind == StepKind::Evaluate)
     {
-        step.rows = Some(evaluated.rows);
+        step.rows = Some(rows);
         step.elapsed = elapsed;
     }
     told

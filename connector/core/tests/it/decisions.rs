@@ -87,7 +87,7 @@ fn an_answer_goes_on_where_what_is_permitted_stays_the_same() {
 }
 
 /// A permission of the profile, with more to it.
-fn permission(more: &str) -> String {
+pub(crate) fn permission(more: &str) -> String {
     format!(
         "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
          @prefix xsd: <http://www.w3.org/2001/XMLSchema#> .

@@ -10,6 +10,7 @@ mod attempts;
 mod decisions;
 mod fakes;
 mod steward;
+mod streams;
 mod turns;
 
 use fakes::{World, block_on};

@@ -251,7 +251,7 @@ impl Fetcher<'_> {
     }
 
     /// Whether no value of the variable can be two members'.
-    fn is_apart(&self, variable: &Variable, atoms: &[Atom], members: &[usize]) -> bool {
+    pub(super) fn is_apart(&self, variable: &Variable, atoms: &[Atom], members: &[usize]) -> bool {
         let dataset = self.members.dataset.as_ref();
         let mut with = atoms
             .iter()
@@ -353,7 +353,7 @@ impl Fetcher<'_> {
 }
 
 /// Patterns, conditions and values that every member evaluates alike, of which the solutions all differ.
-fn is_simple(body: &GraphPattern) -> bool {
+pub(super) fn is_simple(body: &GraphPattern) -> bool {
     let are_portable = expressions(body).into_iter().all(is_portable);
     are_portable
         && match body {

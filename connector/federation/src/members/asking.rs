@@ -1,7 +1,9 @@
 //! What goes with a question to a member, and what comes of it.
 
+use crate::algebra::columns;
 use crate::peers::Rows;
 use oxrdf::Variable;
+use spargebra::Query;
 use std::time::Duration;
 use twinlink_core::{Head, Sources};
 
@@ -38,6 +40,15 @@ pub(crate) enum Form {
 }
 
 impl Form {
+    /// The form of the answer to a query.
+    pub(crate) fn of(query: &Query) -> Self {
+        match query {
+            Query::Select { pattern, .. } => Self::Solutions(columns(pattern)),
+            Query::Ask { .. } => Self::Boolean,
+            Query::Construct { .. } | Query::Describe { .. } => Self::Graph,
+        }
+    }
+
     pub(super) fn fits(&self, head: &Head, rows: &Rows) -> bool {
         match (self, head) {
             (Self::Solutions(expected), Head::Solutions(found)) => {

@@ -22,7 +22,7 @@ use twinlink_core::policy::{Ask, Permit, Policy, PolicySet};
 use twinlink_core::{
     Age, Applied, Budget, Change, Clock, Code, Conditions, DatasetChoice, Delegation, Evaluated,
     Explain, Explanation, Federation, Harvest, Head, Piece, Refusal, Requirement, Sink,
-    SourceStatus, Twin, Workbench,
+    SourceStatus, Twin, Workbench, Workers,
 };
 use twinlink_federation::{
     FederationLimits, Federator, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Summaries,
@@ -117,6 +117,14 @@ impl World {
     }
 
     pub(crate) fn federator(&self, clock: &Arc<PatientClock>) -> Federator {
+        self.federator_by(Arc::clone(clock) as _, Arc::new(RightHere))
+    }
+
+    pub(crate) fn federator_by(
+        &self,
+        clock: Arc<dyn Clock>,
+        workers: Arc<dyn Workers>,
+    ) -> Federator {
         let federator = Federator::new(
             participant(0),
             Arc::new(FakeTwin {
@@ -126,7 +134,7 @@ impl World {
                 asked: Arc::clone(&self.asked),
             }),
             Arc::new(FakeWorkbench),
-            Arc::new(RightHere),
+            workers,
             Arc::new(FakePeers {
                 members: self
                     .members
@@ -141,7 +149,7 @@ impl World {
                 most: Arc::clone(&self.most),
                 asked: Arc::clone(&self.asked),
             }),
-            Arc::clone(clock) as _,
+            clock,
             self.limits,
         );
         match &self.summaries {
@@ -306,7 +314,7 @@ pub(crate) fn permit() -> Permit {
         .unwrap()
 }
 
-fn delegation() -> Delegation {
+pub(crate) fn delegation() -> Delegation {
     Delegation {
         claims: std::collections::BTreeMap::new(),
         request: uuid::Uuid::nil(),
@@ -373,10 +381,10 @@ impl Twin for FakeTwin {
                 "the deadline passed",
             ));
         }
-        Ok(Evaluated {
-            as_of: self.ages.lock().unwrap().get(&0).copied(),
-            ..pour(&self.dataset, query, dataset, sink)?
-        })
+        // Looked up before: others look too while rows are taken.
+        let as_of = self.ages.lock().unwrap().get(&0).copied();
+        let poured = pour(&self.dataset, query, dataset, sink)?;
+        Ok(Evaluated { as_of, ..poured })
     }
 
     fn change(
@@ -390,7 +398,7 @@ impl Twin for FakeTwin {
     }
 }
 
-struct FakeWorkbench;
+pub(crate) struct FakeWorkbench;
 
 impl Workbench for FakeWorkbench {
     fn evaluate_over(

@@ -20,5 +20,6 @@ mod required;
 mod service;
 mod shapes;
 mod sources;
+mod streams;
 mod summaries;
 mod summary;

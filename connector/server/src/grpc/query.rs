@@ -2,6 +2,7 @@
 
 use super::{credentials, iri, outcome, patience, some};
 use crate::status::status;
+use crate::telemetry::in_same_trace;
 use futures::Stream;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use oxrdf::NamedNode;
@@ -195,7 +196,7 @@ fn send(reply: Reply, deadline: Instant) -> impl Stream<Item = Result<v1::QueryR
             drop(failure_in.send(status(&refusal, Some(request))));
         }
     };
-    tokio::spawn(task.in_current_span());
+    tokio::spawn(in_same_trace(task).in_current_span());
     let messages = stream::unfold(messages, |mut messages| async move {
         let message = messages.recv().await?;
         Some((Ok(message), messages))

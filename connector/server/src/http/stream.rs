@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::negotiate::{Accept, content_type};
 use super::outcome::{self, REQUEST, TRAILERS, fields};
 use super::writer::Writer;
+use crate::telemetry::in_same_trace;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -107,7 +108,7 @@ pub(super) async fn deliver(mut reply: Reply, delivery: Delivery) -> Result<Resp
     let trailers = delivery.carries == Carries::Trailers;
     let (parts_in, parts) = mpsc::channel(IN_FLIGHT);
     let task = pump(reply, writer, trailers, delivery.until, parts_in);
-    tokio::spawn(task.in_current_span());
+    tokio::spawn(in_same_trace(task).in_current_span());
     let body = Body::new(StreamBody::new(frames(parts)));
     let mut response = head(request, media_type, body);
     if trailers {

@@ -5,13 +5,28 @@ use super::foreign::Foreign;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use std::sync::Arc;
-use twinlink_federation::{PeerTraits, Peers, SubAnswer, SubQuery, Unanswered};
+use twinlink_federation::{Opened, PeerTraits, Peers, SubAnswer, SubQuery, Unanswered};
 
 /// All members of our federation but ourselves. One that is both is asked as a connector.
 #[derive(Debug)]
 pub(crate) struct Members {
     pub(crate) remote: Arc<Remote>,
     pub(crate) foreign: Arc<Foreign>,
+}
+
+impl Members {
+    async fn ask_foreign(
+        &self,
+        peer: &NamedNode,
+        question: &SubQuery,
+    ) -> Result<SubAnswer, Unanswered> {
+        let gone = || {
+            Err(Unanswered::Unreachable {
+                reason: "it is no member any more".to_owned(),
+            })
+        };
+        self.foreign.ask(peer, question).await.unwrap_or_else(gone)
+    }
 }
 
 impl Peers for Members {
@@ -50,12 +65,21 @@ impl Peers for Members {
             if self.remote.list().contains(peer) {
                 return self.remote.ask(peer, question).await;
             }
-            let gone = || {
-                Err(Unanswered::Unreachable {
-                    reason: "it is no member any more".to_owned(),
-                })
-            };
-            self.foreign.ask(peer, question).await.unwrap_or_else(gone)
+            self.ask_foreign(peer, question).await
+        })
+    }
+
+    fn open<'a>(
+        &'a self,
+        peer: &'a NamedNode,
+        question: &'a SubQuery,
+    ) -> BoxFuture<'a, Result<Opened, Unanswered>> {
+        Box::pin(async move {
+            if self.remote.list().contains(peer) {
+                return self.remote.open(peer, question).await;
+            }
+            // It is read as a whole: its syntax may end anywhere.
+            Opened::of(self.ask_foreign(peer, question).await)
         })
     }
 }

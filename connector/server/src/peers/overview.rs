@@ -1,6 +1,7 @@
 //! What a peer shows in short: asked for on behalf of the caller, taken in within bounds.
 
-use super::{Peer, Remote, entry_of, not_asked, not_believed, reply};
+use super::asked::{not_asked, not_believed};
+use super::{Peer, Remote, entry_of, reply};
 use crate::evidence::Answered;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;

@@ -6,64 +6,143 @@ use std::time::Instant;
 use time::OffsetDateTime;
 use twinlink_client::{Answer, Error, Outcome, Row};
 use twinlink_core::{Head, ResultDigest, Solution, SourceState, SourceStatus};
-use twinlink_federation::{Rows, SubAnswer, Unanswered};
+use twinlink_federation::{Rows, Unanswered};
 
 /// The most memory that one answer of a peer may take, in bytes.
 const ANSWER_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Takes a peer's answer in, within bounds; with the number of its rows and the digest over them as they came.
-pub(super) async fn receive(
-    from: &Peer,
-    mut answer: Answer,
+/// A peer's answer on its way, taken in within bounds.
+pub(super) struct Incoming {
+    peer: NamedNode,
+    is_broker: bool,
+    answer: Answer,
+    head: Head,
+    digest: ResultDigest,
+    count: u64,
     most: u64,
     started: Instant,
-) -> Result<(SubAnswer, u64, String), Unanswered> {
-    let peer = &from.participant;
-    let head = match answer.head() {
-        twinlink_client::Head::Solutions(variables) => Head::Solutions(variables.clone()),
-        twinlink_client::Head::Graph => Head::Graph,
-        twinlink_client::Head::Boolean(value) => Head::Boolean(*value),
-    };
-    let mut rows = Rows::default();
-    let mut digest = ResultDigest::default();
-    digest.head(&head);
-    let mut count = 0;
-    loop {
-        let batch = match answer.next().await {
-            Ok(Some(batch)) => batch,
-            Ok(None) => break,
-            Err(error) => return Err(broken_off(peer, error, head, rows)),
+}
+
+/// How a peer's answer ended.
+pub(super) struct End {
+    /// What the peer says of itself.
+    pub(super) status: SourceStatus,
+    /// Of a broker: what it says of others.
+    pub(super) beyond: Vec<SourceStatus>,
+    /// How many rows came.
+    pub(super) rows: u64,
+    /// The digest over them as they came.
+    pub(super) digest: String,
+}
+
+impl Incoming {
+    /// An answer of which no more than `most` rows are taken.
+    pub(super) fn new(from: &Peer, answer: Answer, most: u64, started: Instant) -> Self {
+        let head = match answer.head() {
+            twinlink_client::Head::Solutions(variables) => Head::Solutions(variables.clone()),
+            twinlink_client::Head::Graph => Head::Graph,
+            twinlink_client::Head::Boolean(value) => Head::Boolean(*value),
         };
-        let before = (rows.solutions.len(), rows.triples.len());
-        for row in batch {
-            if count == most {
-                return Err(cut(format!("more than {most} rows"), head, rows));
-            }
-            count += 1;
-            take(&mut rows, row, &head);
-        }
-        digest.solutions(rows.solutions.get(before.0..).unwrap_or_default());
-        digest.triples(rows.triples.get(before.1..).unwrap_or_default());
-        if answer.bytes() > ANSWER_BYTES {
-            return Err(cut(format!("more than {ANSWER_BYTES} bytes"), head, rows));
+        let mut digest = ResultDigest::default();
+        digest.head(&head);
+        Self {
+            peer: from.participant.clone(),
+            is_broker: from.is_broker,
+            answer,
+            head,
+            digest,
+            count: 0,
+            most,
+            started,
         }
     }
-    match answer.outcome().await {
-        Ok(outcome) => {
-            let (status, beyond) = if from.is_broker {
-                statuses(peer, outcome, started)?
-            } else {
-                (own_status(peer, outcome, started)?, Vec::new())
-            };
-            let answer = SubAnswer {
-                head,
-                rows,
-                status,
-                beyond,
-            };
-            Ok((answer, digest.rows(), digest.finish()))
+
+    /// Its form.
+    pub(super) fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// The next rows; none when all are out.
+    ///
+    /// # Errors
+    /// How it broke off. The rows before are not in it.
+    pub(super) async fn next(&mut self) -> Result<Option<Rows>, Unanswered> {
+        if self.count > self.most {
+            let reason = format!("more than {} rows", self.most);
+            return Err(cut(reason, self.head.clone()));
         }
-        Err(error) => Err(broken_off(peer, error, head, rows)),
+        let batch = match self.answer.next().await {
+            Ok(Some(batch)) => batch,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(broken_off(&self.peer, error, self.head.clone())),
+        };
+        let mut rows = Rows::default();
+        for row in batch {
+            self.count += 1;
+            if self.count > self.most {
+                break;
+            }
+            take(&mut rows, row, &self.head);
+        }
+        self.digest.solutions(&rows.solutions);
+        self.digest.triples(&rows.triples);
+        Ok(Some(rows))
+    }
+
+    /// All its rows together.
+    ///
+    /// # Errors
+    /// How it broke off, with the rows before.
+    pub(super) async fn rest(&mut self) -> Result<Rows, Unanswered> {
+        let mut all = Rows::default();
+        loop {
+            let next = self.next().await;
+            let is_much = self.answer.bytes() > ANSWER_BYTES;
+            match next {
+                Ok(None) => return Ok(all),
+                Ok(Some(mut rows)) => {
+                    all.solutions.append(&mut rows.solutions);
+                    all.triples.append(&mut rows.triples);
+                }
+                Err(Unanswered::Broken { reason, head, .. }) => {
+                    return Err(Unanswered::Broken {
+                        reason,
+                        head,
+                        rows: all,
+                    });
+                }
+                Err(other) => return Err(other),
+            }
+            if is_much {
+                return Err(Unanswered::Broken {
+                    reason: format!("more than {ANSWER_BYTES} bytes"),
+                    head: Some(self.head.clone()),
+                    rows: all,
+                });
+            }
+        }
+    }
+
+    /// How it ended.
+    ///
+    /// # Errors
+    /// As [`Incoming::next`]; and what is wrong with what the peer says.
+    pub(super) async fn end(mut self) -> Result<End, Unanswered> {
+        let outcome = match self.answer.outcome().await {
+            Ok(outcome) => outcome,
+            Err(error) => return Err(broken_off(&self.peer, error, self.head)),
+        };
+        let (status, beyond) = if self.is_broker {
+            statuses(&self.peer, outcome, self.started)?
+        } else {
+            (own_status(&self.peer, outcome, self.started)?, Vec::new())
+        };
+        Ok(End {
+            status,
+            beyond,
+            rows: self.digest.rows(),
+            digest: self.digest.finish(),
+        })
     }
 }
 
@@ -193,7 +272,7 @@ pub(super) fn unanswered(peer: &NamedNode, error: Error) -> Unanswered {
 }
 
 /// After the head. What came before is good, unless the peer turned out to send nonsense or to deny.
-fn broken_off(peer: &NamedNode, error: Error, head: Head, rows: Rows) -> Unanswered {
+fn broken_off(peer: &NamedNode, error: Error, head: Head) -> Unanswered {
     match error {
         Error::Nonsense(_)
         | Error::Denied(_)
@@ -202,15 +281,15 @@ fn broken_off(peer: &NamedNode, error: Error, head: Head, rows: Rows) -> Unanswe
         | Error::TimedOut => unanswered(peer, error),
         other => {
             tracing::info!(peer = peer.as_str(), error = %other, "a peer broke off its answer");
-            cut(other.to_string(), head, rows)
+            cut(other.to_string(), head)
         }
     }
 }
 
-fn cut(reason: String, head: Head, rows: Rows) -> Unanswered {
+fn cut(reason: String, head: Head) -> Unanswered {
     Unanswered::Broken {
         reason,
         head: Some(head),
-        rows,
+        rows: Rows::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod exchange;
 mod replicas;
+mod streams;
 
 use super::reply::own_status;
 use super::*;
@@ -105,16 +106,20 @@ impl Organisation {
 
     fn registry(&self, peer: &Self) -> Arc<Registry> {
         let own = TrustedParty::own(&self.identity.load(), self.authority.clone());
-        let peer = TrustedParty {
+        Registry::new(Trusted::new(own, vec![peer.party()]).unwrap())
+    }
+
+    /// What others trust.
+    fn party(&self) -> TrustedParty {
+        TrustedParty {
             claims: twinlink_trust::Assertable::Any,
-            participant: peer.id.clone(),
-            token_keys: vec![peer.key()],
-            authorities_pem: peer.authority.clone(),
+            participant: self.id.clone(),
+            token_keys: vec![self.key()],
+            authorities_pem: self.authority.clone(),
             revocations_pem: None,
             roles: Assertable::Any,
             purposes: Assertable::Any,
-        };
-        Registry::new(Trusted::new(own, vec![peer]).unwrap())
+        }
     }
 
     /// Its entry at another organisation.

@@ -26,6 +26,17 @@ pub(crate) fn traceparent() -> Option<String> {
     CURRENT.try_with(|context| context.to_string()).ok()
 }
 
+/// Work for the same request on a task of its own: what is asked of peers there is in the trace too.
+pub(crate) fn in_same_trace<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let context = CURRENT.try_with(|context| *context);
+    async move {
+        match context {
+            Ok(context) => context.during(work).await,
+            Err(_) => work.await,
+        }
+    }
+}
+
 impl Context {
     /// The one that a request came with; none where there is none, or more than one, or it is not as the standard has it.
     pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
@@ -161,6 +172,12 @@ mod tests {
         let seen = |context: Context| context.during(async { traceparent() });
         let seen = futures::future::join(seen(one), seen(other)).await;
         assert_eq!(seen, (Some(one.to_string()), Some(other.to_string())));
+        // On a task of its own as well.
+        let spawned = one.during(async {
+            let task = tokio::spawn(in_same_trace(async { traceparent() }));
+            task.await.unwrap()
+        });
+        assert_eq!(spawned.await, Some(one.to_string()));
         let child = one.child();
         assert_eq!(child.trace(), one.trace());
         assert_ne!(child.span(), one.span());

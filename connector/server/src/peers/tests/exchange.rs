@@ -1,6 +1,7 @@
 //! What both sides record of a question and its answer.
 
 use super::*;
+use crate::peers::asked::options;
 use futures::future::join_all;
 use std::sync::Mutex;
 use twinlink_core::{Intent, Recorded, UseLog, UseRecord, request_digest};
