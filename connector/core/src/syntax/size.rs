@@ -1,8 +1,7 @@
 //! How long the chains of a text and how large its algebra are: parsers, optimizers and evaluators go down them.
 
-use spargebra::algebra::{
-    AggregateExpression, Expression, GraphPattern, OrderExpression, PropertyPathExpression,
-};
+use crate::algebra::{children, expressions, parts};
+use spargebra::algebra::{Expression, GraphPattern, PropertyPathExpression};
 
 /// What a recursive parser will go down in a text. Where a character may be a bracket or an operator, it counts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -109,66 +108,22 @@ enum Node<'a> {
     Path(&'a PropertyPathExpression),
 }
 
-/// Puts what is right below, and tells what its triple patterns count.
+/// Puts what is right below, and tells what its triple patterns and joins count.
 fn below_pattern<'a>(pattern: &'a GraphPattern, open: &mut Vec<Node<'a>>) -> usize {
+    open.extend(children(pattern).into_iter().map(Node::Pattern));
+    open.extend(expressions(pattern).into_iter().map(Node::Expression));
     match pattern {
         GraphPattern::Bgp { patterns } => {
             let count = patterns.len();
-            return count + count * count / 10;
+            count + count * count / 10
         }
-        GraphPattern::Values { .. } => {}
-        GraphPattern::Path { path, .. } => open.push(Node::Path(path)),
-        GraphPattern::Join { left, right } | GraphPattern::Lateral { left, right } => {
-            open.extend([Node::Pattern(left), Node::Pattern(right)]);
-            return JOIN;
+        GraphPattern::Path { path, .. } => {
+            open.push(Node::Path(path));
+            0
         }
-        GraphPattern::Union { left, right } | GraphPattern::Minus { left, right } => {
-            open.extend([Node::Pattern(left), Node::Pattern(right)]);
-        }
-        GraphPattern::LeftJoin {
-            left,
-            right,
-            expression,
-        } => {
-            open.extend([Node::Pattern(left), Node::Pattern(right)]);
-            open.extend(expression.iter().map(Node::Expression));
-        }
-        GraphPattern::Filter {
-            expr: expression,
-            inner,
-        }
-        | GraphPattern::Extend {
-            inner, expression, ..
-        } => open.extend([Node::Pattern(inner), Node::Expression(expression)]),
-        GraphPattern::OrderBy { inner, expression } => {
-            open.push(Node::Pattern(inner));
-            open.extend(expression.iter().map(|order| match order {
-                OrderExpression::Asc(by) | OrderExpression::Desc(by) => Node::Expression(by),
-            }));
-        }
-        GraphPattern::Group {
-            inner, aggregates, ..
-        } => {
-            open.push(Node::Pattern(inner));
-            open.extend(
-                aggregates
-                    .iter()
-                    .filter_map(|(_, aggregate)| match aggregate {
-                        AggregateExpression::CountSolutions { .. } => None,
-                        AggregateExpression::FunctionCall { expr, .. } => {
-                            Some(Node::Expression(expr))
-                        }
-                    }),
-            );
-        }
-        GraphPattern::Graph { inner, .. }
-        | GraphPattern::Project { inner, .. }
-        | GraphPattern::Distinct { inner }
-        | GraphPattern::Reduced { inner }
-        | GraphPattern::Slice { inner, .. }
-        | GraphPattern::Service { inner, .. } => open.push(Node::Pattern(inner)),
+        GraphPattern::Join { .. } | GraphPattern::Lateral { .. } => JOIN,
+        _ => 0,
     }
-    0
 }
 
 fn below_expression<'a>(expression: &'a Expression, open: &mut Vec<Node<'a>>) {
@@ -179,28 +134,7 @@ fn below_expression<'a>(expression: &'a Expression, open: &mut Vec<Node<'a>>) {
         )
     };
     match expression {
-        Expression::NamedNode(_)
-        | Expression::Literal(_)
-        | Expression::Variable(_)
-        | Expression::Bound(_) => {}
-        Expression::Or(a, b)
-        | Expression::And(a, b)
-        | Expression::Equal(a, b)
-        | Expression::SameTerm(a, b)
-        | Expression::Greater(a, b)
-        | Expression::GreaterOrEqual(a, b)
-        | Expression::Less(a, b)
-        | Expression::LessOrEqual(a, b)
-        | Expression::Add(a, b)
-        | Expression::Subtract(a, b)
-        | Expression::Multiply(a, b)
-        | Expression::Divide(a, b) => open.extend([Node::Expression(a), Node::Expression(b)]),
-        Expression::UnaryPlus(a) | Expression::UnaryMinus(a) | Expression::Not(a) => {
-            open.push(Node::Expression(a));
-        }
-        Expression::If(a, b, c) => {
-            open.extend([a, b, c].map(|one| Node::Expression(one)));
-        }
+        Expression::Exists(pattern) => open.push(Node::Pattern(pattern)),
         Expression::In(a, list) => {
             open.push(Node::Expression(a));
             open.extend(list.iter().filter(is_deep).map(Node::Expression));
@@ -208,7 +142,7 @@ fn below_expression<'a>(expression: &'a Expression, open: &mut Vec<Node<'a>>) {
         Expression::Coalesce(list) | Expression::FunctionCall(_, list) => {
             open.extend(list.iter().filter(is_deep).map(Node::Expression));
         }
-        Expression::Exists(pattern) => open.push(Node::Pattern(pattern)),
+        _ => open.extend(parts(expression).into_iter().map(Node::Expression)),
     }
 }
 
