@@ -4,6 +4,7 @@ mod explanation;
 mod result;
 mod signed;
 
+use super::partial::Partial;
 use super::policy::term;
 use super::{Console, Failure, app_key};
 use crate::config::{self, Config};
@@ -69,7 +70,8 @@ pub(super) struct QueryArguments {
     #[arg(long, value_name = "FILE")]
     app_key: Option<PathBuf>,
     /// Keep the connector's signed receipt in this file, for `twinlink audit verify --receipt`: who answered what, when, to
-    /// whom, by which policies. It is checked against the rows as they come, kept or not.
+    /// whom, by which policies. It is checked against the rows as they come, kept or not. A file that is there is left alone,
+    /// and nothing is asked.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["explain", "analyze"])]
     receipt: Option<PathBuf>,
     /// How to print the answer. Rows: table, json, csv, tsv, xml. Graphs: turtle, ntriples, rdfxml, jsonld.
@@ -150,6 +152,8 @@ pub(super) fn query(
     let session = Session::open(&config, at.as_ref())?;
     let deadline = Instant::now() + Duration::from_secs(given.timeout);
     let app = given.app_key.as_deref().map(app_key::load).transpose()?;
+    // Before anything is asked: a use is on record whether its receipt can be kept or not.
+    let mut receipt = given.receipt.as_deref().map(Partial::create).transpose()?;
     let outcome = crate::wire::runtime()?.block_on(async {
         let options = QueryOptions {
             federated: given.federated,
@@ -166,8 +170,10 @@ pub(super) fn query(
         let format = given.json.then_some(Format::Json).or(given.format);
         let came = result::print(signed::Watched::new(answer), format, console).await?;
         asked.check(&came, &session, &config.participant)?;
-        if let Some(path) = &given.receipt {
-            keep(path, &came.outcome.receipt)?;
+        if let Some(mut kept) = receipt.take() {
+            kept.write(format!("{}\n", came.outcome.receipt).as_bytes())?;
+            kept.sync()?;
+            kept.keep()?;
         }
         Ok(came.outcome)
     });

@@ -109,9 +109,22 @@ fn a_receipt_of_a_peer_is_checked_offline() {
     let serving = police.serve();
     let receipt = city.path("answer.receipt").to_str().unwrap().to_owned();
     let query = "SELECT ?s WHERE { ?s <https://police.example/is> 7 }";
-    city.run(&["query", query, "--at", POLICE, "--receipt", &receipt])
-        .well();
+    let ask = ["query", query, "--at", POLICE, "--receipt", &receipt];
+    city.run(&ask).well();
+    // What cannot be kept is not asked for, and a receipt takes no other's place.
+    city.run(&ask).badly(1, &["is there already"]);
+    let nowhere = city.path("none/answer.receipt");
+    let nowhere = nowhere.to_str().unwrap();
+    city.run(&["query", query, "--at", POLICE, "--receipt", nowhere])
+        .badly(1, &["cannot make"]);
     assert_eq!(serving.stop(), Some(0));
+    let uses = police.run(&["audit", "list", "--json"]).well();
+    assert_eq!(
+        uses.out.matches("\"kind\":\"intent\"").count(),
+        1,
+        "{}",
+        uses.out
+    );
     let verified = city
         .run(&["audit", "verify", "--receipt", &receipt])
         .well()
