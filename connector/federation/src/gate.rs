@@ -9,7 +9,7 @@ pub(crate) use bulkhead::{Bulkhead, Seat};
 use oxrdf::NamedNode;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -37,7 +37,8 @@ pub(crate) struct Gate {
 pub(crate) struct Attempt {
     gate: Arc<Gate>,
     pass: Pass,
-    sent: OnceLock<Instant>,
+    /// Since when the peer is waited for, once it was sent and while nobody else is.
+    waiting: Mutex<Option<Instant>>,
 }
 
 impl Gates {
@@ -105,7 +106,7 @@ impl Gate {
         Ok(Attempt {
             gate: Arc::clone(self),
             pass,
-            sent: OnceLock::new(),
+            waiting: Mutex::default(),
         })
     }
 }
@@ -120,14 +121,24 @@ impl Attempt {
         let seat = seat.map_err(|waiting| Unanswered::Unreachable {
             reason: format!("{waiting} requests wait for it already"),
         })?;
-        self.sent.get_or_init(|| clock.instant());
+        self.wait(clock);
         Ok(seat)
+    }
+
+    /// From now on the peer is waited for.
+    pub(crate) fn wait(&self, clock: &dyn Clock) {
+        *lock(&self.waiting) = Some(clock.instant());
+    }
+
+    /// The peer gave something. What is waited for next is not up to it.
+    pub(crate) fn heard(&self) {
+        *lock(&self.waiting) = None;
     }
 
     /// The peer answered, or failed to.
     pub(crate) fn ended<T>(&self, answer: &Result<T, Unanswered>, clock: &dyn Clock) {
         match answer {
-            Err(Unanswered::Unreachable { .. }) if self.sent.get().is_some() => {
+            Err(Unanswered::Unreachable { .. }) if lock(&self.waiting).is_some() => {
                 self.failed(clock.instant(), clock.now());
             }
             Err(Unanswered::TimedOut) => self.gave_up(clock),
@@ -142,14 +153,13 @@ impl Attempt {
         }
     }
 
-    /// There was no answer for as long as it was waited for.
-    // INVARIANT(impatience-opens-no-breaker): whoever waits a moment only does not cut a peer off for others.
+    /// There was no word of it for as long as it was waited for.
+    // INVARIANT(impatience-opens-no-breaker): whoever waits a moment only, or reads slowly, does not cut a peer off for
+    // others.
     pub(crate) fn gave_up(&self, clock: &dyn Clock) {
         let now = clock.instant();
-        let waited = self
-            .sent
-            .get()
-            .map(|sent| now.saturating_duration_since(*sent));
+        let since = *lock(&self.waiting);
+        let waited = since.map(|since| now.saturating_duration_since(since));
         if waited.is_some_and(|waited| waited >= self.gate.patience) {
             self.failed(now, clock.now());
         }
@@ -167,6 +177,6 @@ impl Drop for Attempt {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Both are whole after every step.
+    // All are whole after every step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -152,13 +152,20 @@ impl Members<'_> {
         let opened = self.peers.open(peer, &question).await;
         // Whatever comes now, it is there.
         attempt.ended(&opened, &**self.clock);
+        attempt.heard();
         let mut opened = opened?;
         check_form(&spread.form, &opened.head, &Rows::default())?;
         if opened.head == Head::Boolean(true) {
             given.rows = 1;
             send(out, Came::Yes(number)).await?;
         }
-        while let Some(part) = opened.parts.next().await {
+        loop {
+            attempt.wait(&**self.clock);
+            let Some(part) = opened.parts.next().await else {
+                break;
+            };
+            // From here on it is the reader who is waited for.
+            attempt.heard();
             let rows = match part? {
                 Part::End(status) => return Ok(*status),
                 Part::Rows(rows) => rows,

@@ -7,15 +7,18 @@ use crate::equal::{config, held, same, split};
 use crate::fakes::{Answer, World, participant};
 use crate::shapes::{PREFIXES, SHAPES};
 use crate::summaries::{Shown, name_apart, shops};
-use fakes::{Script, StillClock, Threads, asked, asked_for, end, finish, flow, part, silent};
+use fakes::{
+    HandClock, Script, StillClock, Threads, asked, asked_for, end, finish, flow, part, silent,
+};
 use futures::channel::oneshot;
 use futures::executor::block_on;
 use futures::{FutureExt, StreamExt};
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use twinlink_core::{Explain, Gathered, Head, Piece, SourceState, StepKind};
-use twinlink_federation::{Rows, Unanswered};
+use std::time::Duration;
+use twinlink_core::{Explain, Gathered, Head, Piece, SourceState, StepKind, Streamed};
+use twinlink_federation::{Federator, Rows, Unanswered};
 
 const LABELS: &str = "SELECT ?p ?l { ?p <urn:label> ?l }";
 
@@ -181,6 +184,61 @@ fn a_reader_that_is_slow_makes_members_slow() {
         // One that waits to be taken, and one that would follow.
         assert!(made.load(Ordering::Relaxed) <= read + 2, "{made:?} {read}");
     }
+}
+
+/// INVARIANT(impatience-opens-no-breaker)
+#[test]
+fn readers_that_are_slow_open_no_breaker() {
+    let endless = || futures::stream::repeat_with(|| part(1, 0..500)).boxed();
+    let mut script = Script::new([endless(), flow([end(2)]), flow([end(3)])]);
+    for _ in 1..5 {
+        script = script.then(1, endless());
+    }
+    let script = script.then(1, flow([part(1, 0..3), end(1)]));
+    let clock = HandClock::new();
+    let federator = script.federator_by(Arc::clone(&clock) as _);
+    let mut slow: Vec<_> = (0..5).map(|_| begun(&federator)).collect();
+    clock.advance(Duration::from_secs(50));
+    for rows in &mut slow {
+        while let Ok(Some(_)) = block_on(rows.next()) {}
+        assert_eq!(rows.told().sources[1].state, SourceState::TimedOut);
+    }
+    let (answer, _) = finish(asked(&federator, LABELS, None).unwrap());
+    assert_eq!(answer.sources[1].state, SourceState::Complete);
+    assert_eq!(answer.rows.solutions.len(), 3);
+}
+
+/// Who was heard, and falls silent then, is not there any more.
+#[test]
+fn members_that_fall_silent_open_the_breaker() {
+    let silent = || flow([part(1, 0..3)]).chain(futures::stream::pending());
+    let mut script = Script::new([silent().boxed(), flow([end(2)]), flow([end(3)])]);
+    for _ in 1..5 {
+        script = script.then(1, silent().boxed());
+    }
+    let clock = HandClock::new();
+    let federator = script.federator_by(Arc::clone(&clock) as _);
+    let mut waiting: Vec<_> = (0..5).map(|_| begun(&federator)).collect();
+    for rows in &mut waiting {
+        assert!(rows.next().now_or_never().is_none());
+    }
+    clock.advance(Duration::from_secs(50));
+    for rows in &mut waiting {
+        while let Ok(Some(_)) = block_on(rows.next()) {}
+    }
+    let (answer, _) = finish(asked(&federator, LABELS, None).unwrap());
+    assert_eq!(answer.sources[1].state, SourceState::Unreachable);
+}
+
+/// An answer of which the first row was read.
+fn begun(federator: &Federator) -> Box<dyn Streamed> {
+    let Gathered::Streamed(mut rows) = asked(federator, LABELS, None).unwrap() else {
+        panic!("it is held");
+    };
+    let mut next = || block_on(rows.next()).unwrap();
+    assert!(matches!(next(), Some(Piece::Head(_))));
+    assert!(matches!(next(), Some(Piece::Solutions(_))));
+    rows
 }
 
 #[test]

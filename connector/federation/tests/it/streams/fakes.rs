@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
@@ -51,6 +52,50 @@ impl Clock for StillClock {
 
     fn sleep_until(&self, _: Instant) -> BoxFuture<'static, ()> {
         pending().boxed()
+    }
+}
+
+/// Time that passes when it is told to.
+pub(super) struct HandClock {
+    now: Arc<Mutex<Instant>>,
+    sleepers: Arc<Mutex<Vec<Waker>>>,
+}
+
+impl HandClock {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            now: Arc::new(Mutex::new(Instant::now())),
+            sleepers: Arc::default(),
+        })
+    }
+
+    pub(super) fn advance(&self, by: Duration) {
+        *self.now.lock().unwrap() += by;
+        for sleeper in std::mem::take(&mut *self.sleepers.lock().unwrap()) {
+            sleeper.wake();
+        }
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::UNIX_EPOCH
+    }
+
+    fn instant(&self) -> Instant {
+        *self.now.lock().unwrap()
+    }
+
+    fn sleep_until(&self, until: Instant) -> BoxFuture<'static, ()> {
+        let (now, sleepers) = (Arc::clone(&self.now), Arc::clone(&self.sleepers));
+        futures::future::poll_fn(move |context| {
+            if *now.lock().unwrap() >= until {
+                return Poll::Ready(());
+            }
+            sleepers.lock().unwrap().push(context.waker().clone());
+            Poll::Pending
+        })
+        .boxed()
     }
 }
 
@@ -126,7 +171,8 @@ pub(super) struct Script {
 }
 
 pub(super) struct Scripted {
-    flows: Mutex<BTreeMap<usize, Flow>>,
+    /// What each gives when it is asked next; nothing at all where that is not said.
+    flows: Mutex<Vec<(usize, Flow)>>,
     heads: Mutex<BTreeMap<usize, Head>>,
     asked: Mutex<Vec<(usize, String)>>,
 }
@@ -145,6 +191,12 @@ impl Script {
         }
     }
 
+    /// What one of them gives when it is asked once more.
+    pub(super) fn then(self, member: usize, flow: Flow) -> Self {
+        self.peers.flows.lock().unwrap().push((member, flow));
+        self
+    }
+
     /// One of them begins its answer otherwise.
     pub(super) fn answering(self, member: usize, head: Head) -> Self {
         self.peers.heads.lock().unwrap().insert(member, head);
@@ -157,7 +209,11 @@ impl Script {
     }
 
     pub(super) fn federator(&self) -> Federator {
-        self.over(Arc::new(Endless::default()))
+        self.federator_by(Arc::new(StillClock))
+    }
+
+    pub(super) fn federator_by(&self, clock: Arc<dyn Clock>) -> Federator {
+        self.over(Arc::new(Endless::default()), clock)
     }
 
     /// Our own twin has labels too, without end; with how many parts it gave, and a word when it stopped.
@@ -178,17 +234,17 @@ impl Script {
             ended: Mutex::new(Some(sender)),
         };
         let put = Arc::clone(&twin.put);
-        (self.over(Arc::new(twin)), put, ended)
+        (self.over(Arc::new(twin), Arc::new(StillClock)), put, ended)
     }
 
-    fn over(&self, twin: Arc<Endless>) -> Federator {
+    fn over(&self, twin: Arc<Endless>, clock: Arc<dyn Clock>) -> Federator {
         Federator::new(
             participant(0),
             twin,
             Arc::new(FakeWorkbench),
             Arc::new(Threads),
             Arc::clone(&self.peers) as _,
-            Arc::new(StillClock),
+            clock,
             FederationLimits::default(),
         )
         .with_summaries(Shown::of(&self.members))
@@ -223,7 +279,9 @@ impl Peers for Scripted {
             true => Head::Boolean(false),
             false => Head::Solutions(columns.to_vec()),
         });
-        let parts = self.flows.lock().unwrap().remove(&number).unwrap();
+        let mut flows = self.flows.lock().unwrap();
+        let next = flows.iter().position(|(member, _)| *member == number);
+        let parts = next.map_or_else(|| flow([end(number)]), |next| flows.remove(next).1);
         ready(Ok(Opened { head, parts })).boxed()
     }
 }
