@@ -13,28 +13,43 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Instant;
-use twinlink_core::{
-    Budget, Code, Evaluated, Head, Piece, Refusal, Sink, SourceState, SourceStatus, Step, StepKind,
-};
+use twinlink_core::{Budget, Code, Head, Piece, Refusal, Sink, SourceStatus, Step, StepKind};
 
 /// What came of one member so far.
 #[derive(Debug, Default)]
 struct Given {
     rows: usize,
     bytes: u64,
-    is_cut: bool,
 }
 
 impl Given {
-    /// Counts rows, and gives those of them that fit under the most.
-    fn take(&mut self, mut rows: Rows, most: usize) -> Option<Rows> {
-        let room = most.saturating_sub(self.rows);
-        self.is_cut |= rows.solutions.len().max(rows.triples.len()) > room;
-        rows.solutions.truncate(room);
-        rows.triples.truncate(room);
-        let count = rows.solutions.len() + rows.triples.len();
-        self.rows += count;
-        (count > 0).then_some(rows)
+    /// Counts rows. Where they are more than an answer may have, there is none: what left of it has no receipt, and whoever
+    /// has more is not heard to its end.
+    ///
+    /// # Errors
+    /// That they are more.
+    fn take(&mut self, rows: &Rows, most: Most) -> Result<(), Refusal> {
+        self.rows += rows.solutions.len() + rows.triples.len();
+        self.bytes += bytes_of(rows);
+        if self.rows <= most.of_member {
+            return Ok(());
+        }
+        Err(most.exceeded())
+    }
+}
+
+/// How many rows there may be.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    of_answer: usize,
+    /// With those that are passed over.
+    of_member: usize,
+}
+
+impl Most {
+    fn exceeded(self) -> Refusal {
+        let text = format_args!("the answer has more than {} rows", self.of_answer);
+        Refusal::new(Code::Exhausted, "limits.rows", text).open()
     }
 }
 
@@ -54,8 +69,13 @@ impl Members<'_> {
         };
         let began = self.clock.instant();
         let deadline = self.deadline(spread.patience, began);
-        let most = usize::try_from(self.budget.rows()).unwrap_or(usize::MAX - 1);
-        let held = Held(self.budget.part(deadline, (most as u64).saturating_add(1)));
+        let of_answer = usize::try_from(self.budget.rows()).unwrap_or(usize::MAX - 1);
+        let most = Most {
+            of_answer,
+            of_member: of_answer.saturating_add(spread.start),
+        };
+        let rows_and_one = (most.of_member as u64).saturating_add(1);
+        let held = Held(self.budget.part(deadline, rows_and_one));
         let attempt = OnceLock::new();
         let mut given = Given::default();
         let work = async {
@@ -105,9 +125,6 @@ impl Members<'_> {
                 word
             }
         };
-        if given.is_cut {
-            self.cut(member, most);
-        }
         self.tell_streamed((member, spread), &given, (began, now), word);
         Ok(())
     }
@@ -133,7 +150,7 @@ impl Members<'_> {
         &self,
         (member, spread, attempt): (usize, &Spread, &OnceLock<Attempt>),
         budget: &Budget,
-        most: usize,
+        most: Most,
         given: &mut Given,
         out: &mut mpsc::Sender<Came>,
     ) -> Result<SourceStatus, Failed> {
@@ -171,16 +188,8 @@ impl Members<'_> {
                 Part::Rows(rows) => rows,
             };
             check_form(&spread.form, &opened.head, &rows)?;
-            given.bytes += bytes_of(&rows);
-            if let Some(rows) = given.take(rows, most) {
-                send(out, Came::Rows(number, rows)).await?;
-            }
-            if given.is_cut {
-                break;
-            }
-        }
-        if given.is_cut {
-            return Ok(settled(peer));
+            given.take(&rows, most).map_err(Failed::Question)?;
+            send(out, Came::Rows(number, rows)).await?;
         }
         Err(Failed::Member(Unanswered::Broken {
             reason: "it ended without a word on itself".to_owned(),
@@ -193,7 +202,7 @@ impl Members<'_> {
         &self,
         spread: &Spread,
         budget: &Budget,
-        most: usize,
+        most: Most,
         given: &mut Given,
         out: mpsc::Sender<Came>,
     ) -> Result<SourceStatus, Failed> {
@@ -211,7 +220,7 @@ impl Members<'_> {
         match end {
             Ok(evaluated) => Ok(self.own_word(&evaluated)),
             // The outlet ended it.
-            Err(_) if given.is_cut => Ok(self.own_word(&Evaluated::default())),
+            Err(_) if given.rows > most.of_member => Err(Failed::Question(most.exceeded())),
             Err(refusal) => Err(Failed::ourselves(refusal, None, Rows::default())),
         }
     }
@@ -245,21 +254,6 @@ fn check_form(form: &Form, head: &Head, rows: &Rows) -> Result<(), Unanswered> {
     })
 }
 
-/// A member that was stopped because it has more than is taken.
-fn settled(peer: &oxrdf::NamedNode) -> SourceStatus {
-    SourceStatus {
-        participant: peer.clone(),
-        state: SourceState::Complete,
-        rows: 0,
-        elapsed: std::time::Duration::ZERO,
-        as_of: None,
-        policies: Vec::new(),
-        not_evaluable: 0,
-        reason: None,
-        receipt: None,
-    }
-}
-
 /// Waits until whoever reads has taken it.
 async fn send(out: &mut mpsc::Sender<Came>, came: Came) -> Result<(), Failed> {
     // Then nobody reads any more, and nobody hears of this.
@@ -269,7 +263,7 @@ async fn send(out: &mut mpsc::Sender<Came>, came: Came) -> Result<(), Failed> {
 /// Where our own twin's rows go, from its thread.
 struct Outlet {
     form: Form,
-    most: usize,
+    most: Most,
     given: Given,
     out: mpsc::Sender<Came>,
     deadline: BoxFuture<'static, ()>,
@@ -315,14 +309,8 @@ impl Sink for Outlet {
                 ..Rows::default()
             },
         };
-        if let Some(rows) = self.given.take(rows, self.most) {
-            self.hand_on(Came::Rows(0, rows))?;
-        }
-        if self.given.is_cut {
-            let detail = "more rows than are fetched at most";
-            return Err(Refusal::new(Code::Exhausted, "federation.rows", detail));
-        }
-        Ok(())
+        self.given.take(&rows, self.most)?;
+        self.hand_on(Came::Rows(0, rows))
     }
 }
 

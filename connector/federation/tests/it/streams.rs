@@ -374,15 +374,46 @@ fn other_columns_than_were_asked_for_are_not_taken() {
     assert_eq!(answer.sources[1].state, SourceState::NotEvaluable);
 }
 
+/// What left has no receipt then: there is no answer.
+// INVARIANT(rows-have-receipts)
 #[test]
 fn more_rows_than_an_answer_may_have_are_not_read() {
+    let made = Arc::new(AtomicUsize::new(0));
+    for query in [LABELS.to_owned(), format!("{LABELS} OFFSET 600")] {
+        made.store(0, Ordering::Relaxed);
+        let counted = Arc::clone(&made);
+        let endless = futures::stream::repeat_with(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            part(1, 0..500)
+        });
+        let script = Script::new([endless.boxed(), flow([end(2)]), flow([end(3)])]);
+        let gathered = asked_for(&script.federator(), &query, 1_200).unwrap();
+        let Gathered::Streamed(mut rows) = gathered else {
+            panic!("it is held");
+        };
+        let mut left = 0;
+        let refusal = loop {
+            match block_on(rows.next()) {
+                Ok(piece) => left += piece.expect("an end").rows(),
+                Err(refusal) => break refusal,
+            }
+        };
+        assert_eq!(refusal.check(), "limits.rows");
+        assert!(refusal.public().contains("more than 1200 rows"));
+        assert!(left <= 1_200, "{query}: {left}");
+        assert!(made.load(Ordering::Relaxed) <= 4);
+    }
+}
+
+#[test]
+fn rows_that_are_passed_over_are_none_of_the_answer() {
     let script = Script::new([
-        futures::stream::repeat_with(|| part(1, 0..500)).boxed(),
+        flow([part(1, 0..1_000), part(1, 0..500), end(1)]),
         flow([end(2)]),
         flow([end(3)]),
     ]);
-    let (answer, is_streamed) = finish(asked_for(&script.federator(), LABELS, 1_200).unwrap());
-    assert!(is_streamed);
-    assert_eq!(answer.rows.solutions.len(), 1_200);
-    assert_eq!(answer.sources[1].state, SourceState::Partial);
+    let query = format!("{LABELS} OFFSET 600");
+    let (answer, _) = finish(asked_for(&script.federator(), &query, 1_200).unwrap());
+    assert_eq!(answer.rows.solutions.len(), 900);
+    assert_eq!(answer.sources[1].state, SourceState::Complete);
 }
