@@ -3,7 +3,7 @@
 mod apps;
 mod foreign;
 mod limits;
-mod machine;
+pub(crate) mod machine;
 mod peer;
 mod telemetry;
 mod template;

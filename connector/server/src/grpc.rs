@@ -3,6 +3,7 @@
 mod backup;
 mod describe;
 mod evidence;
+mod health;
 mod import;
 mod log;
 mod outcome;
@@ -20,16 +21,12 @@ use crate::evidence::Evidence;
 use crate::shown;
 use crate::status::status;
 use evidence::EvidenceDoor;
-use futures::FutureExt as _;
 use oxrdf::NamedNode;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::HealthServer;
-use tonic_health::server::{HealthReporter, HealthService};
 use twinlink_client::MESSAGE_BYTES;
 use twinlink_core::{Connector, Credentials, Refusal};
 use twinlink_proto::v1::{
@@ -76,7 +73,7 @@ pub(crate) fn routes_with(
         .max_encoding_message_size(MESSAGE_BYTES);
     let mut routes = Routes::new(door)
         .add_service(stewardship)
-        .add_service(health());
+        .add_service(health::server());
     if let Some(peers) = peers {
         let peers = EvidenceServer::new(peers).max_decoding_message_size(EVIDENCE_BYTES);
         routes = routes.add_service(peers);
@@ -91,16 +88,6 @@ pub(crate) fn routes_with(
         Err(error) => tracing::error!(%error, "no reflection"),
     }
     Routes::from(routes.into_axum_router().reset_fallback())
-}
-
-/// <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
-fn health() -> HealthServer<HealthService> {
-    let reporter = HealthReporter::new();
-    // Ready at once: nobody else has the reporter yet.
-    reporter
-        .set_service_status("twinlink.v1.Connector", ServingStatus::Serving)
-        .now_or_never();
-    HealthServer::new(HealthService::from_health_reporter(reporter))
 }
 
 /// What the calls need.

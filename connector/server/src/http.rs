@@ -43,6 +43,9 @@ pub struct HttpSettings {
 /// The longest URL taken, in bytes. A longer query goes by POST.
 const URL_BYTES: usize = 32 * 1024;
 
+/// What is said of a body that did not come in time.
+pub(crate) const TOO_SLOW: &str = "the body came too slowly";
+
 /// What every handler needs.
 #[derive(Debug)]
 struct Door {
@@ -199,6 +202,11 @@ fn reading_only(method: &Method) -> Result<(), Fault> {
     } else {
         Err(Fault::method("GET, HEAD"))
     }
+}
+
+/// The answer to a body that did not come in time.
+pub(crate) fn too_slow() -> Response {
+    Fault::too_slow().into_response()
 }
 
 async fn unknown() -> Fault {

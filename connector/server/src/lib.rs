@@ -4,6 +4,7 @@
 //! Never: decides anything; every request goes through `twinlink_core::answer()` or `twinlink_core::change()`.
 //! Enter at: [`serve::Listener`], [`http`], [`grpc`].
 
+mod arriving;
 mod backup;
 pub mod cli;
 pub mod config;

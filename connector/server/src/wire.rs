@@ -3,9 +3,10 @@
 mod publish;
 mod upkeep;
 
+use crate::arriving::{self, Arrivals};
 use crate::backup::Archive;
 use crate::cli::Failure;
-use crate::config::{Config, LogFormat, PeerFile};
+use crate::config::{Config, LogFormat, PeerFile, machine};
 use crate::evidence::{self, Evidence};
 use crate::http::HttpSettings;
 use crate::http::oauth::{AuthorizationServer, Clients};
@@ -13,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::overviews::Overviews;
 use crate::peers::{Foreign, Members, Remote};
 use crate::runtime::{SystemClock, Threads};
-use crate::serve::Listener;
+use crate::serve::{self, Listener};
 use crate::shown::{self, AppsDoor};
 use crate::tally::{self, Tally};
 use crate::telemetry::{self, Traces};
@@ -242,8 +243,15 @@ impl Node {
             nonces: self.server.nonces.clone(),
         };
         let server = Some(self.server.clone());
+        let limits = &self.config.limits;
+        let arrivals = Arrivals::new(
+            self.config.memory_total / 4,
+            limits.body_bytes,
+            limits.deadline,
+        );
         http::routes(Arc::clone(&self.connector), settings, server)
             .merge(grpc.into_axum_router())
+            .layer(from_fn_with_state(arrivals, arriving::bound))
             .layer(from_fn_with_state(apps, shown::possession))
             .layer(from_fn_with_state(Arc::clone(&self.tally), tally::record))
             .layer(from_fn_with_state(self.traces.clone(), telemetry::trace))
@@ -264,7 +272,9 @@ impl Node {
             tally::watcher(&self.tally),
         )?;
         let tls = Arc::new(ArcSwap::from_pointee(tls));
-        Ok(Listener::bind(self.config.listen, tls).await?)
+        let most = serve::connections(machine::open_files());
+        let listener = Listener::bind(self.config.listen, tls).await?;
+        Ok(listener.with_connections(most))
     }
 
     /// The files whose renewal is taken in while it serves.
@@ -323,6 +333,9 @@ pub(crate) fn run(file: &Path, format: Option<LogFormat>) -> Result<ExitCode, Fa
 async fn serve(config: Config) -> Result<ExitCode, Failure> {
     let participant = config.participant.clone();
     let public_url = config.public_url.clone();
+    let (before, files) = machine::raise_open_files();
+    let connections = serve::connections(files);
+    tracing::info!(files, before, connections, "files and connections at once");
     let node = Arc::new(Node::open(config)?);
     let listener = node.listen().await?;
     let address = listener.address()?;

@@ -1,5 +1,6 @@
 //! What the machine lets this process have.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs;
 use std::path::Path;
 
@@ -10,6 +11,25 @@ use std::path::Path;
 /// <https://www.kernel.org/doc/html/latest/admin-guide/cgroup-v2.html#memory-interface-files>
 pub(crate) fn memory() -> Option<usize> {
     memory_below(Path::new("/"))
+}
+
+/// How many files and sockets this process may have open at a time; none where there is no limit.
+pub(crate) fn open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).current
+}
+
+/// Takes as many open files as the system gives without asking anybody: what it gives by default is far less. Returns how
+/// many there were, and are now.
+pub(crate) fn raise_open_files() -> (Option<u64>, Option<u64>) {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, wanted) {
+        tracing::warn!(%error, "no more open files are to be had");
+    }
+    (current, open_files())
 }
 
 fn memory_below(root: &Path) -> Option<usize> {
@@ -45,6 +65,13 @@ fn memory_below(root: &Path) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn as_many_files_as_there_may_be() {
+        let (before, now) = raise_open_files();
+        assert_eq!(now, getrlimit(Resource::Nofile).maximum);
+        assert!(now.is_none() || now >= before);
+    }
 
     #[test]
     fn the_least_of_machine_and_groups_counts() {

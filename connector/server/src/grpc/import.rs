@@ -1,6 +1,7 @@
 //! `Import`: RDF taken in within bounds, parsed on a worker, applied as one change.
 
 use super::{credentials, iri, patience, some};
+use crate::arriving::SLOWEST;
 use crate::intake;
 use bytes::{Bytes, BytesMut};
 use oxrdf::GraphName;
@@ -11,9 +12,6 @@ use tonic::{Request, Streaming};
 use twinlink_core::{Change, Code, Connector, Refusal, admit_change, change};
 use twinlink_ingest::{IngestError, ReadOptions, Syntax, read};
 use twinlink_proto::v1::{self, import_request::Part};
-
-/// A client must send at least this fast, in bytes per second, once the time of a request is used up.
-const SLOWEST: usize = 64 * 1024;
 
 /// What the first bytes of gzip are.
 const GZIP: [u8; 2] = [0x1f, 0x8b];

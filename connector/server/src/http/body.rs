@@ -2,13 +2,14 @@
 
 use super::fault::Fault;
 use super::negotiate::GRAPHS;
+use crate::arriving::SLOWEST;
 use crate::intake::{self, Wanted};
 use axum::body::Body;
 use axum::extract::{FromRequest as _, Multipart, Request};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Body as _;
 use oxrdf::{GraphName, Quad};
@@ -16,9 +17,6 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 use twinlink_core::Connector;
 use twinlink_ingest::{IngestError, ReadOptions, Syntax, read};
-
-/// A client must send its body at least this fast, in bytes per second, once the request's deadline is used up.
-const SLOWEST: usize = 64 * 1024;
 
 /// What the first bytes of gzip are.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -185,13 +183,7 @@ async fn take_in(
         let seconds = bytes.len() / SLOWEST;
         let until = started + patience + Duration::from_secs(seconds as u64);
         match tokio::time::timeout_at(until.into(), body.frame()).await {
-            Err(_) => {
-                return Err(Fault::turned_away(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "http.body",
-                    "the body came too slowly",
-                ));
-            }
+            Err(_) => return Err(Fault::too_slow()),
             Ok(None) => {
                 return if is_whole(head.version, &body, announced, bytes.len()) {
                     Ok(bytes.freeze())
@@ -284,6 +276,7 @@ fn parse(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::StatusCode;
     use hyper::body::Frame;
     use std::convert::Infallible;
     use std::pin::Pin;

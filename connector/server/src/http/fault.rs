@@ -64,6 +64,11 @@ impl Fault {
         )
     }
 
+    /// A body that comes too slowly: 408.
+    pub(super) fn too_slow() -> Self {
+        Self::turned_away(StatusCode::REQUEST_TIMEOUT, "http.body", super::TOO_SLOW)
+    }
+
     /// A method the resource does not have: 405.
     pub(super) fn method(allow: &'static str) -> Self {
         Self::TurnedAway {
