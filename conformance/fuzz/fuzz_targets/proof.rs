@@ -7,10 +7,14 @@ use std::slice::from_ref;
 use std::sync::LazyLock;
 use twinlink_core::Secret;
 use twinlink_fuzz::{Signer, moment};
-use twinlink_trust::{AssertionOf, OnceStore, Proof, ProofOf, claimed_client, verify_assertion};
+use twinlink_trust::{AssertionOf, By, OnceStore, Proof, ProofOf, claimed_client, verify_assertion};
 
 const CLIENT: &str = "app";
 const URL: &str = "https://localhost/oauth/token";
+const BY: By<'_> = By {
+    organisation: "https://city.example/",
+    client: CLIENT,
+};
 
 static SIGNER: LazyLock<Signer> =
     LazyLock::new(|| Signer::new("https://city.example/", moment()));
@@ -28,8 +32,8 @@ fn prove(text: &str) {
             continue;
         };
         let store = OnceStore::new(10);
-        assert!(proof.use_once(&store, moment()).is_ok(), "a new proof");
-        assert!(proof.use_once(&store, moment()).is_err(), "one proof, twice");
+        assert!(proof.use_once(BY, &store, moment()).is_ok(), "a new proof");
+        assert!(proof.use_once(BY, &store, moment()).is_err(), "one proof, twice");
     }
 }
 

@@ -4,7 +4,7 @@ mod known;
 
 use crate::receipt::SignedRequests;
 use crate::{
-    Binding, CertificateFacts, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked, Trusted,
+    Binding, By, CertificateFacts, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked, Trusted,
     VerifiedToken, verify_bound_token, verify_token,
 };
 use known::KnownCallers;
@@ -132,7 +132,11 @@ impl TokenAuthenticator {
     ) -> Result<(VerifiedToken, String), Refusal> {
         let proof = Proof::verify(headers, of, now)?;
         let token = self.bound(token, &proof.thumbprint, trusted, now)?;
-        proof.use_once(&self.proofs, now)?;
+        let by = By {
+            organisation: token.issuer.as_str(),
+            client: &token.subject,
+        };
+        proof.use_once(by, &self.proofs, now)?;
         Ok((token, proof.thumbprint))
     }
 

@@ -32,7 +32,7 @@ pub use jws::verify_jws;
 pub use key::{Algorithm, PublicKey, SigningKey};
 pub use manifest::{sign_manifest, verify_manifest};
 pub use merkle::{Digest256, Growth, Peaks, verify_consistency, verify_inclusion};
-pub use once::{NotOnce, OnceStore};
+pub use once::{By, NotOnce, OnceStore};
 pub use pem::{read_file, write_private, write_public};
 pub use receipt::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Agreement, Answered, Arrived, Asking, Audit,

@@ -29,8 +29,8 @@ use time::OffsetDateTime;
 use twinlink_core::{Connector, Possession, Refusal, Secret, UseRecord};
 use twinlink_store::has_room;
 use twinlink_trust::{
-    Algorithm, CurrentIdentity, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked, TokenIssuer,
-    check_identity,
+    Algorithm, By, CurrentIdentity, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked,
+    TokenIssuer, check_identity,
 };
 use twinlink_vocab::tl;
 
@@ -123,7 +123,12 @@ impl AuthorizationServer {
             nonces: Some(nonces),
         };
         let proof = Proof::verify(&headers, &of, now)?;
-        proof.use_once(&self.used, now)?;
+        let identity = self.identity.load();
+        let by = By {
+            organisation: identity.participant().as_str(),
+            client: client.id(),
+        };
+        proof.use_once(by, &self.used, now)?;
         Ok(Holds::Key(proof.thumbprint))
     }
 }

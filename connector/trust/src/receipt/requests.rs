@@ -3,7 +3,7 @@
 use super::checkpoint::{Checkpoint, verify_checkpoint};
 use super::envelope::{Expected, read_envelope};
 use crate::token::{AGE, Holder, LEEWAY, verify_request};
-use crate::{NotOnce, OnceStore, RequestOf, Trusted};
+use crate::{By, OnceStore, RequestOf, Trusted};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
@@ -79,7 +79,8 @@ impl SignedRequests {
             now,
         })?;
         let until = now + Duration::seconds(AGE + LEEWAY);
-        self.once(consumer.as_str(), &claims.record.to_text(), until, now)
+        let id = claims.record.to_text();
+        self.once(caller, (consumer.as_str(), &id), until, now)
             .map_err(|refusal| refusal.at(consumer.as_str()))?;
         Ok(SignedRequest {
             by: Signer::Connector,
@@ -114,7 +115,7 @@ impl SignedRequests {
         let fresh = verify_request(envelope, &of, holder, now)?;
         let until = OffsetDateTime::from_unix_timestamp(fresh.issued)
             .map_or(now, |issued| issued + Duration::seconds(AGE + 1));
-        self.once(&fresh.key, &fresh.id, until, now)?;
+        self.once(caller, (&fresh.key, &fresh.id), until, now)?;
         Ok(SignedRequest {
             by: Signer::App,
             transaction: fresh.id,
@@ -125,20 +126,17 @@ impl SignedRequests {
     /// The last step, so that only who asks rightly can fill the store.
     fn once(
         &self,
-        scope: &str,
-        id: &str,
+        caller: &Caller,
+        shown: (&str, &str),
         until: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<(), Refusal> {
-        let shown = self.shown.admit(scope, id, until, now);
-        shown.map_err(|not| match not {
-            NotOnce::Again => refuse("envelope.once", "was shown before"),
-            NotOnce::Full => Refusal::new(
-                Code::Exhausted,
-                "envelope.once",
-                "too many requests are remembered",
-            ),
-        })
+        let by = By {
+            organisation: caller.participant().as_str(),
+            client: caller.subject(),
+        };
+        let shown = self.shown.admit(by, shown, until, now);
+        shown.map_err(|not| not.refusal("envelope.once", "requests", "was shown before"))
     }
 
     fn checkpoint(

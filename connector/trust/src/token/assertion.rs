@@ -1,6 +1,6 @@
 //! A client's own signature in place of a secret (`private_key_jwt`): <https://www.rfc-editor.org/rfc/rfc7523#section-3>.
 
-use crate::{NotOnce, OnceStore, PublicKey, SigningKey, TrustError, json, jws};
+use crate::{By, OnceStore, PublicKey, SigningKey, TrustError, json, jws};
 use serde::Deserialize;
 use std::fmt;
 use time::{Duration, OffsetDateTime};
@@ -104,15 +104,14 @@ pub fn verify_assertion(
     }
     // Its scope is no key's thumbprint and no issuer: what is remembered of others does not count here.
     let scope = format!("client {}", of.client);
-    match store.admit(&scope, &id, until, now) {
-        Ok(()) => Ok(()),
-        Err(NotOnce::Again) => Err(refuse("assertion.jti", "was used before")),
-        Err(NotOnce::Full) => Err(Refusal::new(
-            Code::Exhausted,
-            "assertion.jti",
-            "too many assertions are remembered",
-        )),
-    }
+    // Who signs assertions is a client of ours.
+    let by = By {
+        organisation: "",
+        client: of.client,
+    };
+    store
+        .admit(by, (&scope, &id), until, now)
+        .map_err(|not| not.refusal("assertion.jti", "assertions", "was used before"))
 }
 
 /// Until when it must be remembered.

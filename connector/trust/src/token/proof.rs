@@ -1,7 +1,7 @@
 //! Proof of possession by a client without a certificate: DPoP, <https://www.rfc-editor.org/rfc/rfc9449>.
 
 use super::verify::same;
-use crate::{NotOnce, OnceStore, SigningKey, TrustError, json, jws};
+use crate::{By, OnceStore, SigningKey, TrustError, json, jws};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -150,19 +150,19 @@ impl Proof {
     /// Takes the proof as used: the last step, so that only who holds a good token can fill the store.
     ///
     /// # Errors
-    /// [`Code::Unauthenticated`], check `dpop.jti`, where it was used before; [`Code::Exhausted`] where the store is full.
-    pub fn use_once(&self, store: &OnceStore, now: OffsetDateTime) -> Result<(), Refusal> {
+    /// [`Code::Unauthenticated`], check `dpop.jti`, where it was used before; [`Code::Exhausted`] where too many are
+    /// remembered, of its client or of all.
+    pub fn use_once(
+        &self,
+        by: By<'_>,
+        store: &OnceStore,
+        now: OffsetDateTime,
+    ) -> Result<(), Refusal> {
         let until = OffsetDateTime::from_unix_timestamp(self.issued)
             .map_or(now, |issued| issued + Duration::seconds(AGE + 1));
-        match store.admit(&self.thumbprint, &self.id, until, now) {
-            Ok(()) => Ok(()),
-            Err(NotOnce::Again) => Err(refuse("dpop.jti", "the proof was used before")),
-            Err(NotOnce::Full) => Err(Refusal::new(
-                Code::Exhausted,
-                "dpop.jti",
-                "too many proofs are remembered",
-            )),
-        }
+        store
+            .admit(by, (&self.thumbprint, &self.id), until, now)
+            .map_err(|not| not.refusal("dpop.jti", "proofs", "the proof was used before"))
     }
 }
 

@@ -4,7 +4,7 @@
 use super::LONGEST;
 use super::claims::{Claims, Confirmation};
 use super::verify::{Good, read};
-use crate::{Entry, EntryKind, NotOnce, OnceStore, Trusted, list_entries};
+use crate::{By, Entry, EntryKind, NotOnce, OnceStore, Trusted, list_entries};
 use oxrdf::NamedNode;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -68,7 +68,7 @@ impl Revoked {
     ) {
         // Where too many are remembered the doors refuse to revoke more; here there is nobody to tell.
         let until = when + LONGEST + SKEW;
-        let (Ok(()) | Err(_)) = self.0.admit(issuer.as_str(), token_id, until, now);
+        let (Ok(()) | Err(_)) = self.0.restore((issuer.as_str(), token_id), until, now);
     }
 
     /// Takes in again from the log of use what was revoked before a restart and may not have expired. Reads the last hour
@@ -132,13 +132,14 @@ impl Revoked {
         let until = OffsetDateTime::from_unix_timestamp(claims.exp.unwrap_or_default())
             .map_or(now + LONGEST, |end| end + SKEW);
         let id = claims.jti.unwrap_or_default();
-        match self.0.admit(trusted.own().as_str(), &id, until, now) {
+        let own = trusted.own().as_str();
+        let by = By {
+            organisation: own,
+            client: client_id,
+        };
+        match self.0.admit(by, (own, &id), until, now) {
             Ok(()) | Err(NotOnce::Again) => Ok(Some(id)),
-            Err(NotOnce::Full) => Err(Refusal::new(
-                Code::Exhausted,
-                "revocation",
-                "too many revoked tokens are remembered",
-            )),
+            Err(full) => Err(full.refusal("revocation", "revoked tokens", "")),
         }
     }
 }
