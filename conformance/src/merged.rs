@@ -133,6 +133,7 @@ fn hold(
     let limits = FederationLimits {
         share_bindings: !chance.once_in(4),
         bindings: chance.one(&[0, 2, 1_000]).copied().unwrap_or_default(),
+        request_rows: chance.one(&[0, 1, 100]).copied().unwrap_or_default(),
         ..FederationLimits::default()
     };
     let model = Model::new(world, &members);

@@ -12,6 +12,7 @@ mod known;
 mod push;
 mod rename;
 mod spread;
+mod walk;
 mod whole;
 
 use crate::ledger::Ledger;
@@ -21,7 +22,7 @@ use crate::probe::{Probe, normal};
 use crate::scratch::Scratch;
 use crate::summary::Summary;
 use futures::FutureExt;
-use futures::future::{BoxFuture, try_join_all};
+use futures::future::{BoxFuture, try_join_all, try_join3};
 use group::{Group, groups};
 use hold::Wanted;
 use known::{Candidates, KEPT, Known};
@@ -113,15 +114,27 @@ impl<'a> Fetcher<'a> {
             if self.is_empty(join) || inherited.is_impossible() {
                 return Ok(());
             }
+            let walks = join.walks.iter();
+            let (walked, shipped): (Vec<_>, Vec<_>) =
+                walks.partition(|walk| self.is_worth_walking(walk));
             let alone = try_join_all(join.others.iter().map(|atom| self.alone(atom)));
+            let steps = try_join_all(shipped.into_iter().map(|walk| self.all_steps(walk)));
             let rounds = async {
-                let known = self.rounds(join, inherited).await?;
+                let mut known = inherited;
+                for (variable, values) in &join.values {
+                    known.asked(variable, values, &self.members.limits);
+                }
+                // Those from what the question names, which may lead to what others need, and those from what came of it.
+                let left = self.walks(walked, &mut known).await?;
+                let mut known = self.rounds(join, known).await?;
+                let left = self.walks(left, &mut known).await?;
                 if known.is_impossible() {
                     return Ok(Vec::new());
                 }
+                try_join_all(left.into_iter().map(|walk| self.all_steps(walk))).await?;
                 try_join_all(join.parts.iter().map(|part| self.part(part, &known))).await
             };
-            futures::future::try_join(alone, rounds).await.map(drop)
+            try_join3(alone, steps, rounds).await.map(drop)
         }
         .boxed()
     }
@@ -143,12 +156,8 @@ impl<'a> Fetcher<'a> {
     /// Each round fetches the groups that are bound by what is known. Where none is, all that are left are tried with
     /// a limit: what comes whole is fetched, and may bind the others. What is too large for that is fetched when it
     /// is bound, or at last as it is.
-    async fn rounds(&self, join: &Join, inherited: Known) -> Result<Known, Refusal> {
+    async fn rounds(&self, join: &Join, mut known: Known) -> Result<Known, Refusal> {
         let limits = &self.members.limits;
-        let mut known = inherited;
-        for (variable, values) in &join.values {
-            known.asked(variable, values, limits);
-        }
         let mut groups = groups(self, join);
         let mut may_try = limits.bindings > 0;
         while !groups.is_empty() && !known.is_impossible() {

@@ -1,5 +1,7 @@
 //! What a query needs: its triple patterns, joined, optional or apart, with the conditions that each may take along.
 
+mod walk;
+
 use crate::algebra::{
     Context, certain, conjuncts, exists_patterns, expression_variables, expressions, is_portable,
     pattern, unblank, unblank_triple,
@@ -8,16 +10,19 @@ use crate::text::depth;
 use oxrdf::{NamedNode, Variable};
 use spargebra::Query;
 use spargebra::algebra::{Expression, GraphPattern, PropertyPathExpression};
-use spargebra::term::{GroundTerm, NamedNodePattern, TermPattern, TriplePattern};
+use spargebra::term::{GroundTerm, TermPattern, TriplePattern};
 use std::collections::BTreeSet;
+pub(crate) use walk::{Walk, WalkStep};
 
 /// Patterns that are joined: a solution of the whole takes one quad of each of `triples`.
 #[derive(Debug, Default)]
 pub(crate) struct Join {
     /// Each must match for there to be any solution.
     pub(crate) triples: Vec<Atom>,
-    /// Fetched as they are: steps of paths, nodes of zero-length paths, the names of graphs.
+    /// Fetched as they are: nodes of zero-length paths, the names of graphs.
     pub(crate) others: Vec<Atom>,
+    /// Paths.
+    pub(crate) walks: Vec<Walk>,
     /// Conditions on every solution, over variables that some part certainly binds. Portable.
     pub(crate) filters: Vec<Expression>,
     /// Values that the query itself gives for a variable.
@@ -72,7 +77,14 @@ pub(crate) fn everything() -> Atom {
 impl Join {
     /// All atoms in it and below it.
     pub(crate) fn atoms(&self) -> Vec<&Atom> {
-        let mut atoms: Vec<_> = self.triples.iter().chain(&self.others).collect();
+        let steps = self.walks.iter().flat_map(|walk| &walk.steps);
+        let steps = steps.map(|step| &step.atom);
+        let mut atoms: Vec<_> = self
+            .triples
+            .iter()
+            .chain(&self.others)
+            .chain(steps)
+            .collect();
         for part in &self.parts {
             match part {
                 Part::Union(joins) => atoms.extend(joins.iter().flat_map(Self::atoms)),
@@ -80,6 +92,16 @@ impl Join {
             }
         }
         atoms
+    }
+
+    /// Whether it is triple patterns and nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.has_only_patterns() && self.parts.is_empty() && !self.triples.is_empty()
+    }
+
+    /// Whether nothing of it is fetched other than triple patterns, in it or in parts of it.
+    pub(crate) fn has_only_patterns(&self) -> bool {
+        self.others.is_empty() && self.walks.is_empty()
     }
 
     /// Gives each condition to the parts that it is about as well: rows that fail it there fail it here.
@@ -313,7 +335,7 @@ impl Planner {
         context: &Context,
         join: &mut Join,
     ) {
-        self.steps(path, context, join);
+        join.walks.push(self.walk([subject, object], path, context));
         if !matches_nothing(path) {
             return;
         }
@@ -341,31 +363,6 @@ impl Planner {
         if !is_anchored {
             let ends = [subject.clone(), object.clone()];
             join.loops.push((ends, context.clone()));
-        }
-    }
-
-    /// The quads that any step of the path can take. Inside a path, a step of zero length starts where another ended.
-    fn steps(&mut self, path: &PropertyPathExpression, context: &Context, join: &mut Join) {
-        match path {
-            PropertyPathExpression::NamedNode(predicate) => {
-                let mut atom = self.everything(context);
-                atom.triple.predicate = NamedNodePattern::NamedNode(predicate.clone());
-                join.others.push(atom);
-            }
-            PropertyPathExpression::NegatedPropertySet(except) => {
-                let mut atom = self.everything(context);
-                atom.except.clone_from(except);
-                join.others.push(atom);
-            }
-            PropertyPathExpression::Reverse(inner)
-            | PropertyPathExpression::ZeroOrMore(inner)
-            | PropertyPathExpression::OneOrMore(inner)
-            | PropertyPathExpression::ZeroOrOne(inner) => self.steps(inner, context, join),
-            PropertyPathExpression::Sequence(left, right)
-            | PropertyPathExpression::Alternative(left, right) => {
-                self.steps(left, context, join);
-                self.steps(right, context, join);
-            }
         }
     }
 }

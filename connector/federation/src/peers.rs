@@ -169,6 +169,8 @@ pub struct FederationLimits {
     /// The most values sent with one sub-request. Twice as many rows are fetched at most to find out whether a
     /// pattern has that few; with 0, every pattern is fetched whole.
     pub bindings: usize,
+    /// What a sub-request costs, as a number of rows that could be shipped instead.
+    pub request_rows: usize,
     /// How much of the time that is left one sub-request may take, in hundredths: a member that hangs leaves the others
     /// what they need for what comes after.
     pub share_percent: u32,
@@ -206,6 +208,7 @@ impl Default for FederationLimits {
             concurrency: 4,
             share_bindings: true,
             bindings: 1_000,
+            request_rows: 100,
             share_percent: 75,
             peer_concurrency: 32,
             peer_waiting: 256,

@@ -9,10 +9,8 @@ use super::known::Known;
 use spargebra::algebra::GraphPattern;
 use std::collections::BTreeSet;
 
-/// What a request costs, in rows.
-const REQUEST: usize = 100;
 /// The most requests to one member for one group.
-const BATCHES: usize = 8;
+pub(super) const BATCHES: usize = 8;
 /// About how many rows a value leads to.
 const FANOUT: usize = 4;
 
@@ -57,7 +55,8 @@ impl Fetcher<'_> {
         };
         let most = self.members.sending(member).most;
         let rows = self.expected(group, member);
-        let Some(size) = batch(values.terms.len(), most, rows, is_trial) else {
+        let request = self.members.limits.request_rows;
+        let Some(size) = batch(values.terms.len(), (most, request), rows, is_trial) else {
             return Bindings::default();
         };
         Bindings {
@@ -67,7 +66,7 @@ impl Fetcher<'_> {
     }
 
     /// About how many rows a member has for a group, by its summary.
-    fn expected(&self, group: &Group, member: usize) -> Option<usize> {
+    pub(super) fn expected(&self, group: &Group, member: usize) -> Option<usize> {
         let summary = self.summaries.get(member)?.as_ref()?;
         let dataset = self.members.dataset.as_ref();
         let atoms = group.atoms.iter();
@@ -76,9 +75,14 @@ impl Fetcher<'_> {
     }
 }
 
-/// How many of so many values go with each request; none where it is cheaper to send none. More rows than are fetched
-/// at most never come of it: values only take rows away.
-fn batch(values: usize, most: usize, rows: Option<usize>, is_trial: bool) -> Option<usize> {
+/// How many of so many values go with each request, at most `most`; none where it is cheaper to send none, as a request
+/// costs as much as so many rows. More rows than are fetched at most never come of it: values only take rows away.
+fn batch(
+    values: usize,
+    (most, request): (usize, usize),
+    rows: Option<usize>,
+    is_trial: bool,
+) -> Option<usize> {
     if most == 0 {
         return None;
     }
@@ -90,8 +94,9 @@ fn batch(values: usize, most: usize, rows: Option<usize>, is_trial: bool) -> Opt
     if requests > BATCHES || (is_trial && requests > 1) {
         return None;
     }
-    let bound = requests * REQUEST + values / 2 + rows.min(values.saturating_mul(FANOUT));
-    let shipped = REQUEST + rows;
+    let bound =
+        requests.saturating_mul(request) + values / 2 + rows.min(values.saturating_mul(FANOUT));
+    let shipped = request.saturating_add(rows);
     // As many values with each request.
     (bound <= shipped || requests == 1 && values <= rows).then(|| values.div_ceil(requests).max(1))
 }
@@ -103,16 +108,19 @@ mod tests {
     #[test]
     fn what_is_cheaper_is_done() {
         // Few values of many rows are sent, and many values of few rows are not.
-        assert_eq!(batch(10, 1_000, Some(100_000), false), Some(10));
-        assert_eq!(batch(900, 1_000, Some(20), false), None);
+        assert_eq!(batch(10, (1_000, 100), Some(100_000), false), Some(10));
+        assert_eq!(batch(900, (1_000, 100), Some(20), false), None);
         // Too many for one request go with several, as many with each, where there is much to be left out.
-        assert_eq!(batch(2_500, 1_000, Some(1_000_000), false), Some(834));
-        assert_eq!(batch(2_500, 1_000, Some(3_000), false), None);
-        assert_eq!(batch(20_000, 1_000, Some(1_000_000), false), None);
+        assert_eq!(
+            batch(2_500, (1_000, 100), Some(1_000_000), false),
+            Some(834)
+        );
+        assert_eq!(batch(2_500, (1_000, 100), Some(3_000), false), None);
+        assert_eq!(batch(20_000, (1_000, 100), Some(1_000_000), false), None);
         // Without a summary one request is tried.
-        assert_eq!(batch(1_000, 1_000, None, false), Some(1_000));
-        assert_eq!(batch(1_001, 1_000, None, false), None);
-        assert_eq!(batch(2_500, 1_000, Some(1_000_000), true), None);
-        assert_eq!(batch(1, 0, None, false), None);
+        assert_eq!(batch(1_000, (1_000, 100), None, false), Some(1_000));
+        assert_eq!(batch(1_001, (1_000, 100), None, false), None);
+        assert_eq!(batch(2_500, (1_000, 100), Some(1_000_000), true), None);
+        assert_eq!(batch(1, (0, 100), None, false), None);
     }
 }

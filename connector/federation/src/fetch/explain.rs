@@ -66,6 +66,17 @@ impl Fetcher<'_> {
             let word = format!("{within}whole, whatever is known");
             steps.push(self.plan_group(&group, &[], word));
         }
+        for walk in &join.walks {
+            let word = if self.is_worth_walking(walk) {
+                "step by step from where the path starts, as far as it leads, if that is known"
+            } else {
+                "all steps of a path, wherever they lead"
+            };
+            for step in &walk.steps {
+                let group = Group::alone(self, &step.atom);
+                steps.push(self.plan_group(&group, before, format!("{within}{word}")));
+            }
+        }
         let mut groups = groups(self, join);
         groups.sort_by_key(|group| group.estimate(self).unwrap_or(u64::MAX));
         let least = groups.first().and_then(|group| group.estimate(self));

@@ -66,8 +66,12 @@ impl Known {
 
     /// The values that a variable can have, where they are few.
     pub(super) fn terms(&self, variable: &Variable) -> Option<&[GroundTerm]> {
-        let values = self.values.get(variable)?.first()?;
-        Some(&values.terms)
+        Some(&self.of(variable)?.terms)
+    }
+
+    /// The fewest values that a variable can have, where they are few.
+    pub(super) fn of(&self, variable: &Variable) -> Option<&Values> {
+        self.values.get(variable)?.first()
     }
 
     /// What is known of these variables.
@@ -111,6 +115,17 @@ impl Known {
                 self.restrict(&variable, terms, sources.clone(), limits);
             }
         }
+    }
+
+    /// Takes what a path led to, by the data of these members.
+    pub(super) fn reached(
+        &mut self,
+        variable: &Variable,
+        terms: FxHashSet<GroundTerm>,
+        sources: BTreeSet<usize>,
+        limits: &FederationLimits,
+    ) {
+        self.restrict(variable, terms, sources, limits);
     }
 
     fn restrict(

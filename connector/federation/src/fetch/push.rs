@@ -236,7 +236,7 @@ impl Fetcher<'_> {
             return None;
         }
         let join = needs_of(body);
-        if !join.others.is_empty() || !join.parts.is_empty() || join.triples.is_empty() {
+        if !join.is_plain() {
             return None;
         }
         if !self.are_together(&join.triples) {

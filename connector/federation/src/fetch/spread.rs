@@ -255,7 +255,7 @@ impl Fetcher<'_> {
     /// Patterns, conditions and values.
     fn patterns(&self, pattern: &GraphPattern, filters: &[Expression]) -> Result<Part, Why> {
         let join = needs_of(pattern);
-        if !join.others.is_empty() || !join.parts.is_empty() || join.triples.is_empty() {
+        if !join.is_plain() {
             return Err("a part of it needs all that the members hold");
         }
         let atoms = join.triples;

@@ -78,7 +78,7 @@ impl Fetcher<'_> {
         fresh: &mut usize,
         whole: &mut Whole,
     ) -> Option<()> {
-        if !join.others.is_empty() || whole.branches.len() > BRANCHES {
+        if !join.has_only_patterns() || whole.branches.len() > BRANCHES {
             return None;
         }
         let mut inside = outside.clone();

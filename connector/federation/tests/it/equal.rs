@@ -163,6 +163,7 @@ proptest! {
         shapes in prop::collection::vec(0..SHAPES.len(), 4),
         share_bindings: bool,
         bindings in prop_oneof![Just(0_usize), Just(2), Just(500)],
+        request_rows in prop_oneof![Just(0_usize), Just(1), Just(100)],
         is_summarised: bool,
         is_apart: bool,
         detailed in prop_oneof![Just(100_000_usize), Just(3)],
@@ -174,7 +175,12 @@ proptest! {
         if is_summarised {
             world.summaries = Some(Shown::outlined(&world.members, detailed));
         }
-        world.limits = FederationLimits { share_bindings, bindings, ..FederationLimits::default() };
+        world.limits = FederationLimits {
+            share_bindings,
+            bindings,
+            request_rows,
+            ..FederationLimits::default()
+        };
         for shape in shapes {
             let (query, by) = SHAPES[shape];
             let query = format!("{PREFIXES}{query}");

@@ -23,3 +23,4 @@ mod sources;
 mod streams;
 mod summaries;
 mod summary;
+mod walks;
