@@ -306,6 +306,7 @@ impl Node {
         let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
         let peers = config.peers()?;
         let trusted = trusted(config, peers.clone())?;
+        let trusted = trusted.keeping_newer_lists(&self.registry.current())?;
         let policies = policies(config)?;
         let clients = Clients::new(config.clients()?, &peers)?;
         check_identity(&identity, &trusted, OffsetDateTime::now_utc())?;

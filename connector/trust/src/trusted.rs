@@ -1,7 +1,10 @@
 //! Who is trusted for what: each participant id with the authority and the token keys that may speak for it.
 
+mod list;
+
 use crate::{CertificateFacts, Expiry, Identity, PublicKey, TrustError, pem};
 use arc_swap::ArcSwap;
+use list::RevocationList;
 use oxrdf::NamedNode;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
@@ -13,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 use twinlink_core::{Code, Refusal};
-use x509_parser::prelude::{CertificateRevocationList, FromDer, ParsedExtension, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Roles or purposes that a participant may assert in its tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +67,22 @@ pub(crate) struct Party {
     pub(crate) claims: Assertable,
     /// Whether it may ask for people of other organisations.
     pub(crate) is_broker: bool,
+    authorities: Vec<CertificateDer<'static>>,
+    vouching: Vouching,
+    /// For how long after that they still count.
+    staleness: Duration,
+}
+
+/// What certificates are verified by.
+#[derive(Debug)]
+struct Vouching {
     /// One for each authority: two may have one name, as when an authority changes its key.
     current: Vec<Verifiers>,
     /// As if every revocation list were current.
     stale: Vec<Verifiers>,
-    /// When the first of the authorities' certificates ends.
-    authorities_end: Option<OffsetDateTime>,
+    lists: Vec<RevocationList>,
     /// When the first of the revocation lists ends.
     lists_end: Option<OffsetDateTime>,
-    /// For how long after that they still count.
-    staleness: Duration,
 }
 
 #[derive(Debug)]
@@ -134,12 +143,44 @@ impl Trusted {
         self
     }
 
+    /// Keeps each revocation list that is in force where the one that is to come in its place is older: else who was
+    /// revoked could be brought back by an old file.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    // INVARIANT(no-older-list): no revocation list is replaced by one that its authority issued before it.
+    pub fn keeping_newer_lists(mut self, in_force: &Self) -> Result<Self, TrustError> {
+        for (participant, party) in &mut self.parties {
+            let Some(before) = in_force.party(participant) else {
+                continue;
+            };
+            let mut lists = party.vouching.lists.clone();
+            let mut is_kept = false;
+            for list in &mut lists {
+                let mut before = before.vouching.lists.iter();
+                if let Some(newer) = before.find(|one| list.is_before(one)) {
+                    tracing::warn!(participant = participant.as_str(), in_force = %newer, given = %list,
+                        "a revocation list is older than the one in force, which stays: give a newer one");
+                    list.clone_from(newer);
+                    is_kept = true;
+                }
+            }
+            if is_kept {
+                party.vouching = Vouching::new(participant, &party.authorities, lists)?;
+            }
+        }
+        Ok(self)
+    }
+
     /// When the authorities' certificates and the revocation lists end, soonest first.
     pub fn expiries(&self, now: OffsetDateTime) -> Vec<Expiry> {
         let ends = self.parties.iter().flat_map(|(participant, party)| {
             let ends = [
-                ("authority", party.authorities_end),
-                ("revocation list", party.lists_end),
+                (
+                    "authority",
+                    party.authorities.iter().filter_map(end_of).min(),
+                ),
+                ("revocation list", party.vouching.lists_end),
             ];
             ends.into_iter()
                 .filter_map(move |(what, end)| Some(Expiry::new(what, participant, end?, now)))
@@ -274,7 +315,7 @@ impl Party {
         now: UnixTime,
         by: impl Fn(&Verifiers) -> Result<(), rustls::Error>,
     ) -> Result<(), rustls::Error> {
-        let found = any(&self.current, &by);
+        let found = any(&self.vouching.current, &by);
         let is_stale = matches!(
             found,
             Err(rustls::Error::InvalidCertificate(
@@ -284,7 +325,7 @@ impl Party {
         );
         if is_stale && self.tolerates(now) {
             // Checked again in full: a certificate that a stale list names is revoked.
-            return any(&self.stale, &by);
+            return any(&self.vouching.stale, &by);
         }
         found
     }
@@ -292,13 +333,12 @@ impl Party {
     fn tolerates(&self, now: UnixTime) -> bool {
         let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
         let staleness = self.staleness.whole_seconds();
-        self.lists_end
+        self.vouching
+            .lists_end
             .is_some_and(|end| now <= end.unix_timestamp().saturating_add(staleness))
     }
 
     fn new(given: &TrustedParty) -> Result<Self, TrustError> {
-        let fault =
-            |reason: &dyn std::fmt::Display| TrustError::content(&given.participant, reason);
         let keys = PublicKey::set(&given.token_keys, None, &given.participant)?;
         let authorities: Vec<CertificateDer<'static>> =
             pem::objects(&given.authorities_pem, &given.participant, "CERTIFICATE")?;
@@ -306,35 +346,47 @@ impl Party {
             Some(text) => pem::objects(text, &given.participant, "X509 CRL")?,
             None => Vec::new(),
         };
-        let lists_end = lists_end(&lists).map_err(|reason| fault(&reason))?;
-        let (mut current, mut stale) = (Vec::new(), Vec::new());
-        for authority in &authorities {
-            let mut own: Vec<_> = lists
-                .iter()
-                .filter(|list| signs(authority, list))
-                .cloned()
-                .collect();
-            if own.is_empty() {
-                // Where there are lists at all, an authority without one vouches for nobody: these say nothing of its
-                // certificates, and what nothing is said of is refused.
-                own.clone_from(&lists);
-            }
-            let roots = Arc::new(root(given, authority)?);
-            let verifiers = |is_enforced| Verifiers::new(&roots, &own, is_enforced);
-            current.push(verifiers(true).map_err(|reason| fault(&reason))?);
-            stale.push(verifiers(false).map_err(|reason| fault(&reason))?);
-        }
+        let lists: Result<Vec<_>, _> = lists.into_iter().map(RevocationList::read).collect();
+        let lists = lists.map_err(|reason| TrustError::content(&given.participant, reason))?;
         Ok(Self {
             keys,
             roles: given.roles.clone(),
             purposes: given.purposes.clone(),
             claims: given.claims.clone(),
             is_broker: false,
+            vouching: Vouching::new(&given.participant, &authorities, lists)?,
+            authorities,
+            staleness: Duration::ZERO,
+        })
+    }
+}
+
+impl Vouching {
+    fn new(
+        participant: &NamedNode,
+        authorities: &[CertificateDer<'static>],
+        lists: Vec<RevocationList>,
+    ) -> Result<Self, TrustError> {
+        let fault = |reason: String| TrustError::content(participant, reason);
+        let (mut current, mut stale) = (Vec::new(), Vec::new());
+        for authority in authorities {
+            let own = lists.iter().filter(|list| list.is_of(authority));
+            let mut own: Vec<_> = own.map(|list| list.der.clone()).collect();
+            if own.is_empty() {
+                // Where there are lists at all, an authority without one vouches for nobody: these say nothing of its
+                // certificates, and what nothing is said of is refused.
+                own = lists.iter().map(|list| list.der.clone()).collect();
+            }
+            let roots = Arc::new(root(participant, authority)?);
+            let verifiers = |is_enforced| Verifiers::new(&roots, &own, is_enforced);
+            current.push(verifiers(true).map_err(fault)?);
+            stale.push(verifiers(false).map_err(fault)?);
+        }
+        Ok(Self {
             current,
             stale,
-            authorities_end: authorities.iter().filter_map(end_of).min(),
-            lists_end,
-            staleness: Duration::ZERO,
+            lists_end: lists.iter().map(|list| list.ends).min(),
+            lists,
         })
     }
 }
@@ -371,22 +423,6 @@ fn end_of(certificate: &CertificateDer<'_>) -> Option<OffsetDateTime> {
     Some(certificate.validity().not_after.to_datetime())
 }
 
-/// When the first of these ends; none where there are none.
-fn lists_end(
-    lists: &[CertificateRevocationListDer<'_>],
-) -> Result<Option<OffsetDateTime>, &'static str> {
-    let mut ends = Vec::with_capacity(lists.len());
-    for list in lists {
-        let (_, list) = CertificateRevocationList::from_der(list)
-            .map_err(|_| "a revocation list cannot be read")?;
-        let end = list
-            .next_update()
-            .ok_or("a revocation list does not say when the next one comes")?;
-        ends.push(end.to_datetime());
-    }
-    Ok(ends.into_iter().min())
-}
-
 /// Whether one accepts. Otherwise why not: of the authority that the certificate is of, if it is of one.
 fn any(
     verifiers: &[Verifiers],
@@ -405,43 +441,14 @@ fn any(
     Err(fault)
 }
 
-/// Whether a list is, by name and key id, of this authority. Whether it signed it, the verifier sees.
-fn signs(authority: &CertificateDer<'_>, list: &CertificateRevocationListDer<'_>) -> bool {
-    let (Ok((_, authority)), Ok((_, list))) = (
-        X509Certificate::from_der(authority),
-        CertificateRevocationList::from_der(list),
-    ) else {
-        return false;
-    };
-    let own =
-        authority
-            .extensions()
-            .iter()
-            .find_map(|extension| match extension.parsed_extension() {
-                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0),
-                _ => None,
-            });
-    let named = list
-        .extensions()
-        .iter()
-        .find_map(|extension| match extension.parsed_extension() {
-            ParsedExtension::AuthorityKeyIdentifier(id) => {
-                id.key_identifier.as_ref().map(|id| id.0)
-            }
-            _ => None,
-        });
-    list.issuer().as_raw() == authority.subject().as_raw()
-        && own.zip(named).is_none_or(|(own, named)| own == named)
-}
-
 fn root(
-    given: &TrustedParty,
+    participant: &NamedNode,
     certificate: &CertificateDer<'static>,
 ) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone()).map_err(|error| {
         TrustError::content(
-            &given.participant,
+            participant,
             format_args!("an authority's certificate cannot be used: {error}"),
         )
     })?;

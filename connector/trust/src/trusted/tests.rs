@@ -208,3 +208,53 @@ fn a_registry_changes_at_once() {
             .is_empty()
     );
 }
+
+/// INVARIANT(no-older-list)
+#[test]
+fn no_older_list() {
+    let city = Organisation::new("https://city.example/");
+    let police = Organisation::new("https://police.example/");
+    let facts = police.identity().facts().clone();
+    let by = |lists: Option<&str>| {
+        let peer = TrustedParty {
+            revocations_pem: lists.map(str::to_owned),
+            ..police.peer()
+        };
+        Trusted::new(city.party(), vec![peer]).unwrap()
+    };
+    let list = |revoked: &[CertificateFacts], age: Duration| {
+        let issued = now() - age;
+        police
+            .authority
+            .revoke(revoked, issued, now() + Duration::DAY)
+            .unwrap()
+    };
+    let revoking = list(std::slice::from_ref(&facts), Duration::minutes(10));
+    let old = list(&[], Duration::minutes(20));
+    let new = list(&[], Duration::ZERO);
+    let state = |trusted: &Trusted| check(trusted, police.identity().certificate());
+    let in_force = by(Some(&revoking));
+    assert_eq!(state(&in_force), "certificate");
+    let kept = by(Some(&old)).keeping_newer_lists(&in_force).unwrap();
+    assert_eq!(state(&kept), "certificate");
+    // It is the one in force from then on, too.
+    let kept = by(Some(&old)).keeping_newer_lists(&kept).unwrap();
+    assert_eq!(state(&kept), "certificate");
+    for given in [Some(&revoking), Some(&old), Some(&new), None] {
+        let given = by(given.map(String::as_str));
+        let expected = state(&given);
+        let first = by(None);
+        // Nothing older is in force: what is given counts.
+        assert_eq!(state(&given.keeping_newer_lists(&first).unwrap()), expected);
+    }
+    let renewed = by(Some(&new)).keeping_newer_lists(&in_force).unwrap();
+    assert_eq!(state(&renewed), "accepted");
+    // Another authority's list says nothing of this one's.
+    let other = city
+        .authority
+        .revoke(&[], now(), now() + Duration::DAY)
+        .unwrap();
+    let both = format!("{old}{other}");
+    let kept = by(Some(&both)).keeping_newer_lists(&in_force).unwrap();
+    assert_eq!(state(&kept), "certificate");
+}

@@ -62,12 +62,16 @@ async fn a_peers_revocation_lists_count_like_our_own() {
     // A list that is named and not there takes nothing into force.
     assert!(city.node().reload().is_err());
     for (is_revoked, age, expected) in [
-        (false, Duration::ZERO, true),
-        (true, Duration::ZERO, false),
+        (false, Duration::hours(26), false),
         // Over, but for less than a day: who issues lists may be down.
         (false, Duration::hours(20), true),
-        (true, Duration::hours(20), false),
-        (false, Duration::hours(26), false),
+        (true, Duration::hours(19), false),
+        // Older than the one in force.
+        (false, Duration::hours(20), false),
+        (false, Duration::hours(2), true),
+        (true, Duration::hours(1), false),
+        (false, Duration::ZERO, true),
+        (true, Duration::hours(20), true),
     ] {
         write_list(&list, &police, is_revoked, age);
         city.node().reload().unwrap();
