@@ -2,13 +2,15 @@
 //! answer held against its receipt, and what was received acknowledged, in the background.
 
 mod acknowledge;
+mod calls;
 mod cosign;
 mod witness;
 
 use crate::peers::Remote;
+use calls::Calls;
 use oxrdf::NamedNode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use twinlink_core::{Code, Delegation, Refusal, SignedRequest};
@@ -29,6 +31,7 @@ pub struct Evidence {
     registry: Arc<Registry>,
     due: mpsc::Sender<Due>,
     watch: Watch,
+    calls: Calls,
 }
 
 /// An answer of a peer, as it came.
@@ -56,6 +59,7 @@ impl Evidence {
             registry,
             due,
             watch: Watch::default(),
+            calls: Calls::default(),
         };
         (Arc::new(evidence), acknowledged)
     }
@@ -127,6 +131,14 @@ impl Evidence {
 }
 
 impl Evidence {
+    /// Lets a peer call: before anything is looked at that it says.
+    ///
+    /// # Errors
+    /// [`twinlink_core::Code::Exhausted`], check `evidence.rate`.
+    pub(crate) fn call(&self, peer: &NamedNode) -> Result<(), Refusal> {
+        self.calls.admit(peer, Instant::now())
+    }
+
     /// Takes in what a consumer says that it received of our answers; gives how many of them that is.
     ///
     /// # Errors

@@ -68,7 +68,10 @@ impl EvidenceDoor {
             .authenticator
             .authenticate(&credentials(request)?, now)?;
         match caller.is_owner() {
-            false => Ok(caller.participant().clone()),
+            false => {
+                self.evidence.call(caller.participant())?;
+                Ok(caller.participant().clone())
+            }
             true => Err(Refusal::new(
                 Code::Forbidden,
                 "evidence.own",
@@ -79,8 +82,7 @@ impl EvidenceDoor {
 }
 
 fn respond<T>(result: Result<T, Refusal>) -> Result<Response<T>, Status> {
-    result.map(Response::new).map_err(|refusal| {
-        tracing::info!(code = ?refusal.code(), check = refusal.check(), party = refusal.party(), %refusal, "refused");
-        status(&refusal, None)
-    })
+    result
+        .map(Response::new)
+        .map_err(|refusal| status(&refusal, None))
 }
