@@ -179,6 +179,13 @@ impl Introspection {
     }
 }
 
+impl Introspection {
+    /// The id of a token that is active, and that the asker may know of.
+    pub fn token_id(&self) -> Option<&str> {
+        self.more.as_ref().map(|more| more.jti.as_str())
+    }
+}
+
 fn time_of(entry: &Entry) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(&entry.time, &Rfc3339).ok()
 }

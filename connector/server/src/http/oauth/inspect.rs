@@ -14,54 +14,41 @@ use twinlink_trust::{Introspection, REVOKE};
 /// What is asked about: `refresh_token` is a hint that finds nothing here.
 const HINT: &str = "token_type_hint";
 
-/// Tells peers of tokens that are for them, and own clients that may ask, of any. A successful look is no use of anything
-/// and leaves no record; a refused one does.
+/// Tells peers of tokens that are for them, and own clients that may ask, of any. Each look is on record with who looked,
+/// and the token's id where there was one to see: who tries others out is found by that.
 pub(super) async fn introspect(
     door: &Door,
     server: &AuthorizationServer,
     asked: &Asked,
 ) -> Result<Response, Fault> {
     let now = door.connector.clock.now();
-    let look = || {
-        let client = server.authenticate(door, asked, now)?;
-        let own = &door.connector.participant;
-        let may = match &client.who {
-            Who::Operator(_) => true,
-            Who::Client(one) => one.may_introspect(),
-            Who::Peer(peer) => server.clients.load().may_inspect(peer),
-        };
-        if !may {
-            let detail = "the client may not ask about tokens";
-            let party = client.id().to_owned();
-            return Err(Refusal::new(Code::Forbidden, "client.introspect", detail).at(party));
-        }
-        let token = Secret::new(asked.required("token")?);
-        asked.optional(HINT)?;
-        let trusted = server.registry.current();
-        let asker = client.participant(own);
-        Ok(Introspection::of(
-            &token,
-            &asker,
-            (&trusted, &server.revoked),
-            now,
-        ))
-    };
-    match look() {
-        Ok(found) => Ok(Json(found).into_response()),
-        Err(refusal) => {
-            asked
-                .serve(
-                    &door.connector,
-                    &super::action("introspectToken"),
-                    |record| {
-                        let client = server.known(&asked.head.extensions, now);
-                        record.participant = client;
-                        Err(refusal)
-                    },
-                )
-                .await
-        }
-    }
+    let own = &door.connector.participant;
+    let action = super::action("introspectToken");
+    let found = asked
+        .serve(&door.connector, &action, |record| {
+            record.participant = server.known(&asked.head.extensions, now);
+            let client = server.authenticate(door, asked, now)?;
+            record.participant = Some(client.participant(own));
+            record.subject = Some(client.id().to_owned());
+            let may = match &client.who {
+                Who::Operator(_) => true,
+                Who::Client(one) => one.may_introspect(),
+                Who::Peer(peer) => server.clients.load().may_inspect(peer),
+            };
+            if !may {
+                let detail = "the client may not ask about tokens";
+                let party = client.id().to_owned();
+                return Err(Refusal::new(Code::Forbidden, "client.introspect", detail).at(party));
+            }
+            let token = Secret::new(asked.required("token")?);
+            asked.optional(HINT)?;
+            let (trusted, asker) = (server.registry.current(), client.participant(own));
+            let found = Introspection::of(&token, &asker, (&trusted, &server.revoked), now);
+            record.token_id = found.token_id().map(str::to_owned);
+            Ok(found)
+        })
+        .await?;
+    Ok(Json(found).into_response())
 }
 
 /// Takes a token back: the client's own, and for the operator any of ours. It is refused from then on, and after a

@@ -399,4 +399,31 @@ async fn a_peer_asks_about_tokens_that_are_for_it_where_it_may() {
             .await;
         assert_eq!(json(&page)["error"], "unauthorized_client", "{page:?}");
     }
+    city.stop().await;
+    // Who looked, at what was there to see, and whether it was let.
+    let entries = twinlink_trust::list_entries(&city.store().journal(), 0, 1000).unwrap();
+    let looks = entries
+        .into_iter()
+        .filter_map(|(_, entry)| match entry.kind {
+            twinlink_trust::EntryKind::Intent {
+                used,
+                token,
+                refused,
+                ..
+            } if used.action.ends_with("introspectToken") => {
+                Some((used.participant?, token.is_some(), refused))
+            }
+            _ => None,
+        });
+    let by = |who: &Organisation| who.id.as_str().to_owned();
+    let refused = Some("client.introspect".to_owned());
+    assert_eq!(
+        looks.collect::<Vec<_>>(),
+        [
+            (by(&police), true, None),
+            (by(&police), false, None),
+            (by(&police), false, None),
+            (by(&rescue), false, refused),
+        ]
+    );
 }
