@@ -4,6 +4,7 @@ mod lingering;
 mod prompt;
 mod seats;
 
+use crate::tally::Tally;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,8 +13,11 @@ use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use lingering::Lingering;
+use oxrdf::NamedNode;
 use prompt::Prompt;
 use seats::{Seat, Seats};
+use std::cell::Cell;
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -24,7 +28,7 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
-use twinlink_trust::CertificateFacts;
+use twinlink_trust::{CertificateFacts, Watcher};
 
 pub(crate) use seats::Peer;
 
@@ -59,6 +63,25 @@ const OWN_RESETS: usize = 1024;
 
 /// What waits to be sent on a stream of HTTP/2, in bytes.
 const SEND_BUFFER: usize = 256 * 1024;
+
+/// A connection that came to nothing.
+pub(crate) struct ConnectionRefused<'a> {
+    /// Where it came from.
+    pub(crate) address: SocketAddr,
+    /// The check that failed.
+    pub(crate) check: &'static str,
+    /// For the operator.
+    pub(crate) reason: &'a dyn Display,
+    /// Who proved that it is at the other end.
+    pub(crate) proven: Option<&'a NamedNode>,
+    /// Whom a certificate that does not hold names: anybody can write a name into one.
+    pub(crate) claimed: Option<&'a NamedNode>,
+}
+
+tokio::task_local! {
+    /// Whom the certificate names that did not hold in the handshake which this task makes.
+    static CLAIMED: Cell<Option<NamedNode>>;
+}
 
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +127,16 @@ pub struct Listener {
     tcp: TcpListener,
     tls: Arc<arc_swap::ArcSwap<rustls::ServerConfig>>,
     bounds: Bounds,
+    tally: Option<Arc<Tally>>,
+}
+
+/// Keeps for each handshake of a listener whom a certificate that does not hold claimed to be of.
+pub(crate) fn claims() -> Watcher {
+    Arc::new(|claimed: &NamedNode| {
+        // Where no listener of ours makes the handshake, nobody wants to know.
+        let noted = CLAIMED.try_with(|claims| claims.set(Some(claimed.clone())));
+        let (Ok(()) | Err(_)) = noted;
+    })
 }
 
 impl Closing {
@@ -130,7 +163,15 @@ impl Listener {
             tcp,
             tls,
             bounds: Bounds::default(),
+            tally: None,
         })
+    }
+
+    /// The same, telling of connections that come to nothing.
+    #[must_use]
+    pub(crate) fn telling(mut self, tally: Arc<Tally>) -> Self {
+        self.tally = Some(tally);
+        self
     }
 
     /// The same, with so many connections at most.
@@ -174,15 +215,17 @@ impl Listener {
                     continue;
                 }
             };
+            let tally = self.tally.clone();
+            let door = Door { address, tally };
             let seat = match seats.seat(place, address.ip()) {
                 Ok(seat) => seat,
                 Err(full) => {
-                    refused(address, "limits.connections", &full);
+                    door.refuse("limits.connections", &full, None, None);
                     continue;
                 }
             };
             let connection = Connection {
-                address,
+                door,
                 seat,
                 service: service.clone(),
                 bounds,
@@ -209,9 +252,35 @@ impl Listener {
     }
 }
 
+/// Where one came from, and who is told if it comes to nothing.
+struct Door {
+    address: SocketAddr,
+    tally: Option<Arc<Tally>>,
+}
+
+impl Door {
+    fn refuse(
+        &self,
+        check: &'static str,
+        reason: &dyn Display,
+        proven: Option<&NamedNode>,
+        claimed: Option<&NamedNode>,
+    ) {
+        if let Some(tally) = &self.tally {
+            tally.connection_refused(&ConnectionRefused {
+                address: self.address,
+                check,
+                reason,
+                proven,
+                claimed,
+            });
+        }
+    }
+}
+
 /// One that was accepted.
 struct Connection {
-    address: SocketAddr,
+    door: Door,
     seat: Seat,
     service: Router,
     bounds: Bounds,
@@ -226,20 +295,28 @@ impl Connection {
     ) {
         // Small messages go out at once; where the option cannot be set they go out all the same.
         drop(stream.set_nodelay(true));
-        let shaken = tokio::time::timeout(self.bounds.handshake, acceptor.accept(stream)).await;
+        let shake = async {
+            let shaken = tokio::time::timeout(self.bounds.handshake, acceptor.accept(stream)).await;
+            (shaken, CLAIMED.with(Cell::take))
+        };
+        let (shaken, claimed) = CLAIMED.scope(Cell::default(), shake).await;
         let shaken = shaken.unwrap_or_else(|_| Err(io::Error::other("it took too long")));
         let tls = match shaken {
             Ok(tls) => tls,
-            Err(error) => return refused(self.address, "tls.handshake", &error),
+            Err(error) => {
+                let claimed = claimed.as_ref();
+                return self.door.refuse("tls.handshake", &error, None, claimed);
+            }
         };
         let leaf = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = leaf.map(|leaf| PeerCertificate(Arc::new(leaf.to_vec())));
         // The handshake has verified it: from here on it says who this is.
         let facts = leaf.and_then(|leaf| CertificateFacts::read(leaf).ok());
         if let Some(facts) = facts
-            && let Err(full) = self.seat.prove(facts.participant)
+            && let Err(full) = self.seat.prove(facts.participant.clone())
         {
-            return refused(self.address, "limits.connections", &full);
+            let proven = Some(&facts.participant);
+            return self.door.refuse("limits.connections", &full, proven, None);
         }
         self.serve(tls, certificate, draining).await;
     }
@@ -317,10 +394,6 @@ fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
         .keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20));
     builder
-}
-
-fn refused(address: SocketAddr, check: &'static str, reason: &dyn std::fmt::Display) {
-    tracing::info!(check, %address, %reason, "a connection was refused");
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use http::{Extensions, HeaderMap, StatusCode};
 use std::sync::{Arc, OnceLock};
 use time::OffsetDateTime;
-use twinlink_core::{Credentials, Possession, Refusal, Secret};
+use twinlink_core::{Code, Credentials, Possession, Refusal, Secret};
 use twinlink_trust::{Algorithm, Nonces};
 
 /// <https://www.rfc-editor.org/rfc/rfc9449#section-4.1>
@@ -32,13 +32,29 @@ pub(crate) struct Asked {
 }
 
 /// Why a response is none, in its extensions: for the layers outside of the handlers.
-#[derive(Clone, Copy, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[error("refused")]
 pub(crate) struct Refused {
     /// The check that failed.
     pub(crate) check: &'static str,
+    /// For the operator's log.
+    pub(crate) detail: Arc<str>,
     /// Whether the log of use has it already.
     pub(crate) is_recorded: bool,
+}
+
+impl Refused {
+    /// What is logged of a refusal. A text about what the client sent is for the client: it may repeat it.
+    pub(crate) fn new(refusal: &Refusal, is_recorded: bool) -> Self {
+        Self {
+            check: refusal.check(),
+            detail: match refusal.code() {
+                Code::Invalid => "what was sent is not valid".into(),
+                _ => refusal.to_string().into(),
+            },
+            is_recorded,
+        }
+    }
 }
 
 /// As a source of a gRPC status it is shown by whoever shows the status: it says nothing.

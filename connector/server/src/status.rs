@@ -98,10 +98,7 @@ pub fn problem(refusal: &Refusal, request: Option<Uuid>) -> Response {
 
 /// For the layers outside. What has a request's id went the request's way, which records it.
 fn refused(refusal: &Refusal, request: Option<Uuid>) -> Refused {
-    Refused {
-        check: refusal.check(),
-        is_recorded: refusal.is_recorded() || request.is_some(),
-    }
+    Refused::new(refusal, refusal.is_recorded() || request.is_some())
 }
 
 fn face(code: Code) -> Face {

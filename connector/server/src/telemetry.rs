@@ -5,6 +5,7 @@
 
 mod context;
 mod export;
+mod flood;
 
 use crate::config::LogFormat;
 use crate::shown::Refused;
@@ -12,15 +13,17 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use std::error::Error as _;
+use std::sync::Arc;
 use tracing::Instrument as _;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 pub(crate) use context::{Context, in_same_trace, traceparent};
 pub(crate) use export::Traces;
+pub(crate) use flood::Flood;
 
 /// What the operations of the HTTP door are called.
 const OPERATIONS: [&str; 11] = [
@@ -40,8 +43,8 @@ const OPERATIONS: [&str; 11] = [
 /// The variable of the environment that says how much is logged.
 const LEVEL: &str = "TWINLINK_LOG";
 
-/// Begins to log to standard error. How much says [`LEVEL`].
-pub(crate) fn log(format: LogFormat) {
+/// Begins to log to standard error. How much says [`LEVEL`]. Gives what counts the lines that are left out.
+pub(crate) fn log(format: LogFormat) -> Arc<Flood> {
     let asked = EnvFilter::try_from_env(LEVEL);
     let fault = asked.as_ref().err().map(ToString::to_string);
     let wanted = asked.unwrap_or_else(|_| "info".into());
@@ -55,13 +58,19 @@ pub(crate) fn log(format: LogFormat) {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    registry().with(wanted).with(lines.with_filter(own)).init();
+    let flood = Arc::new(Flood::default());
+    let filter = own.and(flood::Few(Arc::clone(&flood)));
+    registry()
+        .with(wanted)
+        .with(lines.with_filter(filter))
+        .init();
     if let Some(fault) = fault.filter(|_| std::env::var_os(LEVEL).is_some()) {
         tracing::warn!(
             fault,
             "{LEVEL} is not understood: what is logged is of level info"
         );
     }
+    flood
 }
 
 /// Follows a request: its place in the trace that it came with, or in a new one, is in the log, goes to the peers that are

@@ -17,7 +17,7 @@ use crate::runtime::{SystemClock, Threads};
 use crate::serve::{self, Listener};
 use crate::shown::{self, AppsDoor};
 use crate::tally::{self, Tally};
-use crate::telemetry::{self, Traces};
+use crate::telemetry::{self, Flood, Traces};
 use crate::{grpc, http, secret};
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -269,12 +269,14 @@ impl Node {
                 true => ClientCertificates::Optional,
                 false => ClientCertificates::Required,
             },
-            tally::watcher(&self.tally),
+            serve::claims(),
         )?;
         let tls = Arc::new(ArcSwap::from_pointee(tls));
         let most = serve::connections(machine::open_files());
         let listener = Listener::bind(self.config.listen, tls).await?;
-        Ok(listener.with_connections(most))
+        Ok(listener
+            .with_connections(most)
+            .telling(Arc::clone(&self.tally)))
     }
 
     /// The files whose renewal is taken in while it serves.
@@ -327,8 +329,13 @@ impl Node {
 /// `twinlink serve`: runs until it is told to stop.
 pub(crate) fn run(file: &Path, format: Option<LogFormat>) -> Result<ExitCode, Failure> {
     let config = Config::load(file)?;
-    telemetry::log(format.unwrap_or(config.telemetry.log));
-    runtime()?.block_on(serve(config))
+    let flood = telemetry::log(format.unwrap_or(config.telemetry.log));
+    runtime()?.block_on(async {
+        tokio::spawn(Flood::keep(Arc::clone(&flood)));
+        let served = serve(config).await;
+        flood.tell();
+        served
+    })
 }
 
 async fn serve(config: Config) -> Result<ExitCode, Failure> {

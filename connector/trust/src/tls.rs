@@ -30,8 +30,8 @@ pub enum ClientCertificates {
     None,
 }
 
-/// Told of each client whose certificate names a participant that we know and does not hold. Who it was is not known:
-/// anybody can write a name into a certificate.
+/// Told of each client whose certificate names a participant and does not hold, in the middle of its handshake. Who it was
+/// is not known: anybody can write a name into a certificate.
 pub type Watcher = Arc<dyn Fn(&NamedNode) + Send + Sync>;
 
 /// What is spoken inside.
@@ -196,10 +196,11 @@ impl ClientCertVerifier for PinnedClients {
     ) -> Result<ClientCertVerified, Error> {
         let facts = CertificateFacts::read(end_entity).map_err(not_pinned)?;
         let trusted = self.registry.current();
-        let party = trusted
-            .party(&facts.participant)
-            .ok_or(CertificateError::UnknownIssuer)?;
-        if let Err(error) = party.verify_client(end_entity, now) {
+        let verified = match trusted.party(&facts.participant) {
+            Some(party) => party.verify_client(end_entity, now),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
+        if let Err(error) = verified {
             (self.watcher)(&facts.participant);
             return Err(error);
         }

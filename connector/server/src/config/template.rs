@@ -67,7 +67,8 @@ pseudonym_key = "identity/pseudonym.key"
 # deadline_seconds = 30   # the longest a request may run
 # rows = 1000000          # the most rows of one answer
 # memory_bytes = 536870912  # the most memory that one evaluation may hold at a time
-# memory_total_bytes = 8589934592  # the most that all evaluations may hold together; else half of the machine's memory
+# memory_total_bytes = 8589934592  # the most that all evaluations may hold together; else half of the machine's memory.
+#                                  # Request bodies on their way may hold a quarter of that beside it
 # result_bytes = 1073741824 # the most bytes of one answer
 # query_bytes = 262144    # the longest query text
 # nesting = 64            # the deepest nesting of brackets in a query

@@ -2,6 +2,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
 
 use crate::serve::Closing;
+use crate::status::status;
 use futures::future::{Either, select};
 use futures::stream::{BoxStream, StreamExt as _};
 use futures::{FutureExt as _, future};
@@ -14,6 +15,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_health::server::{HealthReporter, HealthService};
+use twinlink_core::{Code, Refusal};
 
 /// Who watches at a time. Others are told to ask.
 const WATCHERS: usize = 64;
@@ -67,8 +69,11 @@ impl Health for Bounded {
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let place = Arc::clone(&self.watchers).try_acquire_owned();
-        let place = place
-            .map_err(|_| Status::resource_exhausted("too many clients watch already: use Check"))?;
+        let place = place.map_err(|_| {
+            let detail = "too many clients watch already: use Check";
+            let refusal = Refusal::new(Code::Exhausted, "limits.watching", detail);
+            status(&refusal.open(), None)
+        })?;
         let closing = request.extensions().get::<Closing>().cloned();
         let states = self.health.watch(request).await?.into_inner();
         let time = self.time;

@@ -101,7 +101,6 @@ impl IntoResponse for Fault {
                 detail,
                 allow,
             } => {
-                tracing::info!(check, ?detail, "turned away");
                 // <https://www.rfc-editor.org/rfc/rfc9457>
                 let problem = serde_json::json!({
                     "type": "about:blank",
@@ -117,6 +116,7 @@ impl IntoResponse for Fault {
                     .into_response();
                 response.extensions_mut().insert(Refused {
                     check,
+                    detail: detail.escape_debug().to_string().into(),
                     is_recorded: false,
                 });
                 if let Some(allow) = allow {

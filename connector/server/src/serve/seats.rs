@@ -61,6 +61,14 @@ impl Peer {
             v4 => v4,
         })
     }
+
+    /// Of a stranger, where it connects from.
+    pub(crate) fn address(&self) -> Option<&IpAddr> {
+        match self {
+            Self::Stranger(address) => Some(address),
+            Self::Organisation(_) => None,
+        }
+    }
 }
 
 impl Seats {

@@ -95,10 +95,8 @@ impl IntoResponse for Fault {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        response.extensions_mut().insert(Refused {
-            check: refusal.check(),
-            is_recorded: refusal.is_recorded(),
-        });
+        let refused = Refused::new(&refusal, refusal.is_recorded());
+        response.extensions_mut().insert(refused);
         response
     }
 }
