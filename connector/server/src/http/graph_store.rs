@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::negotiate::{Accept, GRAPHS, content_type};
-use super::parameters::{Options, Parameters};
+use super::parameters::{OF_GRAPHS, Options, Parameters};
 use super::protocol::{admit, done};
 use super::stream::{Carries, Delivery, deliver};
 use super::{Door, body, credentials, options, outcome};
@@ -35,6 +35,7 @@ pub(super) async fn handle(
         return Ok(options(METHODS));
     }
     let parameters = Parameters::decode(request.uri().query().unwrap_or_default())?;
+    parameters.known(&OF_GRAPHS)?;
     let target = target(&door, request.uri(), &parameters)?;
     match (request.method(), target) {
         (&Method::GET, Target::Graph(graph)) => get(&door, request, &parameters, &graph).await,

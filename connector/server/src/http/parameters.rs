@@ -6,6 +6,30 @@ use percent_encoding::percent_decode_str;
 use std::time::Duration;
 use twinlink_core::{DatasetChoice, Explain, Requirement};
 
+/// What a request to the SPARQL endpoint may state: the protocol's own, and ours.
+pub(super) const OF_SPARQL: [&str; 13] = [
+    "query",
+    "update",
+    "default-graph-uri",
+    "named-graph-uri",
+    "using-graph-uri",
+    "using-named-graph-uri",
+    "federated",
+    "require",
+    "max-age",
+    "explain",
+    "purpose",
+    "break-glass",
+    "timeout",
+];
+
+/// What a request to the graph store may state.
+pub(super) const OF_GRAPHS: [&str; 5] = ["graph", "default", "purpose", "break-glass", "timeout"];
+
+/// What has no meaning here and is let pass: clients add the first three to each request beside what they accept
+/// (SPARQLWrapper), and a token in a URL is not read, so that who shows one there only learns how to authenticate.
+const PASSED_OVER: [&str; 4] = ["format", "output", "results", "access_token"];
+
 /// Names and values, decoded once, in the order they came.
 #[derive(Debug, Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
@@ -47,6 +71,25 @@ impl Parameters {
     pub(super) fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self
+    }
+
+    /// Knows all names: one that is misspelt would else be lost, and with it what the caller requires.
+    ///
+    /// # Errors
+    /// 400, naming the first that is none of these.
+    // INVARIANT(no-parameter-is-lost): a request with a parameter that means nothing here is not answered.
+    pub(super) fn known(&self, names: &[&str]) -> Result<(), Fault> {
+        let is_known = |name: &str| names.contains(&name) || PASSED_OVER.contains(&name);
+        match self.0.iter().find(|(name, _)| !is_known(name)) {
+            None => Ok(()),
+            Some((name, _)) => Err(Fault::invalid(
+                "http.parameters",
+                format_args!(
+                    "there is no parameter `{name}` here: known are {}",
+                    names.join(", ")
+                ),
+            )),
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -225,6 +268,36 @@ mod tests {
                 .dataset("default-graph-uri", "named-graph-uri")
                 .is_err()
         );
+    }
+
+    /// INVARIANT(no-parameter-is-lost)
+    #[test]
+    fn no_parameter_is_lost() {
+        let known = |text: &str| Parameters::decode(text).unwrap().known(&OF_SPARQL);
+        for text in [
+            "",
+            "query=ASK{}&default-graph-uri=http://a/&named-graph-uri=http://b/&timeout=5",
+            "update=CLEAR+ALL&using-graph-uri=http://a/&using-named-graph-uri=http://b/",
+            "query=ASK{}&federated=true&require=all&max-age=5m&explain=plan&purpose=a&break-glass=b",
+            "query=ASK{}&format=json&output=json&results=json",
+        ] {
+            assert!(known(text).is_ok(), "{text}");
+        }
+        for name in [
+            "requires", "max_age", "maxage", "Require", "graph", "infer", "",
+        ] {
+            let Err(Fault::Refused(refusal, None)) = known(&format!("query=ASK{{}}&{name}=5"))
+            else {
+                panic!("{name} is taken");
+            };
+            let said = refusal.public();
+            assert!(
+                said.contains(&format!("`{name}`")) && said.contains("max-age"),
+                "{said}"
+            );
+        }
+        let graphs = |text: &str| Parameters::decode(text).unwrap().known(&OF_GRAPHS);
+        assert!(graphs("default&purpose=a").is_ok() && graphs("default&require=all").is_err());
     }
 
     #[test]

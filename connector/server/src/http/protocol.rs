@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::negotiate::{Accept, GRAPHS, RESULTS, not_acceptable};
 use super::outcome::{self, told_explanation};
-use super::parameters::Parameters;
+use super::parameters::{OF_SPARQL, Parameters};
 use super::stream::{Carries, Delivery, deliver};
 use super::{Door, body, credentials, description, options};
 use axum::Json;
@@ -40,6 +40,7 @@ pub(super) async fn handle(
 async fn by_get(door: &Door, request: Request) -> Result<Response, Fault> {
     let (head, _) = request.into_parts();
     let parameters = Parameters::decode(head.uri.query().unwrap_or_default())?;
+    parameters.known(&OF_SPARQL)?;
     if parameters.has("update") {
         return Err(Fault::invalid(
             "http.parameters",
@@ -59,6 +60,7 @@ async fn by_get(door: &Door, request: Request) -> Result<Response, Fault> {
 async fn by_post(door: &Door, request: Request) -> Result<Response, Fault> {
     let (head, payload) = request.into_parts();
     let mut parameters = Parameters::decode(head.uri.query().unwrap_or_default())?;
+    parameters.known(&OF_SPARQL)?;
     let connector = &door.connector;
     let limit = connector.limits.query_bytes;
     let text = |limit| body::text(connector, &head, payload, limit);
@@ -76,6 +78,7 @@ async fn by_post(door: &Door, request: Request) -> Result<Response, Fault> {
             // Percent-encoding makes a text up to three times as long; graph names come on top.
             let form = text(limit.saturating_mul(3).saturating_add(super::URL_BYTES)).await?;
             parameters = parameters.and(Parameters::decode(&form)?);
+            parameters.known(&OF_SPARQL)?;
             match (parameters.one("query")?, parameters.one("update")?) {
                 (Some(query), None) => Operation::Query(query.to_owned()),
                 (None, Some(update)) => Operation::Update(update.to_owned()),
