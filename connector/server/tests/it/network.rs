@@ -6,6 +6,7 @@ mod audit;
 mod broken_peers;
 mod brokers;
 mod caller;
+mod floods;
 mod incidents;
 mod input;
 mod large_bodies;
