@@ -381,9 +381,9 @@ impl Summaries for Shown {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> Later<'a, Option<Summarized>> {
+    ) -> Later<'a, Result<Option<Summarized>, Unanswered>> {
         let reply = self.reply(member, question);
-        Box::pin(std::future::ready(reply))
+        Box::pin(std::future::ready(Ok(reply)))
     }
 }
 

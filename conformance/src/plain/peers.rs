@@ -136,8 +136,8 @@ impl Summaries for Plain {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<Summarized>> {
-        Box::pin(self.summary(member, question))
+    ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>> {
+        Box::pin(async move { Ok(self.summary(member, question).await) })
     }
 }
 

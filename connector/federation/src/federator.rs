@@ -135,7 +135,8 @@ impl Federation for Federator {
                 base: None,
             };
             let summaries = self.summaries.as_ref()?;
-            let told = summaries.summary(&self.participant, &question).await?;
+            let told = summaries.summary(&self.participant, &question).await;
+            let told = told.ok().flatten()?;
             Some(Overview {
                 bytes: match told.reply {
                     SummaryReply::Held => None,
@@ -365,23 +366,30 @@ impl Federator {
         let summaries = self.summaries.as_deref();
         let begun = members.clock.instant();
         try_join_all((0..members.names.len()).map(|member| async move {
-            if !members.is_cut_off(member)
-                // Its summary is of its own twin.
-                && !members.is_broker(member)
-                && let Some(summaries) = summaries
-                && let Some(summary) = self.cache.summary(members, summaries, member).await
-            {
-                members.teller.step(|| Step {
-                    at: members.names.get(member).cloned().into_iter().collect(),
-                    requests: u64::from(member > 0),
-                    // All are asked at once, by this one task: a later one waits for what is done for those before it.
-                    elapsed: members.clock.instant().saturating_duration_since(begun),
-                    ..Step::new(StepKind::Summary, "what it can contribute")
-                });
-                return Ok((
-                    probe.matches(&summary, members.dataset.as_ref()),
-                    Some(summary),
-                ));
+            // A broker's summary is of its own twin.
+            let summaries = summaries.filter(|_| !members.is_broker(member));
+            let summary = match summaries {
+                Some(summaries) => self.cache.summary(members, summaries, member).await,
+                None => Ok(None),
+            };
+            match summary {
+                Ok(Some(summary)) => {
+                    members.teller.step(|| Step {
+                        at: members.names.get(member).cloned().into_iter().collect(),
+                        requests: u64::from(member > 0),
+                        // All are asked at once, by this one task: a later one waits for what is done for those before it.
+                        elapsed: members.clock.instant().saturating_duration_since(begun),
+                        ..Step::new(StepKind::Summary, "what it can contribute")
+                    });
+                    let matches = probe.matches(&summary, members.dataset.as_ref());
+                    return Ok((matches, Some(summary)));
+                }
+                Ok(None) => {}
+                // Whoever is silent here would be silent there.
+                Err(why) => {
+                    members.missed(member, why)?;
+                    return Ok((Vec::new(), None));
+                }
             }
             Ok((probe_one(members, probe, member).await?, None))
         }))
@@ -396,7 +404,7 @@ async fn probe_one(
     member: usize,
 ) -> Result<Vec<bool>, Refusal> {
     let form = Form::Solutions(probe.columns());
-    let patience = Patience::Most(members.limits.probe_patience);
+    let patience = Patience::Most(members.patience(member));
     let given = members
         .ask(member, &probe.query(), &form, patience, 1)
         .await?;

@@ -28,15 +28,38 @@ pub(crate) struct Gate {
     breaker: Mutex<Breaker>,
     /// A request that was given up sooner says nothing of the peer.
     patience: Duration,
+    pace: Mutex<Pace>,
     /// Whether it gave rows once that were not to be believed.
     is_doubted: AtomicBool,
 }
+
+/// What is known of how fast it is.
+#[derive(Debug, Default)]
+struct Pace {
+    /// How long brief requests take: as long as the slowest, and less again as others take less.
+    usual: Option<Duration>,
+    /// When it last gave any sign.
+    heard: Option<Instant>,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// What is never long in coming: a peer that stays silent is not there.
+    Brief,
+    /// Rows, which may take their time.
+    Rows,
+}
+
+/// So many times as long as usual a peer may take for something brief.
+const TIMES: u32 = 4;
 
 /// One request at a gate. Ends without a word where it is dropped: then it says nothing of the peer.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     gate: Arc<Gate>,
     pass: Pass,
+    errand: Errand,
     /// Since when the peer is waited for, once it was sent and while nobody else is.
     waiting: Mutex<Option<Instant>>,
 }
@@ -70,6 +93,7 @@ impl Gate {
                 limits.breaker_longest,
             )),
             patience: limits.breaker_patience,
+            pace: Mutex::default(),
             is_doubted: AtomicBool::new(false),
         }
     }
@@ -84,16 +108,24 @@ impl Gate {
         self.is_doubted.load(Ordering::Relaxed)
     }
 
-    /// Whether a request would be let through now.
-    pub(crate) fn is_open(&self, now: Instant) -> bool {
-        lock(&self.breaker).lets_through(now)
+    /// How long it is waited for where something brief is asked: a few times as long as usual, and never so short that
+    /// giving up would say nothing of it.
+    pub(crate) fn patience(&self, most: Duration) -> Duration {
+        let usual = lock(&self.pace).usual;
+        usual.map_or(most, |usual| {
+            usual.saturating_mul(TIMES).max(self.patience).min(most)
+        })
     }
 
     /// Begins a request.
     ///
     /// # Errors
     /// [`Unanswered::Unreachable`] while the peer is taken for down.
-    pub(crate) fn begin(self: &Arc<Self>, now: Instant) -> Result<Attempt, Unanswered> {
+    pub(crate) fn begin(
+        self: &Arc<Self>,
+        now: Instant,
+        errand: Errand,
+    ) -> Result<Attempt, Unanswered> {
         let pass = lock(&self.breaker).pass(now).map_err(|since| {
             let since = since.replace_nanosecond(0).unwrap_or(since);
             Unanswered::Unreachable {
@@ -106,6 +138,7 @@ impl Gate {
         Ok(Attempt {
             gate: Arc::clone(self),
             pass,
+            errand,
             waiting: Mutex::default(),
         })
     }
@@ -131,8 +164,16 @@ impl Attempt {
     }
 
     /// The peer gave something. What is waited for next is not up to it.
-    pub(crate) fn heard(&self) {
-        *lock(&self.waiting) = None;
+    pub(crate) fn heard(&self, clock: &dyn Clock) {
+        let now = clock.instant();
+        let since = lock(&self.waiting).take();
+        let mut pace = lock(&self.gate.pace);
+        pace.heard = Some(now);
+        if let (Errand::Brief, Some(since)) = (self.errand, since) {
+            let took = now.saturating_duration_since(since);
+            let faded = pace.usual.map(|usual| usual - usual / 8 + took / 8);
+            pace.usual = Some(faded.map_or(took, |faded| faded.max(took)));
+        }
     }
 
     /// The peer answered, or failed to.
@@ -149,7 +190,10 @@ impl Attempt {
                 Unanswered::Denied { .. }
                 | Unanswered::NotEvaluable { .. }
                 | Unanswered::Broken { .. },
-            ) => lock(&self.gate.breaker).answered(self.pass),
+            ) => {
+                self.heard(clock);
+                lock(&self.gate.breaker).answered(self.pass);
+            }
         }
     }
 
@@ -158,9 +202,18 @@ impl Attempt {
     // others.
     pub(crate) fn gave_up(&self, clock: &dyn Clock) {
         let now = clock.instant();
-        let since = *lock(&self.waiting);
-        let waited = since.map(|since| now.saturating_duration_since(since));
-        if waited.is_some_and(|waited| waited >= self.gate.patience) {
+        let Some(since) = *lock(&self.waiting) else {
+            return;
+        };
+        if now.saturating_duration_since(since) < self.gate.patience {
+            return;
+        }
+        let heard = lock(&self.gate.pace).heard;
+        let is_silent = heard.is_none_or(|heard| heard <= since);
+        if self.errand == Errand::Brief && is_silent {
+            // Each further one would cost a question as much.
+            lock(&self.gate.breaker).silent(self.pass, now, clock.now());
+        } else {
             self.failed(now, clock.now());
         }
     }

@@ -1,6 +1,7 @@
 //! Asking one member: this twin on a worker, a peer through the port. Bounded in time and rows, whatever it does.
 
 mod asking;
+mod brief;
 mod required;
 mod stream;
 
@@ -70,21 +71,6 @@ impl Members<'_> {
             teller: self.teller,
             conditions: self.conditions,
             operators: self.operators,
-        }
-    }
-
-    /// Waits no longer than this, and no longer than half of what time is left.
-    pub(crate) async fn in_time<T>(
-        &self,
-        future: impl Future<Output = T>,
-        patience: Duration,
-    ) -> Option<T> {
-        let now = self.clock.instant();
-        let patience = patience.min(self.budget.left(now) / 2);
-        let future = AssertUnwindSafe(future).catch_unwind();
-        match select(pin!(future), self.clock.sleep_until(now + patience)).await {
-            Either::Left((result, _)) => result.ok(),
-            Either::Right(_) => None,
         }
     }
 
@@ -226,12 +212,6 @@ impl Members<'_> {
         self.gates.of(peer, &self.names, &self.limits)
     }
 
-    /// Whether the member is taken for down, and not to be asked now.
-    pub(crate) fn is_cut_off(&self, member: usize) -> bool {
-        let peer = self.names.get(member).filter(|_| member > 0);
-        peer.is_some_and(|peer| !self.gate(peer).is_open(self.clock.instant()))
-    }
-
     fn take(
         &self,
         member: usize,
@@ -370,7 +350,8 @@ impl Members<'_> {
             },
             budget: budget.clone(),
         };
-        let begun = self.gate(peer).begin(self.clock.instant())?;
+        let errand = self.errand(member, patience);
+        let begun = self.gate(peer).begin(self.clock.instant(), errand)?;
         let attempt = attempt.get_or_init(|| begun);
         let _seat = attempt.seat(&**self.clock).await?;
         let answer = self.peers.ask(peer, &question).await;

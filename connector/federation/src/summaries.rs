@@ -3,6 +3,7 @@
 mod sent;
 
 use crate::members::Members;
+use crate::peers::Unanswered;
 use crate::summary::Summary;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
@@ -19,11 +20,14 @@ pub trait Summaries: Send + Sync {
     /// summary: the member is asked what it can match then.
     ///
     /// Need not watch the deadline: whoever calls drops the future when it has passed.
+    ///
+    /// # Errors
+    /// Why the member did not say.
     fn summary<'a>(
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<Summarized>>;
+    ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>>;
 }
 
 /// A question for a summary.
@@ -137,14 +141,20 @@ impl Cache {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The summary of a member, as the member itself confirms or as it did no longer ago than the limits allow.
+    /// The summary of a member, as the member itself confirms or as it did no longer ago than the limits allow. None where
+    /// it gives none.
+    ///
+    /// # Errors
+    /// Why it did not answer. What is held of it stays, for it to confirm when it does.
     pub(crate) async fn summary(
         &self,
         members: &Members<'_>,
         summaries: &dyn Summaries,
         member: usize,
-    ) -> Option<Arc<Summary>> {
-        let name = members.names.get(member)?;
+    ) -> Result<Option<Arc<Summary>>, Unanswered> {
+        let Some(name) = members.names.get(member) else {
+            return Ok(None);
+        };
         let delegation = members.delegation;
         let key = Key::new(name, delegation);
         let now = members.clock.instant();
@@ -162,7 +172,7 @@ impl Cache {
                 None => limits.summary_retry,
             };
             if now.saturating_duration_since(kept.confirmed) < age {
-                return kept.summary.clone();
+                return Ok(kept.summary.clone());
             }
         }
         let (held, bytes) = kept.map_or((None, ENTRY), |kept| (kept.summary, kept.bytes));
@@ -174,11 +184,17 @@ impl Cache {
             base: held.as_deref(),
         };
         members.ledger.begin(member, now);
-        let reply = members
-            .in_time(summaries.summary(name, &question), limits.probe_patience)
-            .await
-            .flatten();
+        let reply = members.brief(member, summaries.summary(name, &question));
+        let reply = reply.await;
         members.ledger.end(member, members.clock.instant());
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(why @ (Unanswered::Unreachable { .. } | Unanswered::TimedOut)) if member != 0 => {
+                return Err(why);
+            }
+            // It is there, and gives none.
+            Err(_) => None,
+        };
         if let Some(status) = reply.as_ref().and_then(|reply| reply.status.as_ref()) {
             members.ledger.says(member, status);
         }
@@ -197,7 +213,7 @@ impl Cache {
             bytes,
         };
         self.keep(key, kept, limits.summary_bytes);
-        summary
+        Ok(summary)
     }
 
     /// Keeps it, and no more bytes than so many: what was not used for longest goes.

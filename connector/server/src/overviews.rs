@@ -21,15 +21,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use twinlink_core::{Budget, PolicySource as _, SourceState, SourceStatus, Workers};
 use twinlink_federation::{
-    Peers, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply,
+    Peers, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply, Unanswered,
 };
 use twinlink_policy::{Ask, Basis, Guard, Permit, PolicySet};
 use twinlink_store::{Snapshot, TwinStore};
 
 /// How long the making of one may take.
 const MAKING: Duration = Duration::from_secs(120);
-/// How long who asks waits for it.
-const WAITING: Duration = Duration::from_secs(2);
+/// How long who asks waits for it: no peer is so impatient as not to hear then that there is none yet.
+const WAITING: Duration = Duration::from_millis(1_500);
 /// One that took longer is not made again for a while.
 const SHORT: Duration = Duration::from_millis(200);
 /// For so many times as long as it took.
@@ -106,8 +106,9 @@ impl Overviews {
     }
 
     async fn make(&self, snapshot: Arc<Snapshot>, guard: Guard) -> Option<Arc<Summary>> {
+        let until = tokio::time::Instant::now() + WAITING;
         let turn = Arc::clone(&self.turn).acquire_owned();
-        let turn = tokio::time::timeout(WAITING, turn).await.ok()?.ok()?;
+        let turn = tokio::time::timeout_at(until, turn).await.ok()?.ok()?;
         let known = lock(&self.kept).get(&guard, snapshot.sequence());
         if let Some(known) = known {
             return known;
@@ -134,7 +135,7 @@ impl Overviews {
             drop(turn);
         };
         self.workers.run(Box::new(job)).ok()?;
-        let made = tokio::time::timeout(WAITING, receiver).await;
+        let made = tokio::time::timeout_at(until, receiver).await;
         made.ok()?.ok()?
     }
 }
@@ -248,9 +249,9 @@ impl Summaries for Overviews {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<Summarized>> {
+    ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>> {
         if member == &self.participant {
-            Box::pin(self.own(question))
+            Box::pin(async move { Ok(self.own(question).await) })
         } else {
             Box::pin(self.remote.overview(member, question))
         }

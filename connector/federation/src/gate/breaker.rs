@@ -52,14 +52,6 @@ impl Breaker {
         }
     }
 
-    pub(super) fn lets_through(&self, now: Instant) -> bool {
-        match self.state {
-            State::Closed { .. } => true,
-            State::Open { until, .. } => now >= until,
-            State::Trying { .. } => false,
-        }
-    }
-
     /// Leave for a request; else since when there is none.
     pub(super) fn pass(&mut self, now: Instant) -> Result<Pass, OffsetDateTime> {
         match self.state {
@@ -121,6 +113,14 @@ impl Breaker {
         }
     }
 
+    /// The peer is not there, and whoever asks next would wait as long to find out.
+    pub(super) fn silent(&mut self, pass: Pass, now: Instant, time: OffsetDateTime) {
+        if let State::Closed { failures } = &mut self.state {
+            *failures = self.most - 1;
+        }
+        self.failed(pass, now, time);
+    }
+
     /// The request ended. A trial that ended without a word leaves the next request to try.
     pub(super) fn left(&mut self, pass: Pass) {
         if let State::Trying {
@@ -149,6 +149,16 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    impl Breaker {
+        fn lets_through(&self, now: Instant) -> bool {
+            match self.state {
+                State::Closed { .. } => true,
+                State::Open { until, .. } => now >= until,
+                State::Trying { .. } => false,
+            }
+        }
+    }
+
     fn breaker() -> (Breaker, Instant) {
         let breaker = Breaker::new(3, SECOND, 5 * SECOND);
         (breaker, Instant::now())
@@ -174,6 +184,19 @@ mod tests {
         }
         assert_eq!(breaker.pass(now), Err(OffsetDateTime::UNIX_EPOCH));
         assert!(!breaker.lets_through(now));
+    }
+
+    #[test]
+    fn silence_opens_it_at_once() {
+        let (mut breaker, now) = breaker();
+        let pass = breaker.pass(now).unwrap();
+        breaker.silent(pass, now, OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(breaker.pass(now), Err(OffsetDateTime::UNIX_EPOCH));
+        // A trial that is met with silence makes the pause longer, as any other.
+        let trial = breaker.pass(now + SECOND).unwrap();
+        breaker.silent(trial, now + SECOND, OffsetDateTime::UNIX_EPOCH);
+        assert!(breaker.pass(now + 2 * SECOND).is_err());
+        assert!(breaker.pass(now + 3 * SECOND).is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{Attempt, Failed, Form, Held, Members};
 use crate::explain::bytes_of;
 use crate::fetch::Spread;
+use crate::gate::Errand;
 use crate::peers::{Part, Rows, SubQuery, Unanswered};
 use crate::stream::Came;
 use crate::text::query_text;
@@ -163,13 +164,12 @@ impl Members<'_> {
             left_out: None,
             budget: budget.clone(),
         };
-        let begun = self.gate(peer).begin(self.clock.instant())?;
+        let begun = self.gate(peer).begin(self.clock.instant(), Errand::Rows)?;
         let attempt = attempt.get_or_init(|| begun);
         let _seat = attempt.seat(&**self.clock).await?;
         let opened = self.peers.open(peer, &question).await;
         // Whatever comes now, it is there.
         attempt.ended(&opened, &**self.clock);
-        attempt.heard();
         let mut opened = opened?;
         check_form(&spread.form, &opened.head, &Rows::default())?;
         if opened.head == Head::Boolean(true) {
@@ -182,7 +182,7 @@ impl Members<'_> {
                 break;
             };
             // From here on it is the reader who is waited for.
-            attempt.heard();
+            attempt.heard(&**self.clock);
             let rows = match part? {
                 Part::End(status) => return Ok(*status),
                 Part::Rows(rows) => rows,

@@ -19,6 +19,7 @@ mod requests;
 mod required;
 mod service;
 mod shapes;
+mod silent;
 mod sources;
 mod streams;
 mod summaries;

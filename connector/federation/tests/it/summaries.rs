@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twinlink_federation::{
     Federator, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply,
+    Unanswered,
 };
 
 /// What the members show, with a version that counts changes.
 pub(crate) struct Shown {
     members: Mutex<Vec<(u64, Vec<Quad>)>>,
-    asked: AtomicUsize,
-    sent: AtomicUsize,
+    pub(crate) asked: AtomicUsize,
+    pub(crate) sent: AtomicUsize,
     recipients: Vec<NamedNode>,
     pub(crate) limits: SummaryLimits,
 }
@@ -57,7 +58,7 @@ impl Summaries for Shown {
         &'a self,
         member: &'a NamedNode,
         question: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<Summarized>> {
+    ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>> {
         let members = self.members.lock().unwrap();
         let number = (0..members.len()).find(|number| participant(*number) == *member);
         let (version, quads) = &members[number.unwrap()];
@@ -74,7 +75,7 @@ impl Summaries for Shown {
             assert_eq!(again, summary);
             SummaryReply::Other(Arc::new(again))
         };
-        std::future::ready(Some(reply.into())).boxed()
+        std::future::ready(Ok(Some(reply.into()))).boxed()
     }
 }
 
@@ -433,9 +434,9 @@ impl Summaries for Silent {
         &'a self,
         _: &'a NamedNode,
         _: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<Summarized>> {
+    ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        std::future::ready(None).boxed()
+        std::future::ready(Ok(None)).boxed()
     }
 }
 

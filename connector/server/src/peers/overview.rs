@@ -14,19 +14,23 @@ use twinlink_federation::{
 };
 
 impl Remote {
-    /// The peer's summary for this caller, if it gives one. Whatever goes wrong here, the peer is asked the long way and
-    /// what becomes of that is told.
+    /// The peer's summary for this caller, if it gives one.
+    ///
+    /// # Errors
+    /// Why it did not say.
     pub(crate) async fn overview(
         &self,
         peer: &NamedNode,
         question: &SummaryQuestion<'_>,
-    ) -> Option<Summarized> {
+    ) -> Result<Option<Summarized>, Unanswered> {
         let peers = self.peers.load_full();
-        let entry = entry_of(&peers, peer)?;
+        let Some(entry) = entry_of(&peers, peer) else {
+            return Ok(None);
+        };
         let ask = |replica: usize| -> BoxFuture<'_, _> {
             Box::pin(self.overview_of(entry, replica, question))
         };
-        entry.hedged(ask).await.ok().flatten()
+        entry.hedged(ask).await
     }
 
     /// As one replica of the peer has it.

@@ -164,7 +164,7 @@ async fn a_replica_that_never_speaks_does_not_keep_its_summary_from_us() {
     };
     // It has none to give. But it was there to say so, and is asked first from now on.
     let told = pair.remote.overview(&pair.police.id, &asked).await;
-    assert!(told.is_none());
+    assert!(told.unwrap().is_none());
     let peers = pair.remote.peers.load();
     assert_eq!(peers[0].preferred.load(Ordering::SeqCst), 1);
     drop(mute);

@@ -10,7 +10,7 @@ use twinlink_core::policy::{Ask, Permit};
 use twinlink_core::{Age, Conditions, Federation as _, Gathered, Requirement, Streamed, Told};
 use twinlink_federation::{
     FederationLimits, Federator, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion,
-    SummaryReply,
+    SummaryReply, Unanswered,
 };
 use twinlink_store::QuadWorkbench;
 
@@ -36,10 +36,10 @@ impl Summaries for Known {
         &'a self,
         member: &'a NamedNode,
         _: &'a SummaryQuestion<'a>,
-    ) -> BoxFuture<'a, Option<Summarized>> {
+    ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>> {
         let known = self.0.iter().find(|(name, _)| name == member);
         let reply = known.map(|(_, summary)| SummaryReply::Other(Arc::clone(summary)));
-        Box::pin(std::future::ready(reply.map(Summarized::from)))
+        Box::pin(std::future::ready(Ok(reply.map(Summarized::from))))
     }
 }
 
