@@ -48,6 +48,8 @@ pub enum Priority {
 #[derive(Debug)]
 pub struct Admission {
     limits: AdmissionLimits,
+    /// Of all seats, those that routine requests leave free.
+    reserved: usize,
     memory: Arc<Memory>,
     state: Mutex<State>,
 }
@@ -115,6 +117,7 @@ impl Admission {
     pub fn new(limits: AdmissionLimits) -> Self {
         Self {
             limits,
+            reserved: 0,
             memory: Memory::new(usize::MAX),
             state: Mutex::default(),
         }
@@ -124,6 +127,13 @@ impl Admission {
     #[must_use]
     pub fn with_memory(mut self, memory: Arc<Memory>) -> Self {
         self.memory = memory;
+        self
+    }
+
+    /// The same, where routine requests leave so many seats to what an incident asks for.
+    #[must_use]
+    pub fn reserving(mut self, seats: usize) -> Self {
+        self.reserved = seats;
         self
     }
 
@@ -153,7 +163,21 @@ impl Admission {
         caller: &Caller,
         priority: Priority,
     ) -> Result<Seat, Refusal> {
-        let who = (caller.participant().clone(), caller.subject().to_owned());
+        self.admit(caller.participant(), caller.subject(), priority)
+            .await
+    }
+
+    /// As [`Admission::enter`], for a person or program of an organisation.
+    ///
+    /// # Errors
+    /// As [`Admission::enter`].
+    pub async fn admit(
+        self: &Arc<Self>,
+        participant: &NamedNode,
+        subject: &str,
+        priority: Priority,
+    ) -> Result<Seat, Refusal> {
+        let who = (participant.clone(), subject.to_owned());
         if let Some(seat) = self.seat(&who, priority) {
             return Ok(seat);
         }
@@ -164,7 +188,7 @@ impl Admission {
     /// A seat, if there is one now. Who waits already waits because of its own share, or because there is none.
     fn seat(self: &Arc<Self>, who: &Who, priority: Priority) -> Option<Seat> {
         let mut state = self.state();
-        if state.seated >= self.limits.together || !state.has_room_for(who, &self.limits) {
+        if state.seated >= self.most(priority) || !state.has_room_for(who, &self.limits) {
             return None;
         }
         state.sit(who);
@@ -173,6 +197,14 @@ impl Admission {
             who: who.clone(),
             priority,
         })
+    }
+
+    /// How many may be seated for one more of this priority to follow.
+    fn most(&self, priority: Priority) -> usize {
+        match priority {
+            Priority::Incident => self.limits.together,
+            Priority::Routine => self.limits.together.saturating_sub(self.reserved),
+        }
     }
 
     fn wait(self: &Arc<Self>, who: Who, priority: Priority) -> Result<Place, Refusal> {
@@ -224,7 +256,7 @@ impl Admission {
     fn call(self: &Arc<Self>) {
         loop {
             let mut state = self.state();
-            let Some(next) = state.next(&self.limits) else {
+            let Some(next) = state.next(self) else {
                 return;
             };
             state.sit(&next.who);
@@ -289,12 +321,11 @@ impl State {
     }
 
     /// Whose turn it is, taken out of the queue.
-    fn next(&mut self, limits: &AdmissionLimits) -> Option<Waiter> {
-        if self.seated >= limits.together {
-            return None;
-        }
+    fn next(&mut self, admission: &Admission) -> Option<Waiter> {
+        let limits = &admission.limits;
         let of = |wanted: Priority| {
-            let waiting = self.waiting.iter().enumerate();
+            let is_free = self.seated < admission.most(wanted);
+            let waiting = self.waiting.iter().enumerate().filter(|_| is_free);
             waiting
                 .filter(|(_, one)| one.priority == wanted && self.has_room_for(&one.who, limits))
                 .min_by_key(|(_, one)| {

@@ -1,5 +1,6 @@
 //! What one request may cost.
 
+use crate::Priority;
 use crate::memory::{MemoryShare, Reservation};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -132,6 +133,12 @@ impl Budget {
     pub fn reserve(&self) -> Reservation {
         let share = self.together.as_ref();
         share.map_or_else(Reservation::unlimited, MemoryShare::reserve)
+    }
+
+    /// What the request is for: routine, where nobody said.
+    pub fn priority(&self) -> Priority {
+        let share = self.together.as_ref();
+        share.map_or(Priority::Routine, MemoryShare::priority)
     }
 
     /// The most bytes of the answer, as it stands in memory.

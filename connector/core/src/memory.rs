@@ -97,6 +97,11 @@ impl Memory {
 }
 
 impl MemoryShare {
+    /// What the request is for.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+
     /// Nothing yet.
     pub fn reserve(&self) -> Reservation {
         Reservation {

@@ -5,7 +5,7 @@ mod bulkhead;
 
 use crate::peers::{FederationLimits, Unanswered};
 use breaker::{Breaker, Pass};
-pub(crate) use bulkhead::{Bulkhead, Seat};
+pub(crate) use bulkhead::Bulkhead;
 use oxrdf::NamedNode;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use twinlink_core::Clock;
+use twinlink_core::{Admission, AdmissionLimits, Clock, Delegation, Priority, Seat};
 
 /// The gates of all peers.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Gates {
 /// One peer's.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    bulkhead: Arc<Bulkhead>,
+    seats: Arc<Admission>,
     breaker: Mutex<Breaker>,
     /// A request that was given up sooner says nothing of the peer.
     patience: Duration,
@@ -50,6 +50,9 @@ pub(crate) enum Errand {
     /// Rows, which may take their time.
     Rows,
 }
+
+/// As many as any caller may have.
+const FEW: usize = 4;
 
 /// So many times as long as usual a peer may take for something brief.
 const TIMES: u32 = 4;
@@ -86,7 +89,7 @@ impl Gates {
 impl Gate {
     fn new(limits: &FederationLimits) -> Self {
         Self {
-            bulkhead: Bulkhead::new(limits.peer_concurrency, limits.peer_waiting),
+            seats: Arc::new(seats(limits.peer_concurrency, limits.peer_waiting)),
             breaker: Mutex::new(Breaker::new(
                 limits.breaker_failures,
                 limits.breaker_pause,
@@ -149,10 +152,18 @@ impl Attempt {
     ///
     /// # Errors
     /// [`Unanswered::Unreachable`] where too many wait already.
-    pub(crate) async fn seat(&self, clock: &dyn Clock) -> Result<Seat, Unanswered> {
-        let seat = self.gate.bulkhead.enter().await;
-        let seat = seat.map_err(|waiting| Unanswered::Unreachable {
-            reason: format!("{waiting} requests wait for it already"),
+    // INVARIANT(incidents-pass-at-each-peer): at each peer routine requests leave a quarter of the seats to incidents, and
+    // one caller half of them to others.
+    pub(crate) async fn seat(
+        &self,
+        delegation: &Delegation,
+        priority: Priority,
+        clock: &dyn Clock,
+    ) -> Result<Seat, Unanswered> {
+        let (participant, subject) = (&delegation.participant, &delegation.subject);
+        let seat = self.gate.seats.admit(participant, subject, priority).await;
+        let seat = seat.map_err(|_| Unanswered::Unreachable {
+            reason: "too many requests wait for it already".to_owned(),
         })?;
         self.wait(clock);
         Ok(seat)
@@ -229,7 +240,25 @@ impl Drop for Attempt {
     }
 }
 
+/// Seats at one peer.
+fn seats(together: usize, waiting: usize) -> Admission {
+    let together = together.max(1);
+    let limits = AdmissionLimits {
+        together,
+        // Mostly all callers are our own people.
+        organisation: together,
+        caller: (together / 2).max(FEW),
+        waiting,
+        waiting_caller: (waiting / 4).max(FEW).min(waiting),
+        urgent_purposes: Vec::new(),
+    };
+    Admission::new(limits).reserving(together / 4)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // All are whole after every step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

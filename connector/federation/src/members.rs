@@ -23,8 +23,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Evaluated, Head, Refusal, Sink,
-    SourceState, SourceStatus, Step, StepKind, Twin, Workers,
+    Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Evaluated, Head, Refusal, Seat,
+    Sink, SourceState, SourceStatus, Step, StepKind, Twin, Workers,
 };
 
 /// What all members are asked with, for one question.
@@ -208,6 +208,15 @@ impl Members<'_> {
         }
     }
 
+    /// Waits for a seat at a peer.
+    ///
+    /// # Errors
+    /// As [`Attempt::seat`].
+    async fn seat(&self, attempt: &Attempt) -> Result<Seat, Unanswered> {
+        let priority = self.budget.priority();
+        attempt.seat(self.delegation, priority, &**self.clock).await
+    }
+
     pub(crate) fn gate(&self, peer: &NamedNode) -> Arc<Gate> {
         self.gates.of(peer, &self.names, &self.limits)
     }
@@ -353,7 +362,7 @@ impl Members<'_> {
         let errand = self.errand(member, patience);
         let begun = self.gate(peer).begin(self.clock.instant(), errand)?;
         let attempt = attempt.get_or_init(|| begun);
-        let _seat = attempt.seat(&**self.clock).await?;
+        let _seat = self.seat(attempt).await?;
         let answer = self.peers.ask(peer, &question).await;
         attempt.ended(&answer, &**self.clock);
         Ok(answer?)

@@ -174,7 +174,9 @@ pub struct FederationLimits {
     /// How much of the time that is left one sub-request may take, in hundredths: a member that hangs leaves the others
     /// what they need for what comes after.
     pub share_percent: u32,
-    /// The most requests that run at one peer at once, of all questions together.
+    /// The most requests that run at one peer at once, of all questions together; one whose rows are read as they come
+    /// counts until they begin to. Routine requests leave a quarter of them to incidents, and one caller about half to
+    /// others.
     pub peer_concurrency: usize,
     /// The most requests that wait for their turn at one peer.
     pub peer_waiting: usize,

@@ -207,3 +207,26 @@ fn who_goes_away_leaves_no_place_behind() {
     let state = admission.state();
     assert!(state.organisations.is_empty() && state.callers.is_empty());
 }
+
+#[test]
+fn routine_leaves_what_is_reserved_to_incidents() {
+    let limits = AdmissionLimits {
+        organisation: 4,
+        caller: 4,
+        ..AdmissionLimits::of(4)
+    };
+    let admission = Arc::new(Admission::new(limits).reserving(1));
+    let [a, b] = ["a", "b"].map(|name| caller(name, "person"));
+    let held: Vec<_> = (0..3)
+        .map(|_| seat(&mut come(&admission, &a, Priority::Routine)))
+        .collect();
+    let mut routine = come(&admission, &b, Priority::Routine);
+    assert!(now(&mut routine).is_none());
+    let urgent = seat(&mut come(&admission, &b, Priority::Incident));
+    // What an incident's leaves is not routine's either.
+    drop(urgent);
+    assert!(now(&mut routine).is_none());
+    drop(held);
+    drop(seat(&mut routine));
+    assert_eq!(admission.load(), (0, 0));
+}

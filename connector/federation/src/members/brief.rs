@@ -51,7 +51,7 @@ impl Members<'_> {
             };
             let pass = self.gate(peer).begin(self.clock.instant(), Errand::Brief)?;
             let attempt = attempt.get_or_init(|| pass);
-            let _seat = attempt.seat(&**self.clock).await?;
+            let _seat = self.seat(attempt).await?;
             let answer = answer.await;
             attempt.ended(&answer, &**self.clock);
             answer

@@ -166,8 +166,10 @@ impl Members<'_> {
         };
         let begun = self.gate(peer).begin(self.clock.instant(), Errand::Rows)?;
         let attempt = attempt.get_or_init(|| begun);
-        let _seat = attempt.seat(&**self.clock).await?;
+        let seat = self.seat(attempt).await?;
         let opened = self.peers.open(peer, &question).await;
+        // What follows takes as long as its reader does: whoever waits for a seat need not wait for that.
+        drop(seat);
         // Whatever comes now, it is there.
         attempt.ended(&opened, &**self.clock);
         let mut opened = opened?;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use twinlink_core::{Explain, Gathered, Head, Piece, SourceState, StepKind, Streamed};
-use twinlink_federation::{Federator, Rows, Unanswered};
+use twinlink_federation::{FederationLimits, Federator, Rows, Unanswered};
 
 const LABELS: &str = "SELECT ?p ?l { ?p <urn:label> ?l }";
 
@@ -235,10 +235,26 @@ fn begun(federator: &Federator) -> Box<dyn Streamed> {
     let Gathered::Streamed(mut rows) = asked(federator, LABELS, None).unwrap() else {
         panic!("it is held");
     };
-    let mut next = || block_on(rows.next()).unwrap();
+    let mut next = || rows.next().now_or_never().unwrap().unwrap();
     assert!(matches!(next(), Some(Piece::Head(_))));
     assert!(matches!(next(), Some(Piece::Solutions(_))));
     rows
+}
+
+#[test]
+fn readers_that_are_slow_keep_no_seat_from_others() {
+    let endless = || futures::stream::repeat_with(|| part(1, 0..500)).boxed();
+    let mut script = Script::new([endless(), flow([end(2)]), flow([end(3)])]);
+    let seats = FederationLimits::default().peer_concurrency;
+    for _ in 0..seats {
+        script = script.then(1, endless());
+    }
+    let script = script.then(1, flow([part(1, 0..3), end(1)]));
+    let federator = script.federator();
+    let slow: Vec<_> = (0..=seats).map(|_| begun(&federator)).collect();
+    let (answer, _) = finish(asked(&federator, LABELS, None).unwrap());
+    assert_eq!(answer.rows.solutions.len(), 3);
+    drop(slow);
 }
 
 #[test]
