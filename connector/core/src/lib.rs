@@ -46,7 +46,7 @@ pub use refusal::{Code, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};
 pub use requirement::Requirement;
 pub use service::serve;
-pub use solution::{Head, Piece, Sink, Solution, Sources};
+pub use solution::{Head, Piece, Sink, Solution, Sources, bytes_of_solutions, bytes_of_triples};
 pub use steward::{
     BackupUse, Declaration, admit_log_reader, begin_backup, declare_incident, end_incident,
     fulfil_obligation, list_incidents, list_obligations, purge_records, readmit_peer,

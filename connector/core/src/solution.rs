@@ -54,26 +54,35 @@ impl Piece {
         match self {
             Self::Head(_) => 0,
             Self::Solutions(rows) => {
-                let values = rows.iter().map(|row| {
-                    let values = row
-                        .values
-                        .iter()
-                        .flatten()
-                        .map(|value| text(value.as_ref()));
-                    row.values.capacity() * size_of::<Option<Term>>() + values.sum::<usize>()
-                });
-                rows.capacity() * size_of::<Solution>() + values.sum::<usize>()
+                let rest = rows.capacity() - rows.len();
+                rest * size_of::<Solution>() + bytes_of_solutions(rows)
             }
             Self::Triples(triples) => {
-                let parts = triples.iter().map(|triple| {
-                    text(triple.subject.as_ref().into())
-                        + triple.predicate.as_str().len()
-                        + text(triple.object.as_ref())
-                });
-                triples.capacity() * size_of::<Triple>() + parts.sum::<usize>()
+                let rest = triples.capacity() - triples.len();
+                rest * size_of::<Triple>() + bytes_of_triples(triples)
             }
         }
     }
+}
+
+/// About what rows take in memory, in bytes.
+pub fn bytes_of_solutions(rows: &[Solution]) -> usize {
+    let values = rows.iter().map(|row| {
+        let values = row.values.iter().flatten();
+        let values = values.map(|value| text(value.as_ref()));
+        row.values.capacity() * size_of::<Option<Term>>() + values.sum::<usize>()
+    });
+    size_of_val(rows) + values.sum::<usize>()
+}
+
+/// About what triples take in memory, in bytes.
+pub fn bytes_of_triples(triples: &[Triple]) -> usize {
+    let parts = triples.iter().map(|triple| {
+        text(triple.subject.as_ref().into())
+            + triple.predicate.as_str().len()
+            + text(triple.object.as_ref())
+    });
+    size_of_val(triples) + parts.sum::<usize>()
 }
 
 /// The bytes of a term's texts.

@@ -16,13 +16,14 @@ mod walk;
 mod whole;
 
 use crate::ledger::Ledger;
-use crate::members::{Members, Patience};
+use crate::members::{Given, Members, Patience};
 use crate::needs::{Atom, Join, Part, everything};
 use crate::probe::{Probe, normal};
 use crate::scratch::Scratch;
 use crate::summary::Summary;
-use futures::FutureExt;
 use futures::future::{BoxFuture, try_join_all, try_join3};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use group::{Group, groups};
 use hold::Wanted;
 use known::{Candidates, KEPT, Known};
@@ -256,18 +257,9 @@ impl<'a> Fetcher<'a> {
                 .await?;
             Ok::<_, Refusal>((member, given))
         });
-        let given = try_join_all(asked).await?;
-        let is_cut = given.iter().any(|(_, given)| {
-            let rows = given.as_ref().map_or(0, |given| given.rows.solutions.len());
-            most.is_some_and(|most| rows >= most)
-        });
-        if is_cut {
-            return Ok(None);
-        }
-        let most = self.members.limits.bindings.saturating_mul(KEPT);
-        let mut candidates = Candidates::new(&learnt, most);
-        for (member, given) in given {
-            let Some(given) = given else { continue };
+        let kept = self.members.limits.bindings.saturating_mul(KEPT);
+        let mut candidates = Candidates::new(&learnt, kept);
+        let mut keep = |member, given: Given| {
             for (sources, given) in given.by_sources(member) {
                 let Some(quads) = group.quads(&given, member) else {
                     let reason = "gave an answer that does not match the question";
@@ -278,6 +270,26 @@ impl<'a> Fetcher<'a> {
                 candidates.see(&group.atoms, &quads);
                 self.keep(member, &sources, quads);
             }
+        };
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        // Of a trial, which has few rows, nothing is kept before all is known to be there.
+        let mut tried = Vec::new();
+        let mut is_cut = false;
+        while let Some(given) = asked.next().await {
+            match (given?, most) {
+                ((_, None), _) => {}
+                ((member, Some(given)), None) => keep(member, given),
+                ((member, Some(given)), Some(most)) => {
+                    is_cut |= given.rows.solutions.len() >= most;
+                    tried.push((member, given));
+                }
+            }
+        }
+        if is_cut {
+            return Ok(None);
+        }
+        for (member, given) in tried {
+            keep(member, given);
         }
         Ok(Some((candidates, sources)))
     }

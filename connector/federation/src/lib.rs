@@ -27,6 +27,7 @@ mod peers;
 mod plans;
 mod probe;
 mod question;
+mod room;
 mod scratch;
 mod service;
 mod source;
@@ -42,6 +43,7 @@ pub use hedge::hedged;
 pub use peers::{
     FederationLimits, Opened, Part, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Unanswered,
 };
+pub use room::{NoRoom, Room};
 pub use summaries::{Summaries, Summarized, SummaryQuestion, SummaryReply};
 pub use summary::{Summary, SummaryError, SummaryLimits, View};
 pub use text::query_text;

@@ -10,6 +10,7 @@ use crate::explain::{Teller, bytes};
 use crate::gate::{Attempt, Bulkhead, Gate, Gates};
 use crate::ledger::Ledger;
 use crate::peers::{FederationLimits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
+use crate::room::Room;
 use crate::text::query_text;
 pub(crate) use asking::{Form, Given, Patience, Sending};
 use futures::FutureExt;
@@ -40,6 +41,8 @@ pub(crate) struct Members<'a> {
     pub(crate) permit: &'a Permit,
     pub(crate) delegation: &'a Delegation,
     pub(crate) budget: &'a Budget,
+    /// What members give is kept in.
+    pub(crate) room: &'a Room,
     pub(crate) ledger: &'a Ledger,
     /// By member: its requests of this question, so many at once.
     pub(crate) turns: Vec<Arc<Bulkhead>>,
@@ -65,6 +68,7 @@ impl Members<'_> {
             permit: self.permit,
             delegation: self.delegation,
             budget: self.budget,
+            room: self.room,
             ledger: self.ledger,
             turns: self.turns.clone(),
             gates: self.gates,
@@ -358,6 +362,7 @@ impl Members<'_> {
                 _ => self.left_out_by(member),
             },
             budget: budget.clone(),
+            room: self.room.clone(),
         };
         let errand = self.errand(member, patience);
         let begun = self.gate(peer).begin(self.clock.instant(), errand)?;
@@ -375,7 +380,7 @@ impl Members<'_> {
         most: usize,
     ) -> Result<SubAnswer, Failed> {
         let (end, sink) = self
-            .evaluate_ourselves(query, budget, Collector::new(most))
+            .evaluate_ourselves(query, budget, Collector::new(most).within(self.room))
             .await?;
         let evaluated = match end {
             Ok(evaluated) => evaluated,

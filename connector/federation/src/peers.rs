@@ -4,10 +4,14 @@ mod opened;
 
 pub use opened::{Opened, Part};
 
+use crate::room::Room;
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Triple};
 use std::time::Duration;
-use twinlink_core::{Budget, DatasetChoice, Delegation, Head, Solution, SourceStatus};
+use twinlink_core::{
+    Budget, DatasetChoice, Delegation, Head, Solution, SourceStatus, bytes_of_solutions,
+    bytes_of_triples,
+};
 
 /// The connectors of other organisations.
 pub trait Peers: Send + Sync {
@@ -91,6 +95,9 @@ pub struct SubQuery {
     pub left_out: Option<Vec<NamedNode>>,
     /// The time and the rows that the peer has.
     pub budget: Budget,
+    /// Where room is made for its rows as they come, before they are kept. Those that there is no room for are not kept,
+    /// and the answer is [`Unanswered::Broken`].
+    pub room: Room,
 }
 
 /// The rows of an answer that was received.
@@ -100,6 +107,13 @@ pub struct Rows {
     pub solutions: Vec<Solution>,
     /// Of CONSTRUCT and DESCRIBE.
     pub triples: Vec<Triple>,
+}
+
+impl Rows {
+    /// About what they take in memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        bytes_of_solutions(&self.solutions) + bytes_of_triples(&self.triples)
+    }
 }
 
 /// What a peer answered.

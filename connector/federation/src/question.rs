@@ -5,6 +5,7 @@ use crate::gate::{Bulkhead, Gates};
 use crate::ledger::Ledger;
 use crate::members::Members;
 use crate::peers::{FederationLimits, Peers};
+use crate::room::Room;
 use oxrdf::NamedNode;
 use std::sync::Arc;
 use twinlink_core::policy::Permit;
@@ -23,6 +24,7 @@ pub(crate) struct Question {
     pub(crate) permit: Permit,
     pub(crate) delegation: Delegation,
     pub(crate) budget: Budget,
+    pub(crate) room: Room,
     pub(crate) ledger: Ledger,
     pub(crate) turns: Vec<Arc<Bulkhead>>,
     pub(crate) gates: Arc<Gates>,
@@ -47,6 +49,7 @@ impl Question {
             permit: &self.permit,
             delegation: &self.delegation,
             budget: &self.budget,
+            room: &self.room,
             ledger: &self.ledger,
             turns: self.turns.clone(),
             gates: &self.gates,

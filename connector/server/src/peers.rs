@@ -271,7 +271,10 @@ impl Remote {
         let peers = self.peers.load_full();
         let entry = entry_of(&peers, peer).ok_or_else(no_peer)?;
         let ask = |number: usize| -> BoxFuture<'_, _> {
-            Box::pin(async move { self.begin(entry, number, question).await?.whole().await })
+            Box::pin(async move {
+                let asked = self.begin(entry, number, question).await?;
+                asked.whole(&question.room).await
+            })
         };
         entry.hedged(ask).await
     }

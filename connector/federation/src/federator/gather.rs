@@ -7,6 +7,7 @@ use crate::gate::Bulkhead;
 use crate::ledger::Ledger;
 use crate::members::Members;
 use crate::question::Question;
+use crate::room::Room;
 use crate::stream::Arriving;
 use crate::unsure::needs_all;
 use oxrdf::NamedNode;
@@ -16,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
-    Budget, Code, Conditions, DatasetChoice, Delegation, Freshness, Gathered, Harvest, Merge,
-    Refusal, Step, StepKind,
+    Budget, Code, Conditions, DatasetChoice, Delegation, Evaluated, Freshness, Gathered, Harvest,
+    Merge, Refusal, Sink, Step, StepKind,
 };
 
 /// What is to be done last.
@@ -73,6 +74,7 @@ impl Federator {
             permit: permit.clone(),
             delegation: delegation.clone(),
             budget: budget.clone(),
+            room: Room::of(budget),
             ledger: self.ledger(&names, conditions),
             turns: names.iter().map(turn).collect(),
             names,
@@ -118,7 +120,10 @@ impl Federator {
                 unsure
             },
             explanation: question.teller.told(),
-            merge,
+            merge: Box::new(Held {
+                merge,
+                _room: question.room,
+            }),
         }))
     }
 
@@ -133,6 +138,18 @@ impl Federator {
             Found::Held(merge, _) => Ok(merge),
             Found::Spread(..) => Err(not_held()),
         }
+    }
+}
+
+/// The last step, over what takes this room.
+struct Held {
+    merge: Box<dyn Merge>,
+    _room: Room,
+}
+
+impl Merge for Held {
+    fn run(self: Box<Self>, budget: &Budget, sink: &mut dyn Sink) -> Result<Evaluated, Refusal> {
+        self.merge.run(budget, sink)
     }
 }
 

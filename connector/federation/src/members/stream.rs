@@ -163,6 +163,7 @@ impl Members<'_> {
             delegation: self.delegation.clone(),
             left_out: None,
             budget: budget.clone(),
+            room: self.room.clone(),
         };
         let begun = self.gate(peer).begin(self.clock.instant(), Errand::Rows)?;
         let attempt = attempt.get_or_init(|| begun);

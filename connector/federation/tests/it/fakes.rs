@@ -25,7 +25,7 @@ use twinlink_core::{
     SourceStatus, Twin, Workbench, Workers,
 };
 use twinlink_federation::{
-    FederationLimits, Federator, PeerTraits, Peers, Rows, SubAnswer, SubQuery, Summaries,
+    FederationLimits, Federator, PeerTraits, Peers, Room, Rows, SubAnswer, SubQuery, Summaries,
     Unanswered,
 };
 
@@ -372,6 +372,7 @@ impl Twin for FakeTwin {
             delegation: delegation(),
             left_out: None,
             budget: budget.clone(),
+            room: Room::of(budget),
         };
         self.asked.lock().unwrap().push((0, question));
         if self.modes.lock().unwrap().get(&0) == Some(&Mode::Hangs) {

@@ -14,6 +14,7 @@ mod failures;
 mod fakes;
 mod foreign;
 mod gates;
+mod memory;
 mod merged;
 mod requests;
 mod required;

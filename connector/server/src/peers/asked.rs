@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use twinlink_client::{Dataset, QueryOptions, Token};
 use twinlink_core::{Code, Delegation, Refusal, SignedRequest, request_digest};
-use twinlink_federation::{Opened, Part, SubAnswer, SubQuery, Unanswered};
+use twinlink_federation::{Opened, Part, Room, SubAnswer, SubQuery, Unanswered};
 
 /// A question of which the answer began. Each is a use of its own at the provider.
 pub(super) struct Asked {
@@ -58,13 +58,13 @@ impl Asked {
         })
     }
 
-    /// The whole answer.
+    /// The whole answer, as far as there is room for it.
     ///
     /// # Errors
     /// How it broke off, with the rows before; and why it is not believed.
-    pub(super) async fn whole(mut self) -> Result<SubAnswer, Unanswered> {
+    pub(super) async fn whole(mut self, room: &Room) -> Result<SubAnswer, Unanswered> {
         let head = self.incoming.head().clone();
-        let rows = self.incoming.rest().await?;
+        let rows = self.incoming.rest(room).await?;
         let End { status, beyond, .. } = self.end().await?;
         Ok(SubAnswer {
             head,

@@ -173,7 +173,7 @@ impl Member {
             return self.one_by_one(asks, &form, question, started).await;
         }
         match self.send(&question.query, &form, question).await {
-            Ok(answer) => self.take(answer, form, started),
+            Ok(answer) => self.take(answer, form, question, started),
             // What it cannot do at once it may do one by one.
             Err(Error::Invalid(_) | Error::Failed(_) | Error::Nonsense(_)) if asks.is_some() => {
                 let asks = asks.unwrap_or_default();
@@ -204,7 +204,7 @@ impl Member {
         }
         let rows = EndpointRows::Solutions(vec![values]);
         let answer = EndpointAnswer { rows, is_cut: None };
-        self.take(answer, form.clone(), started)
+        self.take(answer, form.clone(), question, started)
     }
 
     async fn send(
@@ -270,6 +270,7 @@ impl Member {
         &self,
         answer: EndpointAnswer,
         form: SubQueryForm,
+        question: &SubQuery,
         started: Instant,
     ) -> Result<SubAnswer, Unanswered> {
         let sources: Arc<[u16]> = Arc::from([]);
@@ -292,6 +293,13 @@ impl Member {
             (EndpointRows::Boolean(value), SubQueryForm::Boolean) => Head::Boolean(value),
             _ => return Err(self.unanswered(Error::Nonsense("another form".to_owned()))),
         };
+        if let Err(full) = question.room.take(rows.bytes()) {
+            return Err(Unanswered::Broken {
+                reason: full.to_string(),
+                head: Some(head),
+                rows: Rows::default(),
+            });
+        }
         let state = if answer.is_cut.is_some() {
             SourceState::Partial
         } else {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use time::OffsetDateTime;
 use twinlink_client::{Answer, Error, Outcome, Row};
 use twinlink_core::{Head, ResultDigest, Solution, SourceState, SourceStatus};
-use twinlink_federation::{Rows, Unanswered};
+use twinlink_federation::{Room, Rows, Unanswered};
 
 /// The most memory that one answer of a peer may take, in bytes.
 const ANSWER_BYTES: u64 = 256 * 1024 * 1024;
@@ -89,11 +89,11 @@ impl Incoming {
         Ok(Some(rows))
     }
 
-    /// All its rows together.
+    /// All its rows together, as far as there is room for them.
     ///
     /// # Errors
     /// How it broke off, with the rows before.
-    pub(super) async fn rest(&mut self) -> Result<Rows, Unanswered> {
+    pub(super) async fn rest(&mut self, room: &Room) -> Result<Rows, Unanswered> {
         let mut all = Rows::default();
         loop {
             let next = self.next().await;
@@ -101,6 +101,13 @@ impl Incoming {
             match next {
                 Ok(None) => return Ok(all),
                 Ok(Some(mut rows)) => {
+                    if let Err(full) = room.take(rows.bytes()) {
+                        return Err(Unanswered::Broken {
+                            reason: full.to_string(),
+                            head: Some(self.head.clone()),
+                            rows: all,
+                        });
+                    }
                     all.solutions.append(&mut rows.solutions);
                     all.triples.append(&mut rows.triples);
                 }

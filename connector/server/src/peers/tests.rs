@@ -14,6 +14,7 @@ use twinlink_client::Outcome;
 use twinlink_core::{
     Budget, Connector, Delegation, Evaluated, Head, Journal, Piece, Refusal, SourceState,
 };
+use twinlink_federation::Room;
 use twinlink_store::{EvaluationOptions, TwinStore, UseJournal};
 use twinlink_trust::{
     Assertable, Authority, ClientCertificates, Identity, Receipts, SigningKey, Subject,
@@ -227,6 +228,7 @@ impl Pair {
     }
 
     fn question(&self) -> SubQuery {
+        let budget = Budget::new(Instant::now() + Duration::from_secs(20), 100);
         SubQuery {
             query: "SELECT ?x WHERE { ?x ?y ?z }".to_owned(),
             dataset: None,
@@ -242,7 +244,8 @@ impl Pair {
                 left_out: Vec::new(),
             },
             left_out: None,
-            budget: Budget::new(Instant::now() + Duration::from_secs(20), 100),
+            room: Room::of(&budget),
+            budget,
         }
     }
 
@@ -401,6 +404,35 @@ async fn more_rows_than_asked_for_are_not_taken() {
     .await;
     match pair.ask().await.unwrap_err() {
         Unanswered::Broken { rows, .. } => assert_eq!(rows.solutions.len(), 100),
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn rows_that_there_is_no_room_for_are_not_kept() {
+    let pair = Pair::new(World::new(|_, _, sink| {
+        sink.put(head())?;
+        for _ in 0..10 {
+            sink.put(Piece::Solutions(vec![row(&"a".repeat(1_000))]))?;
+        }
+        Ok(Evaluated {
+            rows: 10,
+            ..Evaluated::default()
+        })
+    }))
+    .await;
+    let mut question = pair.question();
+    question.room = Room::of(&question.budget.clone().with_memory(4 << 10));
+    match pair
+        .remote
+        .ask(&pair.police.id, &question)
+        .await
+        .unwrap_err()
+    {
+        Unanswered::Broken { reason, rows, .. } => {
+            assert!(reason.contains("4096 bytes of memory"), "{reason}");
+            assert!((1..4).contains(&rows.solutions.len()));
+        }
         other => panic!("{other}"),
     }
 }

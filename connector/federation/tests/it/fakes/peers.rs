@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use twinlink_core::{Head, SourceState, SourceStatus};
-use twinlink_federation::{PeerTraits, Peers, SubAnswer, SubQuery, Unanswered};
+use twinlink_federation::{PeerTraits, Peers, Rows, SubAnswer, SubQuery, Unanswered};
 
 pub(super) struct FakePeers {
     pub(super) members: Vec<Dataset>,
@@ -59,6 +59,13 @@ impl Peers for FakePeers {
             Patience(3).await;
             let mut answer = answer(dataset, mode.unwrap_or_default(), peer, question).await;
             if let Ok(answer) = &mut answer {
+                if let Err(full) = question.room.take(answer.rows.bytes()) {
+                    return Err(Unanswered::Broken {
+                        reason: full.to_string(),
+                        head: None,
+                        rows: Rows::default(),
+                    });
+                }
                 answer.status.as_of = self.ages.lock().unwrap().get(&(number + 1)).copied();
             }
             self.now.fetch_sub(1, Ordering::Relaxed);

@@ -12,6 +12,7 @@ use oxrdf::{GraphName, Quad};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use twinlink_core::{Budget, Change, Connector, DatasetChoice, Delegation, Twin as _};
+use twinlink_federation::Room;
 use twinlink_store::{EvaluationOptions, TwinStore};
 use uuid::Uuid;
 
@@ -77,6 +78,7 @@ fn node(iri: &str) -> NamedNode {
 }
 
 fn question(query: &str) -> SubQuery {
+    let budget = Budget::new(Instant::now() + Duration::from_secs(20), 100);
     SubQuery {
         query: query.to_owned(),
         dataset: None,
@@ -92,7 +94,8 @@ fn question(query: &str) -> SubQuery {
             left_out: Vec::new(),
         },
         left_out: None,
-        budget: Budget::new(Instant::now() + Duration::from_secs(20), 100),
+        room: Room::of(&budget),
+        budget,
     }
 }
 
