@@ -5,6 +5,7 @@
 //! whoever asks is told what matches the long way.
 
 mod kept;
+mod recipients;
 mod shown;
 
 use crate::peers::Remote;
@@ -14,6 +15,7 @@ use futures::future::BoxFuture;
 use kept::{Entry, Kept};
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
+use recipients::Recipients;
 use sha2::{Digest as _, Sha256};
 use shown::Shown;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +25,7 @@ use twinlink_core::{Budget, PolicySource as _, SourceState, SourceStatus, Worker
 use twinlink_federation::{
     Peers, Summaries, Summarized, Summary, SummaryLimits, SummaryQuestion, SummaryReply, Unanswered,
 };
-use twinlink_policy::{Ask, Basis, Guard, Permit, PolicySet};
+use twinlink_policy::Guard;
 use twinlink_store::{Snapshot, TwinStore};
 
 /// How long the making of one may take.
@@ -46,6 +48,7 @@ pub(crate) struct Overviews {
     peers: Arc<dyn Peers>,
     policies: Arc<Policies>,
     kept: Arc<Mutex<Kept>>,
+    recipients: Recipients,
     /// One is made at a time: whoever asks for many views costs one thread.
     turn: Arc<Semaphore>,
 }
@@ -67,6 +70,7 @@ impl Overviews {
             peers,
             policies,
             kept: Arc::default(),
+            recipients: Recipients::default(),
             turn: Arc::new(Semaphore::new(1)),
         }
     }
@@ -81,8 +85,13 @@ impl Overviews {
             None => self.make(snapshot, guard.clone()).await?,
         };
         let purpose = question.delegation.purpose.as_ref();
-        let peers = self.peers.list();
-        let recipients = recipients(&self.policies.current(), peers, question.permit, purpose);
+        let recipients = self.recipients.of(
+            &self.policies.current(),
+            self.peers.list(),
+            question.permit,
+            purpose,
+            DateTime::now(),
+        );
         let summary = told_to(&summary, recipients);
         let reply = if question.held == Some(summary.version()) {
             SummaryReply::Held
@@ -138,35 +147,6 @@ impl Overviews {
         let made = tokio::time::timeout_at(until, receiver).await;
         made.ok()?.ok()?
     }
-}
-
-/// The peers to whom the caller may tell what it is shown: those to whom policies permit to distribute all of it, for
-/// the same purpose, without counting or asking for anything.
-// INVARIANT(told-on-by-policy): a summary names as recipients those only to whom policies let everything in it be distributed.
-fn recipients(
-    policies: &PolicySet,
-    peers: Vec<NamedNode>,
-    permit: &Permit,
-    purpose: Option<&NamedNode>,
-) -> Vec<NamedNode> {
-    let may_have = |peer: &NamedNode| {
-        let ask = Ask {
-            participant: peer.clone(),
-            subject: String::new(),
-            roles: Vec::new(),
-            purpose: purpose.cloned(),
-            action: twinlink_vocab::odrl::DISTRIBUTE.into_owned(),
-            now: DateTime::now(),
-        };
-        policies.decide(&ask).is_ok_and(|distributed| {
-            let guard = distributed.guard();
-            distributed.charges().is_empty()
-                && distributed.obligations().is_empty()
-                && *distributed.basis() == Basis::Ordinary
-                && (guard == permit.guard() || guard.is_everything())
-        })
-    };
-    peers.into_iter().filter(may_have).collect()
 }
 
 /// The summary with those whom the caller may tell; its version says so too.
@@ -239,7 +219,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
     // A poisoned cache is still a right cache: entries are whole before they go in.
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }

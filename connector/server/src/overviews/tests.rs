@@ -2,7 +2,7 @@ use super::*;
 use oxrdf::{GraphName, Literal, NamedOrBlankNode, Quad, Term};
 use proptest::prelude::*;
 use twinlink_core::{Change, Twin as _};
-use twinlink_policy::{GraphNameKey, Policy, RdfFormat, Selector};
+use twinlink_policy::{Ask, GraphNameKey, Permit, Policy, PolicySet, RdfFormat, Selector};
 use twinlink_store::EvaluationOptions;
 
 fn iri(text: &str) -> NamedNode {
@@ -115,18 +115,61 @@ proptest! {
     }
 }
 
+fn policies(rules: &str) -> PolicySet {
+    let text = format!(
+        "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
+         <urn:policy> a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ; {rules} ."
+    );
+    let policies = Policy::parse(&text, RdfFormat::Turtle, None).unwrap();
+    PolicySet::compile(iri("urn:twin"), policies).unwrap()
+}
+
+// INVARIANT(told-on-by-policy)
+#[test]
+fn who_may_be_told_changes_with_policies_and_time() {
+    let read = "odrl:permission [ odrl:target <urn:twin> ; odrl:action odrl:read ]";
+    let distribute = |more: &str| {
+        let all = "odrl:target <urn:twin> ; odrl:action odrl:distribute";
+        policies(&format!("{read}, [ {all} {more} ]"))
+    };
+    let until = "; odrl:constraint [ odrl:leftOperand odrl:dateTime ; odrl:operator odrl:lt ;
+        odrl:rightOperand \"2026-06-01T00:00:00Z\"^^<http://www.w3.org/2001/XMLSchema#dateTime> ]";
+    let (always, for_a_time, never) = (distribute(""), distribute(until), policies(read));
+    let [before, after]: [DateTime; 2] =
+        ["2026-05-01T00:00:00Z", "2026-07-01T00:00:00Z"].map(|time| time.parse().unwrap());
+    let permit = never.decide(&Ask {
+        participant: iri("https://officer.example/"),
+        subject: "officer".to_owned(),
+        roles: Vec::new(),
+        purpose: None,
+        action: iri("http://www.w3.org/ns/odrl/2/read"),
+        now: before,
+    });
+    let permit = permit.unwrap();
+    let kept = Recipients::default();
+    let peer = iri("https://a.example/");
+    let is_told = |policies: &PolicySet, now: DateTime| {
+        let told = kept.of(policies, vec![peer.clone()], &permit, None, now);
+        told == [peer.clone()]
+    };
+    for _ in 0..2 {
+        assert!(is_told(&for_a_time, before));
+        assert!(!is_told(&for_a_time, after));
+        assert!(is_told(&for_a_time, before));
+        assert!(!is_told(&never, before));
+        assert!(is_told(&always, after));
+    }
+    // One that is no peer any more is not named.
+    assert!(
+        kept.of(&always, Vec::new(), &permit, None, after)
+            .is_empty()
+    );
+}
+
 #[test]
 fn told_on_by_policy() {
-    let set = |rules: &str| {
-        let text = format!(
-            "@prefix odrl: <http://www.w3.org/ns/odrl/2/> . @prefix tl: <https://w3id.org/twinlink/ns#> .
-             <urn:policy> a odrl:Set ; odrl:profile <https://w3id.org/twinlink/profile/1> ; {rules} ."
-        );
-        let policies = Policy::parse(&text, RdfFormat::Turtle, None).unwrap();
-        PolicySet::compile(iri("urn:twin"), policies).unwrap()
-    };
     let told = |rules: &str, purpose: Option<&str>| {
-        let set = set(rules);
+        let set = policies(rules);
         let ask = Ask {
             participant: iri("https://officer.example/"),
             subject: "officer".to_owned(),
@@ -137,7 +180,8 @@ fn told_on_by_policy() {
         };
         let permit = set.decide(&ask).unwrap();
         let peers = vec![iri("https://a.example/"), iri("https://b.example/")];
-        let recipients = recipients(&set, peers, &permit, ask.purpose.as_ref());
+        let kept = Recipients::default();
+        let recipients = kept.of(&set, peers, &permit, ask.purpose.as_ref(), ask.now);
         let names = recipients.iter().map(|name| name.as_str().to_owned());
         names.collect::<Vec<_>>()
     };
