@@ -307,7 +307,10 @@ impl Peer {
         ask: impl Fn(usize) -> BoxFuture<'a, Result<T, Unanswered>>,
     ) -> Result<T, Unanswered> {
         let first = self.preferred.load(Ordering::Relaxed);
-        let ask = |number: usize| ask(number).map_ok(move |answer| (number, answer)).boxed();
+        let ask = |number: usize| {
+            let asked = telemetry::asking(&self.participant, ask(number));
+            asked.map_ok(move |answer| (number, answer)).boxed()
+        };
         let asked = hedged(self.replicas.len(), first, ask, HEDGE, &SystemClock);
         let (number, answer) = asked.await?;
         self.preferred.store(number, Ordering::Relaxed);

@@ -6,12 +6,15 @@
 mod context;
 mod export;
 mod flood;
+mod followed;
 
 use crate::config::LogFormat;
 use crate::shown::Refused;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use oxrdf::NamedNode;
 use std::error::Error as _;
 use std::sync::Arc;
 use tracing::Instrument as _;
@@ -21,9 +24,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
-pub(crate) use context::{Context, in_same_trace, traceparent};
+use context::{Context, Place, current};
+pub(crate) use context::{in_same_trace, traceparent};
 pub(crate) use export::Traces;
 pub(crate) use flood::Flood;
+use followed::Followed;
 
 /// What the operations of the HTTP door are called.
 const OPERATIONS: [&str; 11] = [
@@ -81,11 +86,33 @@ pub(crate) async fn trace(State(traces): State<Traces>, request: Request, next: 
     let (context, span) = traces.begin(operation, came_with);
     let logged =
         tracing::info_span!("request", operation, trace = %context.trace(), span = %context.span());
-    let work = context.during(next.run(request));
+    let work = Place { context, traces }.during(next.run(request));
     let response = work.instrument(logged.clone()).await;
     tracing::debug!(parent: &logged, status = response.status().as_u16(), "answered");
-    span.end(&response, refused(&response));
-    response
+    let refused = refused(&response);
+    if span.is_none() {
+        return response;
+    }
+    let (head, body) = response.into_parts();
+    let body = Body::new(Followed::new(body, span, &head, refused));
+    Response::from_parts(head, body)
+}
+
+/// Asks a peer for the request that is being worked for: a step of its trace.
+pub(crate) async fn asking<T, E>(
+    peer: &NamedNode,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let Some(Place { context, traces }) = current() else {
+        return asked.await;
+    };
+    let (context, mut span) = traces.asks(peer, context);
+    let answered = Place { context, traces }.during(asked).await;
+    if answered.is_err() {
+        span.fail("not answered");
+    }
+    span.end();
+    answered
 }
 
 /// Which operation a path is of: of a bounded number, as it is told to others.

@@ -1,13 +1,22 @@
 //! A request's place in a trace: <https://www.w3.org/TR/trace-context/>.
 //!
-//! `tracestate` is not taken on: what a vendor put there is between it and whoever asked.
+//! `tracestate` is not taken on: what a vendor put there is between it and whoever asked. Foreign endpoints are told of no
+//! trace: which of their requests belong together is not theirs to know.
 
+use super::Traces;
 use http::HeaderMap;
 use std::future::Future;
 use uuid::Uuid;
 
 tokio::task_local! {
-    static CURRENT: Context;
+    static CURRENT: Place;
+}
+
+/// Where a request stands, and where that is told.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) context: Context,
+    pub(super) traces: Traces,
 }
 
 /// A place in a trace: the trace, and the span that is the parent of what comes.
@@ -23,17 +32,29 @@ const SAMPLED: u8 = 1;
 
 /// The `traceparent` of the request that is being worked for.
 pub(crate) fn traceparent() -> Option<String> {
-    CURRENT.try_with(|context| context.to_string()).ok()
+    current().map(|place| place.context.to_string())
+}
+
+/// Where the request that is being worked for stands.
+pub(super) fn current() -> Option<Place> {
+    CURRENT.try_with(Clone::clone).ok()
 }
 
 /// Work for the same request on a task of its own: what is asked of peers there is in the trace too.
 pub(crate) fn in_same_trace<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
-    let context = CURRENT.try_with(|context| *context);
+    let place = current();
     async move {
-        match context {
-            Ok(context) => context.during(work).await,
-            Err(_) => work.await,
+        match place {
+            Some(place) => place.during(work).await,
+            None => work.await,
         }
+    }
+}
+
+impl Place {
+    /// Works in this place.
+    pub(super) fn during<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        CURRENT.scope(self, work)
     }
 }
 
@@ -82,13 +103,8 @@ impl Context {
         format!("{:016x}", self.span)
     }
 
-    /// Works in this place.
-    pub(crate) fn during<T>(self, work: impl Future<Output = T>) -> impl Future<Output = T> {
-        CURRENT.scope(self, work)
-    }
-
     /// <https://www.w3.org/TR/trace-context/#traceparent-header-field-values>
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(5, '-');
         let mut part = |length: usize| {
             let part = parts.next().filter(|part| part.len() == length)?;
@@ -169,11 +185,15 @@ mod tests {
     async fn a_request_works_in_its_own_place() {
         assert_eq!(traceparent(), None);
         let (one, other) = (Context::fresh(), Context::fresh());
-        let seen = |context: Context| context.during(async { traceparent() });
+        let at = |context: Context| Place {
+            context,
+            traces: Traces::default(),
+        };
+        let seen = |context: Context| at(context).during(async { traceparent() });
         let seen = futures::future::join(seen(one), seen(other)).await;
         assert_eq!(seen, (Some(one.to_string()), Some(other.to_string())));
         // On a task of its own as well.
-        let spawned = one.during(async {
+        let spawned = at(one).during(async {
             let task = tokio::spawn(in_same_trace(async { traceparent() }));
             task.await.unwrap()
         });
