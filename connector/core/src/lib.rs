@@ -42,7 +42,7 @@ pub use ports::{
     Merge, Overview, PolicySource, Recorded, SignedRequest, Signer, Twin, UseLog, UseRecord,
     Workbench, Workers,
 };
-pub use refusal::{Code, Refusal};
+pub use refusal::{Code, DISK, Refusal};
 pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};
 pub use requirement::Requirement;
 pub use service::serve;

@@ -28,6 +28,9 @@ pub enum Code {
     Internal,
 }
 
+/// The check that fails where the disk takes no writes.
+pub const DISK: &str = "store.disk";
+
 /// A request that was not answered: which check failed, at which party, and why.
 ///
 /// `Display` is for the operator's log. Only [`Refusal::public`] may go to a peer.

@@ -1,10 +1,81 @@
 //! What the log and the ledger both are made of: a file of redb, and one thread that writes it.
 
+mod disk;
+#[cfg(test)]
+pub(crate) mod faulty;
+mod keeper;
+pub(crate) mod room;
+
 use crate::StoreError;
-use redb::{Database, DatabaseError, StorageBackend};
-use std::fs::{self, File};
+use arc_swap::ArcSwap;
+use disk::Disk;
+pub(crate) use keeper::{Fault, Keeper};
+use redb::backends::FileBackend;
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, TransactionError,
+};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
+
+/// A file of redb. After an operation on it failed it is opened again: see [`Keeper`].
+#[derive(Debug)]
+pub(crate) struct Durable {
+    disk: Arc<Disk>,
+    database: ArcSwap<Database>,
+    cache: usize,
+}
+
+impl Durable {
+    fn over(backend: impl StorageBackend, cache: usize) -> Result<Self, DatabaseError> {
+        let disk = Disk::new(backend);
+        let database = Database::builder()
+            .set_cache_size(cache)
+            .create_with_backend(disk.open())?;
+        Ok(Self {
+            disk,
+            database: ArcSwap::from_pointee(database),
+            cache,
+        })
+    }
+
+    /// The file as it is open now. Whoever writes asks each time.
+    pub(crate) fn database(&self) -> Arc<Database> {
+        self.database.load_full()
+    }
+
+    /// What is durable now.
+    pub(crate) fn read(&self) -> Result<ReadTransaction, TransactionError> {
+        self.database.load().begin_read()
+    }
+
+    /// Opens the file again, and calls `undo` before anybody else sees it. Whoever still reads what was open hears an error.
+    fn reopen(&self, undo: &Undo) -> Result<(), StoreError> {
+        let opening = self.disk.open();
+        self.disk.settle().map_err(failed_write)?;
+        self.open_as(opening, undo)
+    }
+
+    /// As [`Self::reopen`], but nothing is written to the file: what `undo` writes stays in memory.
+    fn reopen_to_read(&self, undo: &Undo) -> Result<(), StoreError> {
+        let opening = self.disk.open_to_read().map_err(failed_write)?;
+        self.open_as(opening, undo)
+    }
+
+    fn open_as(&self, opening: disk::Opening, undo: &Undo) -> Result<(), StoreError> {
+        let database = Database::builder()
+            .set_cache_size(self.cache)
+            .create_with_backend(opening)
+            .map_err(failed_write)?;
+        undo(&database)?;
+        self.database.store(Arc::new(database));
+        Ok(())
+    }
+}
+
+/// Takes back what a failed write may have left in the file, so that only what was acknowledged is in it.
+pub(crate) type Undo = dyn Fn(&Database) -> Result<(), StoreError> + Send;
 
 /// Opens a file in the store's directory, with a cache of so many bytes; makes both if there are none.
 ///
@@ -14,7 +85,7 @@ pub(crate) fn open(
     directory: &Path,
     name: &str,
     cache: usize,
-) -> Result<(Database, PathBuf), StoreError> {
+) -> Result<(Durable, PathBuf), StoreError> {
     fs::create_dir_all(directory).map_err(|error| {
         let what = match directory.exists() {
             true => format!("it is no directory: {error}"),
@@ -24,31 +95,46 @@ pub(crate) fn open(
     })?;
     let path = directory.join(name);
     let is_new = !path.exists();
-    let database = Database::builder()
-        .set_cache_size(cache)
-        .create(&path)
-        .map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.clone()),
-            error => failed(&path, error),
-        })?;
+    let durable = open_file(&path, cache)?;
     if is_new {
         // The file is there after a power loss only if its directory was synced.
         sync_folder_of(&path).map_err(|error| failed(&path, error))?;
     }
-    Ok((database, path))
+    Ok((durable, path))
+}
+
+/// Opens a file; makes it if there is none.
+pub(crate) fn open_file(path: &Path, cache: usize) -> Result<Durable, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| failed(path, error))?;
+    let open = FileBackend::new(file).and_then(|file| Durable::over(file, cache));
+    open.map_err(|error| match error {
+        DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
+        error => failed(path, error),
+    })
 }
 
 /// What lies elsewhere than in a file, with the path that errors name it by.
 pub(crate) fn over(
     backend: impl StorageBackend,
     cache: usize,
-) -> Result<(Database, PathBuf), StoreError> {
+) -> Result<(Durable, PathBuf), StoreError> {
     let path = PathBuf::from("in memory");
-    let database = Database::builder()
-        .set_cache_size(cache)
-        .create_with_backend(backend)
-        .map_err(|error| failed(&path, error))?;
-    Ok((database, path))
+    let durable = Durable::over(backend, cache).map_err(|error| failed(&path, error))?;
+    Ok((durable, path))
+}
+
+/// Why a thread writes nothing now, room aside.
+pub(crate) fn fault(fault: &Fault, thread: &WriterThread) -> Option<StoreError> {
+    match thread.is_alive() {
+        true => fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        false => Some(StoreError::Stopped),
+    }
 }
 
 /// Makes durable which files are in a file's directory.
@@ -64,6 +150,10 @@ fn failed(path: &Path, reason: impl std::fmt::Display) -> StoreError {
     }
 }
 
+fn failed_write(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Failed(error.to_string())
+}
+
 /// The thread that writes. It is waited for when this is dropped, so that the file is closed when its owner is gone;
 /// the owner drops its end of the queue before, which is how the thread comes to an end.
 #[derive(Debug)]
@@ -73,6 +163,11 @@ impl WriterThread {
     pub(crate) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Self> {
         let builder = std::thread::Builder::new().name(name.to_owned());
         builder.spawn(work).map(|thread| Self(Some(thread)))
+    }
+
+    /// Whether it writes still: it ends early only by a panic.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.0.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong in the store.
 
 use std::path::PathBuf;
-use twinlink_core::{Code, MemoryFull, Refusal};
+use twinlink_core::{Code, DISK, MemoryFull, Refusal};
 
 /// Why the store could not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -45,8 +45,18 @@ pub enum StoreError {
     /// A copy of the store could not be made, or is not what it should be.
     #[error("the backup cannot be made or read: {0}")]
     Backup(String),
-    /// An earlier write failed: what is on disk is not known, so nothing more is written.
-    #[error("an earlier write failed, so no more changes are taken: free the disk and start again")]
+    /// A write failed: nothing more is written until the file could be opened again.
+    #[error(
+        "a write to the disk failed ({0}): changes and answers are refused until the disk can be written again, which is tried by itself"
+    )]
+    Failed(String),
+    /// The disk does not tell how full it is.
+    #[error(
+        "the disk does not tell how many bytes are free ({0}): changes and answers are refused until it does"
+    )]
+    NoRoomTold(String),
+    /// The thread that writes has ended.
+    #[error("the thread that writes has ended: start the program again")]
     Stopped,
     /// The disk has too little room for another write.
     #[error(
@@ -118,7 +128,9 @@ impl From<StoreError> for Refusal {
             StoreError::Stopped | StoreError::Log(_) | StoreError::Orphan => {
                 Self::new(Code::Unavailable, "store.log", error)
             }
-            StoreError::DiskFull { .. } => Self::new(Code::Unavailable, "store.disk", error),
+            StoreError::DiskFull { .. } | StoreError::NoRoomTold(_) | StoreError::Failed(_) => {
+                Self::new(Code::Unavailable, DISK, error)
+            }
             StoreError::Ledger(_) => Self::new(Code::Unavailable, "ledger", error),
             error => Self::new(Code::Internal, "store", error),
         }

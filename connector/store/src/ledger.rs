@@ -4,22 +4,25 @@
 //! is counted does not wait for a large change of the twin. One thread writes it. It gives turns to all that waits,
 //! writes what they changed in one transaction, syncs once, and only then shows it and tells everybody.
 
+#[cfg(test)]
+mod faults;
 mod record;
 mod state;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod writer;
 
 use crate::StoreError;
-use crate::durable::{self, WriterThread};
+use crate::durable::room::{self, Room};
+use crate::durable::{self, Durable, Fault, Keeper, WriterThread};
 use crate::guard::envelope;
-use crate::log::room::{self, Room};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
-use redb::{Database, ReadTransaction, ReadableDatabase, StorageBackend};
+use redb::{ReadTransaction, StorageBackend};
 use state::{Change, Moment, State};
 use std::path::Path;
 use std::sync::mpsc::{self, TrySendError};
@@ -51,11 +54,12 @@ const EVIDENCE_BYTES: usize = 4 << 10;
 
 /// The durable [`StateOfWorld`]. One process has it open at a time.
 pub struct Ledger {
-    database: Arc<Database>,
+    file: Arc<Durable>,
     durable: Arc<RwLock<State>>,
     queue: mpsc::SyncSender<Job>,
+    fault: Fault,
     /// After the queue: fields are dropped in their order.
-    _thread: WriterThread,
+    thread: WriterThread,
 }
 
 impl Ledger {
@@ -70,9 +74,8 @@ impl Ledger {
 
     /// As [`Ledger::open`], on a disk that tells its free bytes.
     fn open_on(directory: &Path, free: room::Free) -> Result<Self, StoreError> {
-        let (database, path) = durable::open(directory, FILE, CACHE_BYTES)?;
-        let room = Room::new(Some(directory.to_owned()), free);
-        Self::start(database, &path, room)
+        let (file, path) = durable::open(directory, FILE, CACHE_BYTES)?;
+        Self::start(file, &path, Room::beside(&path, free))
     }
 
     /// A ledger that lives as long as the process.
@@ -84,31 +87,37 @@ impl Ledger {
     }
 
     fn over(backend: impl StorageBackend) -> Result<Self, StoreError> {
-        let (database, path) = durable::over(backend, CACHE_BYTES)?;
-        Self::start(database, &path, Room::new(None, room::free))
+        let (file, path) = durable::over(backend, CACHE_BYTES)?;
+        Self::start(file, &path, Room::of_memory())
     }
 
-    fn start(database: Database, path: &Path, room: Room) -> Result<Self, StoreError> {
-        record::prepare(&database, path)?;
-        let state = record::load(&database)?;
-        let database = Arc::new(database);
+    fn start(file: Durable, path: &Path, room: Room) -> Result<Self, StoreError> {
+        record::prepare(&file.database(), path)?;
+        let state = record::load(&file.database())?;
+        let file = Arc::new(file);
         let durable = Arc::new(RwLock::new(state.clone()));
         let (queue, jobs) = mpsc::sync_channel(WAITING);
+        let keeper = Keeper::new(Arc::clone(&file), room);
+        let fault = keeper.fault();
         let writer = Writer {
-            database: Arc::clone(&database),
+            keeper,
             durable: Arc::clone(&durable),
             working: state,
-            room,
-            is_stopped: false,
         };
         let thread =
             WriterThread::start("ledger", move || writer.run(&jobs)).map_err(ledger_error)?;
         Ok(Self {
-            database,
+            file,
             durable,
             queue,
-            _thread: thread,
+            fault,
+            thread,
         })
+    }
+
+    /// Why nothing is counted now, room aside: then no use begins that must be.
+    pub fn fault(&self) -> Option<StoreError> {
+        durable::fault(&self.fault, &self.thread)
     }
 
     /// Queues a turn now; the future resolves when what it changed is durable.
@@ -141,7 +150,7 @@ impl Ledger {
 
     /// What is durable now, settled obligations too.
     pub(crate) fn read(&self) -> Result<ReadTransaction, StoreError> {
-        self.database.begin_read().map_err(ledger_error)
+        self.file.read().map_err(ledger_error)
     }
 
     fn durable(&self) -> std::sync::RwLockReadGuard<'_, State> {
@@ -278,7 +287,7 @@ impl StateOfWorld for Ledger {
     }
 
     fn fulfilled(&self, most: usize) -> Result<Vec<Obligation>, Refusal> {
-        Ok(record::fulfilled(&self.database, most)?)
+        Ok(record::fulfilled(&self.read()?, most)?)
     }
 
     fn fulfil(
@@ -375,7 +384,7 @@ fn unavailable(reason: &'static str) -> Refusal {
 }
 
 fn stopped() -> Refusal {
-    unavailable("the ledger could not be written: free the disk and start again")
+    unavailable("the ledger's thread has ended: start the program again")
 }
 
 fn ledger_error(error: impl std::fmt::Display) -> StoreError {

@@ -28,10 +28,10 @@ mod view;
 mod watch;
 
 pub use change::with_fresh_blank_nodes;
+pub use durable::room::{has_room, room};
 pub use error::StoreError;
 pub use evaluate::{EvaluationOptions, QuadWorkbench};
 pub use ledger::Ledger;
-pub use log::room::has_room;
 pub use snapshot::{Snapshot, Summary};
 pub use store::{ChangeSet, TwinStore, UseJournal};
 pub use view::View;

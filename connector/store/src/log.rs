@@ -1,8 +1,8 @@
 //! The log of changes and the journal of use: append-only, in one file of redb, written by one thread.
 //!
 //! The thread takes all that waits, writes it in one transaction, syncs once and then tells everybody: many small
-//! commits share one fsync. A failed write stops the log for good, because what is on disk is then not known; therefore
-//! nothing is written while the disk has little room, and the log goes on when it has.
+//! commits share one fsync. Nothing is written while the disk has little room; after a write that failed all the same, the
+//! file is opened again without it. The log goes on by itself in both cases.
 //!
 //! redb keeps both: a pure-Rust B-tree in one file, with checksums, a lock against a second process, and a commit
 //! that is one write and one fsync. Measured beside fjall on a slow disk: 352 to 383 synced commits a second of one
@@ -10,17 +10,16 @@
 
 pub(crate) mod part;
 mod rewrite;
-pub(crate) mod room;
 mod writer;
 
 use crate::StoreError;
-use crate::durable::{self, WriterThread};
+use crate::durable::room::{Free, Room};
+use crate::durable::{self, Durable, Fault, Keeper, WriterThread};
 use futures::channel::oneshot;
 use redb::{
     Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata,
     TableDefinition, TableError,
 };
-use room::{Free, Room};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use time::OffsetDateTime;
@@ -42,10 +41,11 @@ pub(crate) const JOURNAL: TableDefinition<u64, &[u8]> = TableDefinition::new("jo
 
 /// The open log.
 pub(crate) struct Log {
-    database: Arc<Database>,
+    durable: Arc<Durable>,
     queue: mpsc::Sender<Job>,
+    fault: Fault,
     /// After the queue: fields are dropped in their order.
-    _thread: WriterThread,
+    thread: WriterThread,
 }
 
 /// A batch that is to be durable as a whole.
@@ -70,45 +70,55 @@ pub(crate) struct Committed {
 impl Log {
     /// Opens the log in a directory; makes both if there are none.
     pub(crate) fn open(directory: &Path, free: Free) -> Result<Self, StoreError> {
-        let (database, path) = durable::open(directory, FILE, CACHE_BYTES)?;
-        let database = rewrite::rewritten(database, &path)?;
-        Self::start(database, &path, Room::new(Some(directory.to_owned()), free))
+        let (durable, path) = durable::open(directory, FILE, CACHE_BYTES)?;
+        let durable = rewrite::rewritten(durable, &path)?;
+        Self::start(durable, &path, Room::beside(&path, free))
     }
 
     /// A log that lives as long as the process.
     pub(crate) fn in_memory() -> Result<Self, StoreError> {
-        let backend = redb::backends::InMemoryBackend::new();
-        let (database, path) = durable::over(backend, CACHE_BYTES)?;
-        Self::start(database, &path, Room::new(None, room::free))
+        Self::over(redb::backends::InMemoryBackend::new())
     }
 
-    fn start(database: Database, path: &Path, room: Room) -> Result<Self, StoreError> {
-        check_version(&database, path)?;
-        let journal = database
-            .begin_read()
-            .map_err(log_error)?
-            .open_table(JOURNAL)
-            .map_err(log_error)?;
-        let last = journal
+    /// A log that is no file.
+    pub(crate) fn over(backend: impl redb::StorageBackend) -> Result<Self, StoreError> {
+        let (durable, path) = durable::over(backend, CACHE_BYTES)?;
+        Self::start(durable, &path, Room::of_memory())
+    }
+
+    fn start(durable: Durable, path: &Path, room: Room) -> Result<Self, StoreError> {
+        check_version(&durable.database(), path)?;
+        let transaction = durable.read().map_err(log_error)?;
+        let last_commit = last_commit(&transaction)?.map_or(0, |last| last.sequence);
+        let journal = transaction.open_table(JOURNAL).map_err(log_error)?;
+        let last_record = journal
             .last()
             .map_err(log_error)?
             .map_or(0, |(key, _)| key.value());
-        let database = Arc::new(database);
+        drop((journal, transaction));
+        let durable = Arc::new(durable);
         let (queue, jobs) = mpsc::channel();
+        let keeper = Keeper::new(Arc::clone(&durable), room);
+        let fault = keeper.fault();
         let writer = Writer {
-            database: Arc::clone(&database),
-            last_record: last,
+            keeper,
+            last_commit,
+            last_record,
             last_batch: 0,
-            room,
-            stopped: false,
         };
         let thread =
             WriterThread::start("twin-log", move || writer.run(&jobs)).map_err(log_error)?;
         Ok(Self {
-            database,
+            durable,
             queue,
-            _thread: thread,
+            fault,
+            thread,
         })
+    }
+
+    /// Why nothing is written now, room aside.
+    pub(crate) fn fault(&self) -> Option<StoreError> {
+        durable::fault(&self.fault, &self.thread)
     }
 
     /// Hands a batch to the writer. The receiver hears of it once it is durable.
@@ -182,7 +192,7 @@ impl Log {
 
     /// What is durable now.
     pub(crate) fn read(&self) -> Result<ReadTransaction, StoreError> {
-        self.database.begin_read().map_err(log_error)
+        self.durable.read().map_err(log_error)
     }
 
     /// If the writer is gone, the job's sender is dropped and its receiver hears that.
@@ -283,5 +293,7 @@ pub(crate) fn damaged(sequence: u64, reason: impl std::fmt::Display) -> StoreErr
     }
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

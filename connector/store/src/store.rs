@@ -1,8 +1,9 @@
 //! The open store: the log, the published snapshot, and the turns of its writers.
 
 use crate::dictionary::DEFAULT_GRAPH;
+use crate::durable::room;
 use crate::evaluate::EvaluationOptions;
-use crate::log::{Batch, Log, damaged, part, room};
+use crate::log::{Batch, Log, damaged, part};
 use crate::run::IdQuad;
 use crate::snapshot::{self, Snapshot};
 use crate::version::Chain;
@@ -122,6 +123,11 @@ impl TwinStore {
         }
     }
 
+    /// Why nothing is written to the twin's file now, room aside: then nothing is changed or answered.
+    pub fn fault(&self) -> Option<StoreError> {
+        self.log.fault()
+    }
+
     pub(crate) fn log(&self) -> &Log {
         &self.log
     }
@@ -170,7 +176,8 @@ impl TwinStore {
         Ok(set)
     }
 
-    fn load(log: Log, options: EvaluationOptions) -> Result<Self, StoreError> {
+    /// The twin that a log leads to.
+    pub(crate) fn load(log: Log, options: EvaluationOptions) -> Result<Self, StoreError> {
         let snapshot = Arc::new(replay(&log)?.with_options(&options));
         Ok(Self {
             log: Arc::new(log),

@@ -256,7 +256,7 @@ impl UseLog for FakeLog {
         let result = if self.0 {
             Err(Refusal::new(
                 Code::Unavailable,
-                "use log",
+                twinlink_core::DISK,
                 "the disk is full",
             ))
         } else {

@@ -3,7 +3,8 @@
 use crate::fakes::{World, block_on, caller};
 use oxrdf::NamedNode;
 use twinlink_core::{
-    Code, Declaration, declare_incident, end_incident, list_incidents, list_obligations,
+    Code, Declaration, admit_log_reader, declare_incident, end_incident, list_incidents,
+    list_obligations,
 };
 
 const STEWARD: &str = "https://w3id.org/twinlink/ns#Steward";
@@ -76,4 +77,22 @@ fn what_stewards_do_is_on_record() {
         declaration(),
     ));
     assert_eq!(refused.unwrap_err().code(), Code::Unavailable);
+}
+
+/// What happened is read while nothing can be recorded; nobody else reads it, and nothing else is done.
+#[test]
+fn a_full_disk_does_not_hide_the_log() {
+    let mut world = World::new();
+    world.log_is_full = true;
+    for (participant, roles, is_owner, reads) in [
+        ("https://city.example/", &[STEWARD][..], true, true),
+        ("https://city.example/", &[], true, false),
+        ("https://fire.example/", &[STEWARD], false, false),
+    ] {
+        world.caller = caller(participant, roles, is_owner);
+        let (connector, credentials) = (world.connector(), world.credentials());
+        let read = block_on(admit_log_reader(&connector, &credentials, 0));
+        assert_eq!(read.is_ok(), reads, "{participant} {roles:?}: {read:?}");
+        assert!(block_on(list_incidents(&connector, &credentials)).is_err());
+    }
 }

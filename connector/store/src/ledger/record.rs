@@ -5,7 +5,10 @@ use super::state::{Change, State};
 use crate::StoreError;
 use oxrdf::NamedNode;
 use oxsdatatypes::DateTime;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{
+    Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError,
+};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
@@ -139,8 +142,10 @@ pub(super) fn load(database: &Database) -> Result<State, StoreError> {
 }
 
 /// Obligations that were fulfilled, the newest first.
-pub(super) fn fulfilled(database: &Database, most: usize) -> Result<Vec<Obligation>, StoreError> {
-    let transaction = database.begin_read().map_err(ledger_error)?;
+pub(super) fn fulfilled(
+    transaction: &ReadTransaction,
+    most: usize,
+) -> Result<Vec<Obligation>, StoreError> {
     let settled = transaction.open_table(SETTLED).map_err(ledger_error)?;
     let newest = settled.iter().map_err(ledger_error)?.rev().take(most);
     newest
@@ -158,7 +163,7 @@ pub(super) fn write(database: &Database, changes: &[Change]) -> Result<(), Store
         .set_durability(Durability::Immediate)
         .map_err(ledger_error)?;
     {
-        let mut usage = transaction.open_table(USAGE).map_err(ledger_error)?;
+        let mut uses = transaction.open_table(USAGE).map_err(ledger_error)?;
         let mut incidents = transaction.open_table(INCIDENTS).map_err(ledger_error)?;
         let mut open = transaction.open_table(OPEN).map_err(ledger_error)?;
         let mut settled = transaction.open_table(SETTLED).map_err(ledger_error)?;
@@ -166,33 +171,32 @@ pub(super) fn write(database: &Database, changes: &[Change]) -> Result<(), Store
         for change in changes {
             match change {
                 Change::Use(counter, used) => {
-                    let key = to_json(&CounterRecord::of(counter))?;
-                    let value = to_json(&UsageRecord::of(used))?;
-                    usage.insert(&*key, &*value).map_err(ledger_error)?;
+                    let (key, value) = usage(counter, used)?;
+                    uses.insert(&*key, &*value).map_err(ledger_error)?;
                 }
-                Change::Oblige(obligation) => {
-                    let value = to_json(&ObligationRecord::of(obligation))?;
-                    open.insert(obligation.id.as_u128(), &*value)
+                Change::Oblige(owed) => {
+                    let value = obligation(owed)?;
+                    open.insert(owed.id.as_u128(), &*value)
                         .map_err(ledger_error)?;
                 }
-                Change::Fulfil(obligation) => {
-                    let when = obligation.fulfilled.unwrap_or(obligation.since);
+                Change::Fulfil(done) => {
+                    let when = done.fulfilled.unwrap_or(done.since);
                     let when = when.unix_timestamp_nanos();
-                    let value = to_json(&ObligationRecord::of(obligation))?;
-                    let id = obligation.id.as_u128();
+                    let value = obligation(done)?;
+                    let id = done.id.as_u128();
                     open.remove(id).map_err(ledger_error)?;
                     settled.insert((when, id), &*value).map_err(ledger_error)?;
-                    let (who, what) = (obligation.participant.as_str(), obligation.action.as_str());
+                    let (who, what) = (done.participant.as_str(), done.action.as_str());
                     let before = performed.get((who, what)).map_err(ledger_error)?;
                     let before = before.map_or(when, |before| before.value());
                     performed
                         .insert((who, what), when.max(before))
                         .map_err(ledger_error)?;
                 }
-                Change::Declare(incident) => {
-                    let value = to_json(&IncidentRecord::of(incident))?;
+                Change::Declare(declared) => {
+                    let value = incident(declared)?;
                     incidents
-                        .insert(incident.id.as_str(), &*value)
+                        .insert(declared.id.as_str(), &*value)
                         .map_err(ledger_error)?;
                 }
                 Change::Forget(id) => drop(incidents.remove(id.as_str()).map_err(ledger_error)?),
@@ -200,6 +204,22 @@ pub(super) fn write(database: &Database, changes: &[Change]) -> Result<(), Store
         }
     }
     transaction.commit().map_err(ledger_error)
+}
+
+/// The record of a use, under its key.
+pub(super) fn usage(counter: &Counter, used: &Usage) -> Result<(Vec<u8>, Vec<u8>), StoreError> {
+    let key = to_json(&CounterRecord::of(counter))?;
+    Ok((key, to_json(&UsageRecord::of(used))?))
+}
+
+/// The record of an incident, beside its name.
+pub(super) fn incident(incident: &Incident) -> Result<Vec<u8>, StoreError> {
+    to_json(&IncidentRecord::of(incident))
+}
+
+/// The record of an obligation, beside its id.
+pub(super) fn obligation(obligation: &Obligation) -> Result<Vec<u8>, StoreError> {
+    to_json(&ObligationRecord::of(obligation))
 }
 
 impl CounterRecord {

@@ -98,6 +98,11 @@ impl State {
         self.usage.get(counter).copied().unwrap_or_default()
     }
 
+    /// Whether anything is known of a use.
+    pub(super) fn has_used(&self, counter: &Counter) -> bool {
+        self.usage.contains_key(counter)
+    }
+
     pub(super) fn incident(&self, id: &NamedNode) -> Option<&Incident> {
         self.incidents.iter().find(|known| known.id == *id)
     }
@@ -128,6 +133,17 @@ impl State {
 
     pub(super) fn obligations(&self) -> impl Iterator<Item = &Obligation> {
         self.obligations.values()
+    }
+
+    /// When a duty was last done.
+    pub(super) fn performed(
+        &self,
+        participant: &NamedNode,
+        action: &NamedNode,
+    ) -> Option<OffsetDateTime> {
+        // The map's key owns its parts.
+        let key = (participant.clone(), action.clone());
+        self.performed.get(&key).copied()
     }
 
     pub(super) fn open_obligations(&self) -> usize {
@@ -188,8 +204,6 @@ impl World for Moment<'_> {
     }
 
     fn performed(&self, participant: &NamedNode, action: &NamedNode) -> Option<DateTime> {
-        // The map's key owns its parts.
-        let key = (participant.clone(), action.clone());
-        super::moment(*self.state.performed.get(&key)?).ok()
+        super::moment(self.state.performed(participant, action)?).ok()
     }
 }

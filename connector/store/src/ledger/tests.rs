@@ -7,16 +7,15 @@
 
 use super::*;
 use futures::executor::block_on;
-use redb::backends::InMemoryBackend;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use time::macros::datetime;
 use twinlink_core::{Beginning, ObligationKind, ObligationState};
 use twinlink_policy::{Ask, Permit, Policy, PolicySet, RdfFormat, RuleKind};
 
-const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
+pub(super) const NOW: OffsetDateTime = datetime!(2026-11-20 12:00 UTC);
 
-fn iri(name: &str) -> NamedNode {
+pub(super) fn iri(name: &str) -> NamedNode {
     NamedNode::new(format!("https://{name}.example/")).unwrap()
 }
 
@@ -38,7 +37,7 @@ fn permit() -> Permit {
     set.decide(&ask).unwrap()
 }
 
-fn counter(participant: &NamedNode) -> Counter {
+pub(super) fn counter(participant: &NamedNode) -> Counter {
     Counter {
         policy: iri("policy"),
         kind: RuleKind::Permission,
@@ -47,7 +46,7 @@ fn counter(participant: &NamedNode) -> Counter {
     }
 }
 
-fn duty(due: Option<OffsetDateTime>) -> Obligation {
+pub(super) fn duty(due: Option<OffsetDateTime>) -> Obligation {
     Obligation {
         id: Uuid::now_v7(),
         kind: ObligationKind::Duty,
@@ -66,7 +65,7 @@ fn duty(due: Option<OffsetDateTime>) -> Obligation {
     }
 }
 
-fn incident(name: &str, hours: i64) -> Incident {
+pub(super) fn incident(name: &str, hours: i64) -> Incident {
     Incident {
         id: iri(name),
         kinds: vec![iri("leak")],
@@ -78,7 +77,7 @@ fn incident(name: &str, hours: i64) -> Incident {
 }
 
 /// A turn that lets a use begin while there were less than `limit`.
-fn at_most(limit: u64) -> Turn {
+pub(super) fn at_most(limit: u64) -> Turn {
     Box::new(move |world| {
         let counter = counter(&iri("fire"));
         if world.usage(&counter).unwrap().count >= limit {
@@ -92,7 +91,7 @@ fn at_most(limit: u64) -> Turn {
     })
 }
 
-fn owes(obligation: Obligation) -> Turn {
+pub(super) fn owes(obligation: Obligation) -> Turn {
     Box::new(|_| {
         Ok(Beginning {
             permit: permit(),
@@ -102,7 +101,7 @@ fn owes(obligation: Obligation) -> Turn {
     })
 }
 
-fn usage(ledger: &Ledger) -> Usage {
+pub(super) fn usage(ledger: &Ledger) -> Usage {
     let mut found = None;
     ledger.look(&iri("fire"), NOW, &mut |world| {
         found = world.usage(&counter(&iri("fire")));
@@ -293,66 +292,6 @@ fn only_what_concerns_an_organisation_changes_its_version() {
     assert_eq!(ledger.version(&iri("other")), other);
     block_on(ledger.declare(incident("one", 1), NOW)).unwrap();
     assert_ne!(ledger.version(&iri("other")), other);
-}
-
-/// A disk that fills up when it is told to.
-#[derive(Debug, Clone, Default)]
-struct Disk {
-    memory: Arc<InMemoryBackend>,
-    is_full: Arc<AtomicBool>,
-}
-
-impl Disk {
-    fn check(&self) -> io::Result<()> {
-        match self.is_full.load(Ordering::SeqCst) {
-            true => Err(io::Error::other("the disk is full")),
-            false => Ok(()),
-        }
-    }
-}
-
-impl StorageBackend for Disk {
-    fn len(&self) -> io::Result<u64> {
-        self.memory.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.memory.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.check()?;
-        self.memory.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.check()?;
-        self.memory.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.check()?;
-        self.memory.write(offset, data)
-    }
-}
-
-/// INVARIANT(counted-before-used)
-#[test]
-fn counted_before_used() {
-    let disk = Disk::default();
-    let ledger = Ledger::over(disk.clone()).unwrap();
-    block_on(ledger.begin(NOW, at_most(9))).unwrap();
-    disk.is_full.store(true, Ordering::SeqCst);
-    let refusal = block_on(ledger.begin(NOW, at_most(9))).unwrap_err();
-    assert_eq!(
-        (refusal.code(), refusal.check()),
-        (Code::Unavailable, "ledger")
-    );
-    // Nobody sees what is not durable, and nothing is taken any more.
-    assert_eq!(usage(&ledger).count, 1);
-    disk.is_full.store(false, Ordering::SeqCst);
-    assert!(block_on(ledger.begin(NOW, at_most(9))).is_err());
-    assert!(block_on(ledger.declare(incident("one", 1), NOW)).is_err());
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! The thread that gives turns and writes the ledger.
 
 use super::state::{Change, State};
-use super::{record, stopped};
+use super::{record, undo};
 use crate::StoreError;
-use crate::log::room::Room;
+use crate::durable::Keeper;
 use futures::channel::oneshot;
-use redb::Database;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use twinlink_core::{Code, Refusal};
@@ -27,24 +26,22 @@ pub(super) struct Job {
 
 /// Gives turns, a group at a time.
 pub(super) struct Writer {
-    pub(super) database: Arc<Database>,
+    pub(super) keeper: Keeper,
     /// What everybody else sees.
     pub(super) durable: Arc<RwLock<State>>,
     /// The same with what is about to be durable.
     pub(super) working: State,
-    pub(super) room: Room,
-    pub(super) is_stopped: bool,
 }
 
 impl Writer {
     pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
+        while let Some(first) = self.keeper.next(jobs) {
             let mut changes = Vec::new();
             let mut replies = Vec::new();
             let group = std::iter::once(first).chain(jobs.try_iter().take(GROUP - 1));
             let group: Vec<_> = group.collect();
             // Before anybody decides on what cannot be written. It goes on by itself when there is room.
-            if let Err(error) = self.room.check(group.len() * CHANGE) {
+            if let Err(error) = self.keeper.check(group.len() * CHANGE) {
                 for job in group {
                     drop(job.done.send(Err(error.clone().into())));
                 }
@@ -59,7 +56,7 @@ impl Writer {
                 let result = match &written {
                     Ok(()) => result,
                     // Also what changed nothing: it may rest on what is not durable.
-                    Err(_) => result.and_then(|()| Err(stopped())),
+                    Err(error) => result.and_then(|()| Err(error.clone().into())),
                 };
                 // Whoever asked may have gone away.
                 drop(done.send(result));
@@ -68,9 +65,6 @@ impl Writer {
     }
 
     fn take(&mut self, work: Work) -> Result<Vec<Change>, Refusal> {
-        if self.is_stopped {
-            return Err(stopped());
-        }
         let changes = catch_unwind(AssertUnwindSafe(|| work(&self.working)))
             .unwrap_or_else(|_| Err(Refusal::new(Code::Internal, "ledger", "a turn panicked")))?;
         for change in &changes {
@@ -79,19 +73,29 @@ impl Writer {
         Ok(changes)
     }
 
-    /// After a failed write it is not known what is on disk: no more turns are given.
+    /// After a failed write everything is as everybody sees it.
     // INVARIANT(counted-before-used): a turn is answered after what it changed is on disk, or refused.
     fn write(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         if changes.is_empty() {
             return Ok(());
         }
-        if let Err(error) = record::write(&self.database, &changes) {
-            tracing::error!(%error, "the ledger could not be written: no more uses are counted, so none begin that must be");
-            self.is_stopped = true;
-            return Err(error);
-        }
+        let bytes = changes.len() * CHANGE;
+        let written = self.keeper.write(
+            bytes,
+            |file| record::write(&file.database(), &changes),
+            || {
+                let (changes, durable) = (changes.clone(), Arc::clone(&self.durable));
+                Box::new(move |database| {
+                    let state = durable.read().unwrap_or_else(PoisonError::into_inner);
+                    undo::undo(database, &changes, &state)
+                })
+            },
+        );
         let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-        changes.into_iter().for_each(|change| durable.apply(change));
-        Ok(())
+        match &written {
+            Ok(()) => changes.into_iter().for_each(|change| durable.apply(change)),
+            Err(_) => self.working = durable.clone(),
+        }
+        written
     }
 }

@@ -4,10 +4,8 @@
 
 use super::{CACHE_BYTES, CHANGES, COMMITS, JOURNAL, META, log_error};
 use crate::StoreError;
-use redb::{
-    Database, Key, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, TableError,
-    Value,
-};
+use crate::durable::{self, Durable};
+use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,23 +17,20 @@ const TOGETHER: usize = 16 << 20;
 
 /// The same log in a file that never held what was purged; the same file where nothing was.
 // INVARIANT(purged-is-gone): once a log is opened again, its file holds nothing of a record that was purged.
-pub(super) fn rewritten(database: Database, path: &Path) -> Result<Database, StoreError> {
+pub(super) fn rewritten(durable: Durable, path: &Path) -> Result<Durable, StoreError> {
     let beside = path.with_extension("rewriting");
     // What a kill left in the middle.
     match fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(log_error(error)),
         _ => {}
     }
-    if !is_due(&database)? {
-        return Ok(database);
+    if !is_due(&durable)? {
+        return Ok(durable);
     }
     tracing::info!(file = %path.display(), "records were purged: the log is written anew without them");
-    let new = Database::builder()
-        .set_cache_size(CACHE_BYTES)
-        .create(&beside)
-        .map_err(log_error)?;
+    let new = durable::open_file(&beside, CACHE_BYTES)?;
     {
-        let old = database.begin_read().map_err(log_error)?;
+        let (old, new) = (durable.read().map_err(log_error)?, new.database());
         copy(&old, &new, META, |key| *key != DUE)?;
         copy(&old, &new, COMMITS, |_| true)?;
         copy(&old, &new, CHANGES, |_| true)?;
@@ -46,8 +41,8 @@ pub(super) fn rewritten(database: Database, path: &Path) -> Result<Database, Sto
         .open(path)
         .map_err(log_error)?;
     fs::rename(&beside, path).map_err(log_error)?;
-    crate::durable::sync_folder_of(path).map_err(log_error)?;
-    drop(database);
+    durable::sync_folder_of(path).map_err(log_error)?;
+    drop(durable);
     // The new file is in its place whatever becomes of the old one.
     if let Err(error) = overwrite(&mut old) {
         tracing::warn!(%error, "the old file of the log could not be overwritten");
@@ -55,8 +50,8 @@ pub(super) fn rewritten(database: Database, path: &Path) -> Result<Database, Sto
     Ok(new)
 }
 
-fn is_due(database: &Database) -> Result<bool, StoreError> {
-    let transaction = database.begin_read().map_err(log_error)?;
+fn is_due(durable: &Durable) -> Result<bool, StoreError> {
+    let transaction = durable.read().map_err(log_error)?;
     match transaction.open_table(META) {
         Ok(meta) => Ok(meta.get(DUE).map_err(log_error)?.is_some()),
         Err(TableError::TableDoesNotExist(_)) => Ok(false),

@@ -14,6 +14,23 @@ fn free(_: &Path) -> std::io::Result<u64> {
     Ok(FREE.load(Ordering::SeqCst))
 }
 
+/// A disk that does not tell.
+fn mute(_: &Path) -> std::io::Result<u64> {
+    Err(std::io::Error::other("no such disk"))
+}
+
+/// Fail closed: who cannot tell whether there is room does not write.
+#[test]
+fn a_disk_that_tells_nothing_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = EvaluationOptions::default();
+    let store = TwinStore::open_on(folder.path(), mute, options).unwrap();
+    let refusal = insert(&store, 1).unwrap_err();
+    let told = (refusal.code(), refusal.check());
+    assert_eq!(told, (Code::Unavailable, "store.disk"));
+    assert!(refusal.to_string().contains("no such disk"), "{refusal}");
+}
+
 fn insert(store: &TwinStore, value: i64) -> Result<u64, Refusal> {
     let everything = Guard::everything();
     let name = NamedNode::new_unchecked("http://e/a");

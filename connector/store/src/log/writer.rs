@@ -1,12 +1,12 @@
 //! The thread that writes the log.
 
 use super::rewrite::DUE;
-use super::room::Room;
 use super::{Batch, CHANGES, COMMITS, JOURNAL, META, log_error};
 use crate::StoreError;
+use crate::durable::{Keeper, Undo};
 use futures::channel::oneshot;
-use redb::{Database, Durability, WriteTransaction};
-use std::sync::{Arc, mpsc};
+use redb::{Database, Durability};
+use std::sync::mpsc;
 
 /// How much one transaction takes together.
 const GROUP: usize = 512;
@@ -22,17 +22,17 @@ pub(super) enum Job {
 
 /// Writes what it is sent, a group at a time.
 pub(super) struct Writer {
-    pub(super) database: Arc<Database>,
+    pub(super) keeper: Keeper,
+    /// The numbers of the last batch and of the last record that are durable.
+    pub(super) last_commit: u64,
     pub(super) last_record: u64,
     /// The [`Batch::serial`] of the last batch that is durable.
     pub(super) last_batch: u64,
-    pub(super) room: Room,
-    pub(super) stopped: bool,
 }
 
 impl Writer {
     pub(super) fn run(mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
+        while let Some(first) = self.keeper.next(jobs) {
             let mut bytes = first.bytes();
             let mut group = vec![first];
             while group.len() < GROUP && bytes < GROUP_BYTES {
@@ -42,7 +42,8 @@ impl Writer {
             }
             let group = self.refuse_orphans(group);
             let first_record = self.last_record + 1;
-            let written = self.room.check(bytes).and_then(|()| self.write(&group));
+            let written = self.keeper.check(bytes);
+            let written = written.and_then(|()| self.write(&group, bytes));
             answer(group, &written, first_record);
         }
     }
@@ -77,36 +78,38 @@ impl Writer {
         sequences.all(|sequence| (1..=self.last_record).contains(&sequence))
     }
 
-    /// Writes a group, unless an earlier write failed.
-    fn write(&mut self, group: &[Job]) -> Result<(), StoreError> {
-        if self.stopped {
-            return Err(StoreError::Stopped);
-        }
-        let written = self.write_through(group);
-        if let Err(error) = &written {
-            tracing::error!(%error, "the log of changes could not be written: no more changes are taken");
-            self.stopped = true;
-            return written;
-        }
-        let mut batches = group.iter().filter_map(|job| match job {
-            Job::Commit(batch, _) => Some(batch.serial),
-            Job::Append(..) | Job::Replace(..) => None,
-        });
-        self.last_batch = batches.next_back().unwrap_or(self.last_batch);
-        written
-    }
-
     // INVARIANT(acknowledged-means-durable): jobs are answered after this has returned, and redb's commit has synced.
-    fn write_through(&mut self, group: &[Job]) -> Result<(), StoreError> {
-        let mut transaction = self.database.begin_write().map_err(log_error)?;
-        transaction
-            .set_durability(Durability::Immediate)
-            .map_err(log_error)?;
-        self.fill(&transaction, group)?;
-        transaction.commit().map_err(log_error)
+    fn write(&mut self, group: &[Job], bytes: usize) -> Result<(), StoreError> {
+        let (last_commit, last_record) = (self.last_commit, self.last_record);
+        self.keeper.write(
+            bytes,
+            |durable| write_through(&durable.database(), group, last_record),
+            || undo(last_commit, last_record),
+        )?;
+        for job in group {
+            match job {
+                Job::Commit(batch, _) => {
+                    self.last_batch = batch.serial;
+                    self.last_commit = batch.sequence;
+                }
+                Job::Append(..) => self.last_record += 1,
+                Job::Replace(..) => {}
+            }
+        }
+        Ok(())
     }
+}
 
-    fn fill(&mut self, transaction: &WriteTransaction, group: &[Job]) -> Result<(), StoreError> {
+fn write_through(
+    database: &Database,
+    group: &[Job],
+    mut last_record: u64,
+) -> Result<(), StoreError> {
+    let mut transaction = database.begin_write().map_err(log_error)?;
+    transaction
+        .set_durability(Durability::Immediate)
+        .map_err(log_error)?;
+    {
         let mut commits = transaction.open_table(COMMITS).map_err(log_error)?;
         let mut changes = transaction.open_table(CHANGES).map_err(log_error)?;
         let mut journal = transaction.open_table(JOURNAL).map_err(log_error)?;
@@ -125,9 +128,9 @@ impl Writer {
                     }
                 }
                 Job::Append(record, _) => {
-                    self.last_record += 1;
+                    last_record += 1;
                     journal
-                        .insert(self.last_record, record.as_slice())
+                        .insert(last_record, record.as_slice())
                         .map_err(log_error)?;
                 }
                 Job::Replace(records, _) => {
@@ -141,8 +144,31 @@ impl Writer {
                 }
             }
         }
-        Ok(())
     }
+    transaction.commit().map_err(log_error)
+}
+
+/// Takes back what is behind the last that was acknowledged. Not what was put in the place of records: that is on record
+/// before, and done again by whoever was refused.
+fn undo(last_commit: u64, last_record: u64) -> Box<Undo> {
+    Box::new(move |database| {
+        let transaction = database.begin_write().map_err(log_error)?;
+        {
+            let mut commits = transaction.open_table(COMMITS).map_err(log_error)?;
+            commits
+                .retain_in(last_commit + 1.., |_, _| false)
+                .map_err(log_error)?;
+            let mut changes = transaction.open_table(CHANGES).map_err(log_error)?;
+            changes
+                .retain_in((last_commit + 1, 0).., |_, _| false)
+                .map_err(log_error)?;
+            let mut journal = transaction.open_table(JOURNAL).map_err(log_error)?;
+            journal
+                .retain_in(last_record + 1.., |_, _| false)
+                .map_err(log_error)?;
+        }
+        transaction.commit().map_err(log_error)
+    })
 }
 
 impl Job {

@@ -15,7 +15,7 @@ use futures::future::join_all;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use twinlink_core::{Code, Journal, Refusal};
+use twinlink_core::{Code, DISK, Journal, Refusal};
 
 /// How many records wait for the disk before more are refused.
 const WAITING: usize = 4096;
@@ -360,8 +360,16 @@ fn in_order(results: Vec<Result<u64, Refusal>>) -> Vec<Result<Written, Refusal>>
     };
     let results = results.into_iter();
     results
-        .map(|result| result.map_err(unavailable).and_then(&mut place))
+        .map(|result| result.map_err(not_written).and_then(&mut place))
         .collect()
+}
+
+/// That it is the disk's fault is told as it is: who may read the log may do so then.
+fn not_written(refusal: Refusal) -> Refusal {
+    match refusal.check() {
+        DISK => refusal,
+        _ => unavailable(refusal),
+    }
 }
 
 pub(super) fn ended() -> Refusal {
