@@ -37,7 +37,10 @@ pub struct ClientConfig {
 
 impl ClientConfig {
     /// A channel that connects at its first call, and again after it was lost.
-    pub(crate) fn lazy_channel(&self) -> Result<Channel, Error> {
+    ///
+    /// # Errors
+    /// [`Error::Configuration`].
+    pub fn lazy_channel(&self) -> Result<Channel, Error> {
         Ok(self
             .transport()?
             .connect_with_connector_lazy(self.connector()?))

@@ -18,6 +18,7 @@ pub use outcome::{head, outcome};
 
 use crate::backup::Archive;
 use crate::evidence::Evidence;
+use crate::readiness::Readiness;
 use crate::shown;
 use crate::status::status;
 use evidence::EvidenceDoor;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use tonic::metadata::MetadataMap;
 use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
+use tonic_health::server::HealthReporter;
 use twinlink_client::MESSAGE_BYTES;
 use twinlink_core::{Connector, Credentials, Refusal};
 use twinlink_proto::v1::{
@@ -45,15 +47,22 @@ const EVIDENCE_BYTES: usize = 128 * 1024;
 
 /// The routes of the gRPC door. A path that is none of its own is left to whatever it is merged with.
 pub fn routes(connector: Arc<Connector>, participants: Participants) -> Routes {
-    routes_with(connector, participants, None, None)
+    routes_with(
+        connector,
+        participants,
+        None,
+        None,
+        Readiness::default().health(),
+    )
 }
 
-/// As [`routes`], with what stewards may take copies of, and what peers tell of their logs.
+/// As [`routes`], with what stewards may take copies of, what peers tell of their logs, and what keeps the health service.
 pub(crate) fn routes_with(
     connector: Arc<Connector>,
     participants: Participants,
     archive: Option<Archive>,
     evidence: Option<Arc<Evidence>>,
+    reporter: HealthReporter,
 ) -> Routes {
     let peers = evidence.clone().map(|evidence| EvidenceDoor {
         connector: Arc::clone(&connector),
@@ -73,7 +82,7 @@ pub(crate) fn routes_with(
         .max_encoding_message_size(MESSAGE_BYTES);
     let mut routes = Routes::new(door)
         .add_service(stewardship)
-        .add_service(health::server());
+        .add_service(health::server(reporter));
     if let Some(peers) = peers {
         let peers = EvidenceServer::new(peers).max_decoding_message_size(EVIDENCE_BYTES);
         routes = routes.add_service(peers);

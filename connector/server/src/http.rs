@@ -14,6 +14,7 @@ mod writer;
 
 pub(crate) use outcome::told;
 
+use crate::readiness::Readiness;
 use crate::shown;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, map_response};
@@ -26,7 +27,6 @@ use http::{Extensions, HeaderMap, Method, StatusCode};
 use oauth::AuthorizationServer;
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use twinlink_core::{Code, Connector, Credentials, Refusal};
@@ -36,8 +36,8 @@ use twinlink_core::{Code, Connector, Credentials, Refusal};
 pub struct HttpSettings {
     /// How others reach us: an absolute URL without a slash at its end. Names the endpoints and the graphs below `/data`.
     pub public_url: String,
-    /// Whether `/ready` says yes. Cleared before the listener closes.
-    pub ready: Arc<AtomicBool>,
+    /// What `/ready` says.
+    pub ready: Arc<Readiness>,
 }
 
 /// The longest URL taken, in bytes. A longer query goes by POST.
@@ -117,7 +117,7 @@ impl HttpSettings {
         let public_url: String = public_url.into();
         Self {
             public_url: public_url.trim_end_matches('/').to_owned(),
-            ready: Arc::new(AtomicBool::new(true)),
+            ready: Arc::default(),
         }
     }
 }
@@ -180,20 +180,14 @@ async fn health(method: Method) -> Result<&'static str, Fault> {
 
 async fn ready(State(door): State<Arc<Door>>, method: Method) -> Result<&'static str, Fault> {
     reading_only(&method)?;
-    let is_able = door
-        .server
-        .as_ref()
-        .is_none_or(AuthorizationServer::is_ready);
-    if is_able && door.settings.ready.load(Ordering::Relaxed) {
-        Ok("ready")
-    } else {
-        Err(Refusal::new(
-            Code::Unavailable,
-            "ready",
-            "the connector starts or stops, or its certificate or disk does not let it work",
-        )
-        .into())
+    let lacking = door.settings.ready.lacking().await;
+    if lacking.is_empty() {
+        return Ok("ready");
     }
+    let detail = format!("not ready: {}", lacking.join(", "));
+    Err(Refusal::new(Code::Unavailable, "ready", detail)
+        .open()
+        .into())
 }
 
 fn reading_only(method: &Method) -> Result<(), Fault> {

@@ -16,6 +16,7 @@ mod intake;
 pub mod metrics;
 mod overviews;
 pub mod peers;
+pub mod readiness;
 pub mod runtime;
 mod secret;
 pub mod serve;

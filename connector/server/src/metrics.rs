@@ -4,8 +4,10 @@
 //! They are read off the log of use, which every request passes, answered or refused; nothing of a question, an answer
 //! or a caller is in them. Who may connect to the address may read them: bind it to an interface of the operator's.
 
+mod probes;
+
 use crate::evidence::Evidence;
-use axum::Router;
+use crate::readiness::Readiness;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -36,6 +38,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub struct Metrics {
     registry: Registry,
     uses: Uses,
+    readiness: Arc<Readiness>,
 }
 
 /// Counts by how requests went.
@@ -135,7 +138,11 @@ impl Metrics {
             identity,
             busy: Box::new(busy),
         }));
-        Self { registry, uses }
+        Self {
+            registry,
+            uses,
+            readiness: Arc::default(),
+        }
     }
 
     /// Tells, too, when what is trusted ends.
@@ -190,7 +197,8 @@ impl Metrics {
         Ok(text)
     }
 
-    /// Binds the address and tells the numbers at `/metrics` for as long as the process lives.
+    /// Binds the address and tells the numbers at `/metrics`, and probes at `/health` and `/ready`, for as long as the process
+    /// lives.
     ///
     /// # Errors
     /// The system's error, with the address in its text.
@@ -200,14 +208,17 @@ impl Metrics {
             std::io::Error::new(error.kind(), text)
         })?;
         let bound = listener.local_addr()?;
+        let probes = probes::routes(Arc::clone(&self.readiness));
         let page = get(move || {
             let metrics = Arc::clone(&self);
             async move {
-                let text = metrics.text().unwrap_or_default();
+                // A disk that is looked at may take its time.
+                let text = tokio::task::spawn_blocking(move || metrics.text()).await;
+                let text = text.ok().and_then(Result::ok).unwrap_or_default();
                 ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
             }
         });
-        let service = Router::new().route("/metrics", page);
+        let service = probes.route("/metrics", page);
         tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, service).await {
                 tracing::error!(%error, "metrics are no longer told");

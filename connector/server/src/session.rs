@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
+use tonic::transport::Channel;
 use twinlink_client::{Client, ClientConfig, Error, ProofSource, Token, TokenSource};
 use twinlink_core::Secret;
 use twinlink_trust::{
@@ -93,6 +94,15 @@ impl Session {
     pub(crate) async fn connect(&self, person: Person) -> Result<Client, Failure> {
         let config = self.client(self.tls()?, Arc::new(self.tokens(person)))?;
         Ok(Client::connect(&config).await?)
+    }
+
+    /// A channel over which nobody is named, for services that need no token. It connects with the first call.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub(crate) fn channel(&self) -> Result<Channel, Failure> {
+        let config = self.client(self.tls()?, Arc::new(Token::new("")))?;
+        Ok(config.lazy_channel()?)
     }
 
     fn tls(&self) -> Result<rustls::ClientConfig, Failure> {

@@ -13,6 +13,7 @@ use crate::http::oauth::{AuthorizationServer, Clients};
 use crate::metrics::Metrics;
 use crate::overviews::Overviews;
 use crate::peers::{Foreign, Members, Remote};
+use crate::readiness::Readiness;
 use crate::runtime::{SystemClock, Threads};
 use crate::serve::{self, Listener};
 use crate::shown::{self, AppsDoor};
@@ -29,7 +30,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use time::OffsetDateTime;
-use tokio::signal::unix::{SignalKind, signal};
 use twinlink_core::{Admission, Connector, Memory, PolicySource};
 use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
@@ -40,7 +40,7 @@ use twinlink_trust::{
     server_config_watched,
 };
 
-use upkeep::{keep_fresh, warn_of_overdue};
+use upkeep::{keep_fresh, stop_signal, warn_of_overdue};
 
 pub(crate) use publish::{policies, policy_format, steward};
 
@@ -60,6 +60,7 @@ pub struct Node {
     server: AuthorizationServer,
     tally: Arc<Tally>,
     traces: Traces,
+    readiness: Arc<Readiness>,
 }
 
 /// The policies in force.
@@ -160,6 +161,13 @@ impl Node {
             Arc::clone(&ledger),
             Arc::clone(&identity),
         );
+        let readiness = Arc::new(Readiness::of(
+            config.store.clone(),
+            (Arc::clone(&store), Arc::clone(&ledger)),
+            Arc::clone(&receipts),
+            (Arc::clone(&identity), Arc::clone(&registry)),
+        ));
+        tokio::spawn(Readiness::keep(Arc::downgrade(&readiness)));
         let threads = Arc::clone(&workers);
         let metrics = Metrics::new(Arc::clone(&store), Arc::clone(&identity), move || {
             threads.busy()
@@ -167,7 +175,8 @@ impl Node {
         let memory = Memory::new(config.memory_total);
         let metrics = metrics
             .watching(Arc::clone(&identity), Arc::clone(&registry))
-            .with_memory(Arc::clone(&memory));
+            .with_memory(Arc::clone(&memory))
+            .with_readiness(Arc::clone(&readiness));
         let metrics = Arc::new(metrics.with_evidence(Arc::clone(remote.evidence())));
         let tally = Arc::new(Tally::new(
             Arc::clone(&receipts) as _,
@@ -181,7 +190,6 @@ impl Node {
             revoked: authenticator.revoked(),
             used: authenticator.used(),
             nonces,
-            store: config.store.clone(),
             clients,
         };
         let connector = Connector {
@@ -215,6 +223,7 @@ impl Node {
             server,
             tally,
             traces,
+            readiness,
         })
     }
 
@@ -229,7 +238,8 @@ impl Node {
     }
 
     /// Both doors as one service; `public_url` is how others reach it.
-    pub fn service(&self, settings: HttpSettings) -> Router {
+    pub fn service(&self, mut settings: HttpSettings) -> Router {
+        settings.ready = Arc::clone(&self.readiness);
         let archive = Some(self.archive.clone());
         let participants = self.remote.participants();
         let grpc = grpc::routes_with(
@@ -237,6 +247,7 @@ impl Node {
             participants,
             archive,
             Some(Arc::clone(self.remote.evidence())),
+            self.readiness.health(),
         );
         let apps = AppsDoor {
             public_url: settings.public_url.as_str().into(),
@@ -348,7 +359,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
     let listener = node.listen().await?;
     let address = listener.address()?;
     let settings = HttpSettings::new(with_port(&public_url, address));
-    let ready = Arc::clone(&settings.ready);
+    let readiness = Arc::clone(&node.readiness);
     let service = node.service(settings);
     if let Some(address) = node.config.metrics {
         let address = Arc::clone(&node.metrics).serve(address).await?;
@@ -362,7 +373,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
     listener
         .serve(service, async move {
             end.await;
-            ready.store(false, std::sync::atomic::Ordering::Relaxed);
+            readiness.stop();
         })
         .await;
     node.tally.flush().await;
@@ -381,25 +392,6 @@ fn announce(participant: &NamedNode, address: SocketAddr) -> Result<(), Failure>
     writeln!(out, "ready <{}> on {address}", participant.as_str())?;
     out.flush()?;
     Ok(())
-}
-
-/// Resolves at Ctrl-C or SIGTERM; reloads at SIGHUP.
-fn stop_signal(node: Arc<Node>) -> Result<impl Future<Output = ()>, Failure> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return,
-                _ = interrupt.recv() => return,
-                _ = hangup.recv() => match node.reload() {
-                    Ok(()) => tracing::info!("policies, peers and certificates are read again"),
-                    Err(error) => tracing::error!(%error, "nothing was reloaded"),
-                },
-            }
-        }
-    })
 }
 
 /// What the configuration trusts, checked.

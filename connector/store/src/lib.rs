@@ -28,7 +28,7 @@ mod view;
 mod watch;
 
 pub use change::with_fresh_blank_nodes;
-pub use durable::room::{has_room, room};
+pub use durable::room::room;
 pub use error::StoreError;
 pub use evaluate::{EvaluationOptions, QuadWorkbench};
 pub use ledger::Ledger;

@@ -185,6 +185,11 @@ impl Receipts {
         self.scribe.sealed()
     }
 
+    /// Whether records are taken. False only after a fault of ours.
+    pub fn is_alive(&self) -> bool {
+        self.scribe.is_alive()
+    }
+
     /// As [`prove_consistency`], of this log. Blocks.
     ///
     /// # Errors

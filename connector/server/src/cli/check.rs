@@ -1,5 +1,7 @@
 //! `twinlink config check` and `twinlink doctor`: is it right, and if not, what and at whom.
 
+mod ready;
+
 use super::audit::contradicts;
 use super::{Console, Failure};
 use crate::config::{Config, PeerFile, machine_memory};
@@ -191,7 +193,10 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
         }
     }
     let runtime = wire::runtime()?;
+    findings.push(finding("disk", own, ready::disk(config)));
     findings.push(finding("store", own, store(config)));
+    let is_ready = runtime.block_on(ready::ready(config, PATIENCE));
+    findings.push(finding("ready", own, is_ready));
     findings.push(finding("peer.logs", own, logs(config, &runtime)));
     findings.push(finding("port", own, port(config, &runtime)));
     for peer in peers.iter().filter(|peer| peer.url.is_some()) {

@@ -22,7 +22,8 @@ dataset = {dataset:?}
 listen = {listen:?}
 public_url = {public_url:?}
 
-# Where counts and times are told to your monitoring, in the OpenMetrics format, without a password: your own network only.
+# Where counts and times are told to your monitoring, in the OpenMetrics format, and /health and /ready to probes, without
+# a password: your own network only.
 # metrics = "127.0.0.1:9464"
 
 # How often, in seconds, peers are shown our log of use, where it grew: they sign that nobody rewrote it.

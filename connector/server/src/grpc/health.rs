@@ -3,15 +3,13 @@
 
 use crate::serve::Closing;
 use crate::status::status;
-use futures::future::{Either, select};
+use futures::future::{self, Either, select};
 use futures::stream::{BoxStream, StreamExt as _};
-use futures::{FutureExt as _, future};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
-use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_health::server::{HealthReporter, HealthService};
@@ -33,17 +31,14 @@ pub(super) struct Bounded {
     time: Duration,
 }
 
-pub(super) fn server() -> HealthServer<Bounded> {
-    HealthServer::new(Bounded::new(WATCHERS, WATCH)).max_decoding_message_size(REQUEST_BYTES)
+/// Tells what is reported here.
+pub(super) fn server(reporter: HealthReporter) -> HealthServer<Bounded> {
+    HealthServer::new(Bounded::new(reporter, WATCHERS, WATCH))
+        .max_decoding_message_size(REQUEST_BYTES)
 }
 
 impl Bounded {
-    fn new(watchers: usize, time: Duration) -> Self {
-        let reporter = HealthReporter::new();
-        // Ready at once: nobody else has the reporter yet.
-        reporter
-            .set_service_status("twinlink.v1.Connector", ServingStatus::Serving)
-            .now_or_never();
+    fn new(reporter: HealthReporter, watchers: usize, time: Duration) -> Self {
         Self {
             health: HealthService::from_health_reporter(reporter),
             watchers: Arc::new(Semaphore::new(watchers)),
@@ -97,7 +92,7 @@ mod tests {
     /// INVARIANT(bounded-watching)
     #[tokio::test]
     async fn bounded_watching() {
-        let server = Bounded::new(3, Duration::from_millis(300));
+        let server = Bounded::new(HealthReporter::new(), 3, Duration::from_millis(300));
         let mut client = HealthClient::new(HealthServer::new(server));
         let all = HealthCheckRequest::default();
         let mut watched = Vec::new();

@@ -23,14 +23,12 @@ use http::header::{AUTHORIZATION, ETAG};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use oxrdf::NamedNode;
-use std::path::PathBuf;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use twinlink_core::{Connector, Possession, Refusal, Secret, UseRecord};
-use twinlink_store::has_room;
 use twinlink_trust::{
     Algorithm, By, CurrentIdentity, Nonces, OnceStore, Proof, ProofOf, Registry, Revoked,
-    TokenIssuer, check_identity,
+    TokenIssuer,
 };
 use twinlink_vocab::tl;
 
@@ -58,8 +56,6 @@ pub(crate) struct AuthorizationServer {
     pub(crate) used: Arc<OnceStore>,
     /// The nonces of proofs; none where no app may do without a certificate.
     pub(crate) nonces: Option<Arc<Nonces>>,
-    /// The folder of the twin and its log, on a disk that may be full.
-    pub(crate) store: PathBuf,
     /// Who may get what.
     pub(crate) clients: Arc<ArcSwap<Clients>>,
 }
@@ -79,13 +75,6 @@ enum Holds {
 }
 
 impl AuthorizationServer {
-    /// Whether others would believe us now: our certificate holds, by the lists that they have too.
-    pub(in crate::http) fn is_ready(&self) -> bool {
-        let (identity, trusted) = (self.identity.load(), self.registry.current());
-        let found = check_identity(&identity, &trusted, OffsetDateTime::now_utc());
-        found.is_ok() && has_room(&self.store)
-    }
-
     fn issuer(&self) -> TokenIssuer {
         TokenIssuer::new(Arc::clone(&self.identity))
     }

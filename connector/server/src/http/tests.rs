@@ -26,9 +26,14 @@ async fn health_needs_no_credentials_and_ready_tells_the_truth() {
     let stranger = |path: &str| Request::get(path).body(text("")).unwrap();
     assert_eq!(fixture.ask(stranger("/health")).await.text, "ok");
     assert_eq!(fixture.ask(stranger("/ready")).await.text, "ready");
-    fixture.set_ready(false);
+    fixture.stop();
     let answer = fixture.ask(stranger("/ready")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        answer.text.contains("not ready: serving"),
+        "{}",
+        answer.text
+    );
 }
 
 #[tokio::test]

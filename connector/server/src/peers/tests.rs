@@ -177,6 +177,7 @@ impl Organisation {
             Arc::new(Vec::new),
             None,
             Some(evidence),
+            crate::readiness::Readiness::default().health(),
         );
         tokio::spawn(listener.serve(routes.into_axum_router(), std::future::pending()));
         format!("https://localhost:{port}")

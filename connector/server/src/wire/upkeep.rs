@@ -1,9 +1,11 @@
-//! What a connector looks after while it serves: files that are renewed, and what is due.
+//! What a connector looks after while it serves: files that are renewed, what is due, and signals.
 
 use super::Node;
+use crate::cli::Failure;
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::signal::unix::{SignalKind, signal};
 use twinlink_core::Connector;
 use twinlink_trust::{Expiry, Renewal, Urgency};
 
@@ -44,6 +46,25 @@ pub(super) async fn keep_fresh(node: Arc<Node>) {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Resolves at Ctrl-C or SIGTERM; reloads at SIGHUP.
+pub(super) fn stop_signal(node: Arc<Node>) -> Result<impl Future<Output = ()>, Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => match node.reload() {
+                    Ok(()) => tracing::info!("policies, peers and certificates are read again"),
+                    Err(error) => tracing::error!(%error, "nothing was reloaded"),
+                },
+            }
+        }
+    })
 }
 
 fn warn_of_expiry(node: &Node) {

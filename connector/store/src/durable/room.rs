@@ -100,11 +100,6 @@ pub fn room(folder: &Path) -> Result<(), StoreError> {
     enough(free(folder), 0)
 }
 
-/// As [`room()`], for who wants no reason.
-pub fn has_room(folder: &Path) -> bool {
-    room(folder).is_ok()
-}
-
 /// Whether so many bytes may be written.
 fn enough(free: io::Result<u64>, bytes: usize) -> Result<(), StoreError> {
     let needed = RESERVE.saturating_add(FACTOR.saturating_mul(bytes as u64));

@@ -14,6 +14,7 @@ use futures::executor::block_on;
 use futures::future::join_all;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use twinlink_core::{Code, DISK, Journal, Refusal};
 
@@ -30,6 +31,7 @@ const OPEN_RECORDS: u64 = 16 * 1024;
 pub(super) struct Scribe {
     orders: SyncSender<Order>,
     sealed: Arc<Mutex<Option<Sealed>>>,
+    thread: JoinHandle<()>,
 }
 
 /// A checkpoint of the log that is on disk.
@@ -105,11 +107,20 @@ impl Scribe {
             uses: 0,
             sealed: Arc::clone(&sealed),
         };
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("use-log".to_owned())
             .spawn(move || writer.run(&incoming))
             .map_err(|error| Refusal::new(Code::Internal, "use-log", error))?;
-        Ok(Self { orders, sealed })
+        Ok(Self {
+            orders,
+            sealed,
+            thread,
+        })
+    }
+
+    /// Whether records are taken: the thread ends early only by a panic.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     pub(super) fn sealed(&self) -> Option<Sealed> {

@@ -10,7 +10,6 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use oxrdf::{Literal, NamedNode, Term, Triple, Variable};
 use spargebra::Query;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -187,8 +186,8 @@ impl Fixture {
         self.router.clone()
     }
 
-    pub(super) fn set_ready(&self, ready: bool) {
-        self.settings.ready.store(ready, Ordering::Relaxed);
+    pub(super) fn stop(&self) {
+        self.settings.ready.stop();
     }
 
     /// What reached the twin so far.
