@@ -274,10 +274,15 @@ fn verify(
         }
     }
     let receipts = held.len();
-    let (statements, cosigned) = verify_statements(journal, &config.participant, others)?;
+    let watched = journal::Watched::new(journal, console);
+    watched.begin("verifying what others signed, 1 of 3");
+    let (statements, cosigned) = verify_statements(&watched, &config.participant, others)?;
     held.extend(cosigned);
-    let found = verify_log(journal, &config.participant, &keys, &held)?;
-    let unrecorded = unrecorded_purges(journal)?;
+    watched.begin("verifying records and checkpoints, 2 of 3");
+    let found = verify_log(&watched, &config.participant, &keys, &held)?;
+    watched.begin("looking for what was purged, 3 of 3");
+    let unrecorded = unrecorded_purges(&watched)?;
+    drop(watched);
     console.say(json!({
         "records": found.records,
         "purged": found.purged,

@@ -1,10 +1,11 @@
 //! The log of use, off the disk while no connector runs, and by the connector while one does.
 
-use crate::cli::Failure;
+use crate::cli::{Console, Failure};
 use crate::config::Config;
 use crate::session::{Person, Session};
 use crate::wire;
 use futures::future::{BoxFuture, ready};
+use indicatif::ProgressBar;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,51 @@ pub(super) fn open(config: &Config) -> Result<Box<dyn Journal>, Failure> {
         Ok(store) => Ok(Box::new(store.journal())),
         Err(StoreError::InUse { .. }) => Ok(Box::new(Running::connect(config)?)),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A log that shows how far whoever reads it has come. How long it is nobody knows before.
+pub(super) struct Watched<'a> {
+    journal: &'a dyn Journal,
+    spinner: ProgressBar,
+    /// What is done with what is read.
+    work: Mutex<&'static str>,
+}
+
+impl<'a> Watched<'a> {
+    pub(super) fn new(journal: &'a dyn Journal, console: &Console) -> Self {
+        Self {
+            journal,
+            spinner: console.spinner("reading the log"),
+            work: Mutex::new("reading the log"),
+        }
+    }
+
+    /// Says what comes now.
+    pub(super) fn begin(&self, work: &'static str) {
+        *self.work.lock().unwrap_or_else(PoisonError::into_inner) = work;
+        self.spinner.set_message(work);
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.spinner.finish_and_clear();
+    }
+}
+
+impl Journal for Watched<'_> {
+    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+        self.journal.append(record)
+    }
+
+    fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
+        let read = self.journal.read(from, most)?;
+        if let Some((last, _)) = read.last() {
+            let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+            self.spinner.set_message(format!("{work}: record {last}"));
+        }
+        Ok(read)
     }
 }
 
