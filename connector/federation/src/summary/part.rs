@@ -179,9 +179,9 @@ impl Part {
                 .is_some_and(|(_, predicate)| predicate.is_outward)
         };
         let between = star.between.iter().filter_map(|between| {
-            let (_, known) = self.predicate(&between.predicate)?;
-            let steps = known.range?.steps(between).into_iter();
-            let steps = steps.map(|step| profile::step(&between.predicate, step));
+            let (place, known) = self.predicate(&between.predicate)?;
+            let steps = known.range?.steps(between);
+            let steps = steps.map(|step| profile::step(place, step));
             Some(steps.collect())
         });
         let between: Vec<Vec<u16>> = between.collect();

@@ -143,16 +143,28 @@ pub(super) fn mark(first: &NamedNode, then: Option<&NamedNode>, object: &Term) -
         then.as_bytes(),
         object.to_string().as_bytes(),
     ]);
-    // The high bits are as good as any.
-    u16::try_from(hash >> 48).unwrap_or_default()
+    // The high bits are as good as any; the lower half of all marks is for these.
+    u16::try_from(hash >> 49).unwrap_or_default()
 }
 
-/// The mark of a subject that has a number in a step.
-pub(super) fn step(predicate: &NamedNode, step: f64) -> u16 {
-    let hash = hash(&[
-        b"n",
-        predicate.as_str().as_bytes(),
-        step.to_string().as_bytes(),
-    ]);
-    u16::try_from(hash >> 48).unwrap_or_default()
+/// The mark of a subject that has a number in a step, by the number of the predicate. A condition asks for up to all
+/// the steps at once: hashes would meet other marks too often.
+pub(super) fn step(predicate: usize, step: u8) -> u16 {
+    let predicate = u16::try_from(predicate % 128).unwrap_or_default();
+    1 << 15 | predicate << 8 | u16::from(step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_taken_for_nothing_else() {
+        let steps = (0..128).flat_map(|predicate| (0..=255).map(move |one| step(predicate, one)));
+        let steps: BTreeSet<_> = steps.collect();
+        assert_eq!(steps.len(), 128 * 256);
+        let name = |n: usize| NamedNode::new_unchecked(format!("urn:{n}"));
+        let marks = (0..1_000).map(|n| mark(&name(n), None, &name(n + 1).into()));
+        assert!(marks.into_iter().all(|mark| !steps.contains(&mark)));
+    }
 }

@@ -3,7 +3,7 @@
 use oxrdf::vocab::xsd;
 use oxrdf::{NamedNode, Term};
 
-/// How many steps there are between the least and the greatest number, about.
+/// How many steps there are between the least and the greatest number.
 const STEPS: f64 = 256.0;
 
 /// From the least to the greatest number. As bits, which are equal where they are the same.
@@ -39,30 +39,27 @@ impl Range {
         Self::new(least.min(number), greatest.max(number))
     }
 
-    /// The step that a number is in.
-    pub(super) fn step(self, number: f64) -> f64 {
+    /// The step that a number is in; the greatest number is in the last one.
+    pub(super) fn step(self, number: f64) -> u8 {
         let [least, greatest] = self.ends();
         let width = (greatest - least) / STEPS;
         if width > 0.0 && width.is_finite() {
-            ((number - least) / width).floor()
-        } else {
-            0.0
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "what is less or greater becomes the first or the last step"
+            )]
+            return ((number - least) / width).floor() as u8;
         }
+        0
     }
 
     /// The steps of the numbers in between.
-    pub(super) fn steps(self, between: &Between) -> Vec<f64> {
+    pub(super) fn steps(self, between: &Between) -> impl Iterator<Item = u8> {
         let [least, greatest] = self.ends();
-        let mut steps = Vec::new();
         let (from, to) = (between.least.max(least), between.greatest.min(greatest));
-        if from <= to {
-            let (mut step, last) = (self.step(from), self.step(to));
-            while step <= last {
-                steps.push(step);
-                step += 1.0;
-            }
-        }
-        steps
+        let steps = (from <= to).then(|| self.step(from)..=self.step(to));
+        steps.into_iter().flatten()
     }
 }
 
@@ -112,11 +109,11 @@ mod tests {
                     least,
                     greatest,
                 };
-                assert!(range.steps(&between).contains(&range.step(number)));
+                assert!(range.steps(&between).any(|step| step == range.step(number)));
             }
         }
         let one = Range::new(5.0, 5.0).unwrap();
-        assert_eq!(one.step(5.0), 0.0);
+        assert_eq!((one.step(5.0), range.step(1997.5)), (0, 255));
         assert!(Range::new(1.0, 0.0).is_none() && Range::new(f64::NAN, 0.0).is_none());
     }
 }

@@ -11,7 +11,8 @@ use oxrdf::NamedNode;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-const FORMAT: u8 = 2;
+/// Whoever knows another one only gets no summary, and asks instead.
+const FORMAT: u8 = 3;
 /// The most recipients.
 const RECIPIENTS: usize = 65_536;
 /// The longest text, in bytes.

@@ -153,8 +153,9 @@ fn profiles(
         for pair in known {
             let (first, object) = pair;
             let range = predicates.get(first).and_then(|known| known.range);
-            if let (Some(range), Some(number)) = (range, number(object)) {
-                marks.insert(step(first, range.step(number)));
+            let place = numbers.get(first).copied();
+            if let (Some(range), Some(number), Some(place)) = (range, number(object), place) {
+                marks.insert(step(place, range.step(number)));
             }
             if outward(&pair) {
                 marks.insert(mark(first, None, object));
