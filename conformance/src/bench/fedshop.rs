@@ -30,6 +30,23 @@ use std::path::{Path, PathBuf};
 
 /// How many times as many requests for data as members contribute to an answer there may be, on average.
 const RATIO: f64 = 1.2;
+/// How many members have to be asked at least for the first instance of each question over the 20 members of the data:
+/// those whose quads the rows of its answer are made of, as counted for the engines that are published. Our own count
+/// goes by the sources of our own rows.
+const PUBLISHED: [(&str, usize); 12] = [
+    ("q01-0", 1),
+    ("q02-0", 3),
+    ("q03-0", 1),
+    ("q04-0", 9),
+    ("q05-0", 4),
+    ("q06-0", 1),
+    ("q07-0", 1),
+    ("q08-0", 2),
+    ("q09-0", 1),
+    ("q10-0", 1),
+    ("q11-0", 1),
+    ("q12-0", 1),
+];
 /// How many times as fast as the better of the peers it has to be, by the geometric means.
 const FASTER: f64 = 50.0;
 /// The most bytes of a member's quads, unpacked.
@@ -210,12 +227,42 @@ impl Measured {
         ratios.sum::<f64>() / count(self.0.len().max(1))
     }
 
+    /// The questions of which a floor is published, with it.
+    fn published(&self) -> impl Iterator<Item = (&Figures, f64)> {
+        self.0.iter().filter_map(|one| {
+            let mut floors = PUBLISHED.iter();
+            let (_, floor) = floors.find(|(name, _)| *name == one.name)?;
+            Some((one, count(*floor)))
+        })
+    }
+
+    /// As [`Self::ratio`], by the floors that are published; none where these are other questions.
+    fn published_ratio(&self) -> Option<f64> {
+        let ratios = self.published().map(|(one, floor)| one.requests / floor);
+        let ratios: Vec<_> = ratios.collect();
+        (!ratios.is_empty()).then(|| ratios.iter().sum::<f64>() / count(ratios.len()))
+    }
+
+    /// How many requests there were for each that has to be asked.
+    fn floors(&self) -> Value {
+        let each = self.published().map(
+            |(one, floor)| json!({ "query": one.name, "requests": one.requests, "floor": floor }),
+        );
+        json!({
+            "by_sources_of_rows": self.ratio(),
+            "by_published_floors": self.published_ratio(),
+            "bound": RATIO,
+            "published": each.collect::<Vec<_>>(),
+        })
+    }
+
     fn geometric_mean(&self) -> f64 {
         geometric_mean(self.0.iter().map(|one| one.milliseconds))
     }
 
     fn is_good(&self) -> bool {
-        self.right() == self.0.len() && self.ratio() <= RATIO
+        let ratios = [Some(self.ratio()), self.published_ratio()];
+        self.right() == self.0.len() && ratios.into_iter().flatten().all(|ratio| ratio <= RATIO)
     }
 
     fn queries(&self) -> Vec<Value> {

@@ -6,7 +6,7 @@ use super::asking::{Heard, analyze, ask};
 use super::bare::Bare;
 use super::breakdown::{Breakdown, Units};
 use super::network::Network;
-use super::{Case, Figures, Measured, RATIO, count, fault, geometric_mean, sources, unlimited};
+use super::{Case, Figures, Measured, count, fault, geometric_mean, sources, unlimited};
 use crate::library::Fault;
 use crate::program::{Home, forget_peak, peak_megabytes};
 use serde_json::{Value, json};
@@ -235,8 +235,7 @@ impl Apart {
                 "milliseconds": self.exchange_milliseconds,
             },
             "queries": queries,
-            "requests_to_floor": measured.ratio(),
-            "requests_to_floor_bound": RATIO,
+            "requests_to_floor": measured.floors(),
             "geometric_mean_milliseconds": measured.geometric_mean(),
             "geometric_mean_first_row_milliseconds": geometric_mean(firsts),
             "trust": self.trust(),

@@ -1,7 +1,7 @@
 //! The members in this process, asked through the ports that a network has its place behind: what is counted are
 //! questions, not frames, and nothing is spent on trust.
 
-use super::{Case, Figures, Measured, RATIO, count, fault, files, quads, unlimited};
+use super::{Case, Figures, Measured, count, fault, files, quads, unlimited};
 use crate::engine::Ours;
 use crate::library::Fault;
 use crate::members::{Member, Town, store};
@@ -52,8 +52,7 @@ impl Together {
             "right": measured.right(),
             "exchange": self.exchange,
             "queries": measured.queries(),
-            "requests_to_floor": measured.ratio(),
-            "requests_to_floor_bound": RATIO,
+            "requests_to_floor": measured.floors(),
             "geometric_mean_milliseconds": measured.geometric_mean(),
             "peers": "not compared in this run",
             "ok": measured.is_good(),
