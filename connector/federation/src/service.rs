@@ -325,7 +325,12 @@ impl<'a> Services<'a> {
             base_iri: None,
         };
         let rows = self.federator.rows(&query, self.members, REQUESTS);
-        let rows = rows.await.map_err(Failed::Question)?;
+        let rows = rows.await.map_err(|refusal| match (refusal.check(), refusal.code()) {
+            ("federation.rows", Code::Exhausted) => refused(&format!(
+                "{variable} is bound to more than {REQUESTS} endpoints: SERVICE takes no more requests"
+            )),
+            _ => Failed::Question(refusal),
+        })?;
         let mut endpoints = Vec::new();
         for row in rows {
             match row.values.into_iter().next().flatten() {

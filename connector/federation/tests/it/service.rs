@@ -232,3 +232,22 @@ fn a_plan_asks_nobody_for_parts() {
     assert_eq!(told.steps[0].rows, Some(3));
     assert_eq!(world.requests(), [0, 1, 0]);
 }
+
+#[test]
+fn more_endpoints_than_may_be_asked_are_refused() {
+    for (count, is_refused) in [(64, false), (65, true), (200, true)] {
+        let mut world = world();
+        let many = (0..count).map(|n| quad(&format!("x{n}"), "of", iri(&format!("urn:e{n}"))));
+        world.members[0].extend(many);
+        let query = "SELECT * { ?x <urn:of> ?e SERVICE SILENT ?e { ?s <urn:p> ?y } }";
+        let answer = world.ask_about(query, None);
+        assert_eq!(answer.is_err(), is_refused, "{count}");
+        if let Err(refusal) = answer {
+            assert_eq!(refusal.code(), Code::Invalid);
+            assert!(
+                refusal.public().contains("?e is bound to more than 64"),
+                "{refusal}"
+            );
+        }
+    }
+}
