@@ -2,9 +2,12 @@
 //!
 //! Three clients change the twin and one asks, over HTTP with certificates and tokens. After some acknowledgements, by
 //! chance, the process is killed as `kill -9` does; then its folder is read as an operator reads it. The next round goes on
-//! in the same folder, so each start finds what a kill left. In some rounds a backup is taken meanwhile.
+//! in the same folder, so each start finds what a kill left. In some rounds a backup is taken meanwhile; some are played
+//! by two connectors of which one asks the other. At last a disk fills up.
 
 mod copies;
+mod full;
+mod peers;
 
 use crate::chance::Chance;
 use crate::http::{Request, SPARQL, Target as _};
@@ -12,20 +15,23 @@ use crate::library::Fault;
 use crate::program::{Home, Program};
 use crate::report::{Report, Verdict};
 use copies::Copying;
+use peers::Pair;
 use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 use twinlink_core::{Budget, Journal, Secret};
 use twinlink_policy::Guard;
 use twinlink_store::{EvaluationOptions, TwinStore};
-use twinlink_trust::{EntryKind, PublicKey, SigningKey, audit, list_entries, verify_receipt};
+use twinlink_trust::{EntryKind, SigningKey, audit, list_entries, verify_receipt};
 
 /// How often the program is killed where nobody says.
 pub(crate) const ROUNDS: usize = 25;
 /// After so many rounds a new folder is begun: reading a log that only grows would take ever longer.
 const FOLDER: usize = 25;
 /// One round in so many has a backup.
-const COPIED: usize = 5;
+const COPIED: usize = 4;
+/// One in so many is played by two connectors of which one asks the other.
+const PAIRED: usize = 3;
 /// Clients that change the twin.
 const WRITERS: usize = 3;
 /// Quads in most changes, and in every tenth.
@@ -58,11 +64,12 @@ pub(crate) fn run(name: &'static str, rounds: usize, seed: Option<u64>) -> Resul
     let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
     let mut chance = Chance::new(seed);
     let program = Program::find()?;
-    let mut cases = Vec::new();
+    let (mut cases, mut settled) = (Vec::new(), Vec::new());
     let (mut changes, mut receipts, mut copies) = (0, 0, 0);
     while cases.len() < rounds {
         let home = program.init()?;
         let token = program.token(&home)?;
+        let mut pair = Pair::new(&program)?;
         let mut promises = Promises::default();
         for _ in 0..FOLDER.min(rounds - cases.len()) {
             let after = 1 + chance.below(60);
@@ -71,18 +78,31 @@ pub(crate) fn run(name: &'static str, rounds: usize, seed: Option<u64>) -> Resul
                 cases.len() + 1
             );
             let is_copied = cases.len() % COPIED == 0;
-            let verdict = round(&program, &home, &token, (after, is_copied), &mut promises)?;
+            let verdict = match (cases.len() + 1) % PAIRED {
+                0 => judged(pair.round(&program, after.div_ceil(2))?),
+                _ => round(&program, &home, &token, (after, is_copied), &mut promises)?,
+            };
             cases.push((case, verdict));
         }
         changes += promises.changes.len();
-        receipts += promises.receipts.len();
+        receipts += promises.receipts.len() + pair.receipts();
         copies += promises.copies;
+        if pair.receipts() > 0 {
+            let case = format!("all acknowledged after round {}, seed {seed}", cases.len());
+            settled.push((case, judged(pair.settle(&program)?)));
+        }
     }
+    cases.append(&mut settled);
+    let (verdict, counts) = full::run(&program)?;
+    cases.push((full::CASE.to_owned(), verdict));
+    changes += counts.changes;
+    receipts += counts.receipts;
     let report = Report::of(name, cases);
     Ok(report
         .with("acknowledged_changes", changes)
         .with("receipts", receipts)
-        .with("backups", copies))
+        .with("backups", copies)
+        .with("writes_that_met_the_end_of_the_disk", counts.cut_off))
 }
 
 fn round(
@@ -128,7 +148,11 @@ fn round(
         true => check(home, promises).and(copied),
         false => Err(format!("no {after} acknowledgements in {PATIENCE:?}")),
     };
-    Ok(kept.map_or_else(Verdict::Failed, |_| Verdict::Passed))
+    Ok(judged(kept.map(drop)))
+}
+
+fn judged(kept: Result<(), String>) -> Verdict {
+    kept.map_or_else(Verdict::Failed, |()| Verdict::Passed)
 }
 
 /// Waits for so many acknowledgements; false where they do not come.
@@ -156,28 +180,28 @@ impl Promises {
 /// Changes the twin until the connector is gone.
 fn change(remote: &crate::http::Remote, tag: &str, tell: &Sender<Told>) {
     for number in 1_u32.. {
-        let quads = if number % 10 == 0 { LARGE } else { SMALL };
-        let subject = format!("https://conformance.example/{tag}/{number}");
-        let values = (0..quads).map(|value| value.to_string());
-        let values = values.collect::<Vec<_>>().join(",");
-        let update =
-            format!("INSERT DATA {{ <{subject}> <https://conformance.example/value> {values} }}");
-        let request = Request {
-            method: "POST".to_owned(),
-            path: SPARQL.to_owned(),
-            headers: vec![(
-                "content-type".to_owned(),
-                "application/sparql-update".to_owned(),
-            )],
-            body: update.into_bytes(),
-        };
+        let (request, told) = insertion(tag, number);
         match remote.send(&request) {
-            Ok(answer) if answer.is_success() => {
-                drop(tell.send(Told::Changed { subject, quads }));
-            }
+            Ok(answer) if answer.is_success() => drop(tell.send(told)),
             _ => return,
         }
     }
+}
+
+/// A change of the twin, and what its client is told if it is taken.
+fn insertion(tag: &str, number: u32) -> (Request, Told) {
+    let quads = if number.is_multiple_of(10) {
+        LARGE
+    } else {
+        SMALL
+    };
+    let subject = format!("https://conformance.example/{tag}/{number}");
+    let values = (0..quads).map(|value| value.to_string());
+    let values = values.collect::<Vec<_>>().join(",");
+    let update =
+        format!("INSERT DATA {{ <{subject}> <https://conformance.example/value> {values} }}");
+    let request = Request::with_body("POST", SPARQL, "application/sparql-update", update);
+    (request, Told::Changed { subject, quads })
 }
 
 /// Asks until the connector is gone.
@@ -204,9 +228,9 @@ fn check(home: &Home, promises: &Promises) -> Result<(), String> {
     let store = TwinStore::open(&folder, EvaluationOptions::default());
     let store = store.map_err(|error| format!("the store does not open: {error}"))?;
     check_changes(&store, &promises.changes)?;
-    let key = SigningKey::load(&home.path().join("identity").join("key.pem"));
-    let key = key.map_err(|error| error.to_string())?;
-    check_records(&store.journal(), &key.public().clone(), promises)
+    check_records(&store.journal())?;
+    drop(store);
+    check_receipts(home, "https://conformance.example/", &promises.receipts)
 }
 
 /// Every acknowledged change is there, and every change that is there is there as a whole.
@@ -239,19 +263,24 @@ fn check_changes(store: &TwinStore, acknowledged: &HashMap<String, usize>) -> Re
     }
 }
 
-/// The log of use is whole; each receipt that a client holds is of a record in it; no completion is without its intent.
-fn check_records(
-    journal: &dyn Journal,
-    key: &PublicKey,
-    promises: &Promises,
-) -> Result<(), String> {
-    audit(journal).map_err(|error| error.to_string())?;
-    let signer = oxrdf::NamedNode::new_unchecked("https://conformance.example/");
-    for receipt in &promises.receipts {
-        verify_receipt(receipt, &signer, std::slice::from_ref(key))
-            .and_then(|claims| claims.check_against(journal))
+/// Each receipt that a client holds is of a record in the log.
+fn check_receipts(home: &Home, signer: &str, receipts: &[String]) -> Result<(), String> {
+    let store = TwinStore::open(&home.path().join("twin"), EvaluationOptions::default());
+    let store = store.map_err(|error| format!("the store does not open: {error}"))?;
+    let key = SigningKey::load(&home.path().join("identity").join("key.pem"));
+    let key = key.map_err(|error| error.to_string())?.public().clone();
+    let signer = oxrdf::NamedNode::new_unchecked(signer);
+    for receipt in receipts {
+        verify_receipt(receipt, &signer, std::slice::from_ref(&key))
+            .and_then(|claims| claims.check_against(&store.journal()))
             .map_err(|error| format!("a receipt without its record: {error}"))?;
     }
+    Ok(())
+}
+
+/// The log of use is whole; no completion is without its intent.
+fn check_records(journal: &dyn Journal) -> Result<(), String> {
+    audit(journal).map_err(|error| error.to_string())?;
     let (mut intents, mut from) = (HashSet::new(), 0);
     loop {
         let entries = list_entries(journal, from, PAGE).map_err(|error| error.to_string())?;

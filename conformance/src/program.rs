@@ -7,6 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use twinlink_core::Secret;
 
@@ -76,10 +77,13 @@ impl Program {
 
     /// Runs one of its commands with a connector's configuration, and gives what it wrote to standard output.
     pub(crate) fn run(&self, home: &Home, arguments: &[&OsStr]) -> Result<String, Fault> {
+        self.run_with(&home.path().join("twinlink.toml"), arguments)
+    }
+
+    /// As [`Self::run`], with a configuration file.
+    pub(crate) fn run_with(&self, config: &Path, arguments: &[&OsStr]) -> Result<String, Fault> {
         let mut command = self.command();
-        command
-            .arg("--config")
-            .arg(home.path().join("twinlink.toml"));
+        command.arg("--config").arg(config);
         let name = arguments.first().copied().unwrap_or_default();
         output(&name.to_string_lossy(), command.args(arguments))
     }
@@ -119,6 +123,16 @@ impl Home {
         self.folder.path()
     }
 
+    /// A configuration that names the port of the connector that runs: the system gave it, so its own does not.
+    pub(crate) fn config_for(&self, port: u16) -> Result<PathBuf, Fault> {
+        let fault = |error: std::io::Error| Fault::Measure(error.to_string());
+        let text = std::fs::read_to_string(self.path().join("twinlink.toml")).map_err(fault)?;
+        let config = self.path().join("running.toml");
+        let text = text.replace("localhost:0", &format!("localhost:{port}"));
+        std::fs::write(&config, text).map_err(fault)?;
+        Ok(config)
+    }
+
     /// A way to ask the connector as its own organisation.
     pub(crate) fn remote(&self, port: u16, token: Option<Secret>) -> Result<Remote, Fault> {
         let identity = self.path().join("identity");
@@ -156,6 +170,18 @@ impl Running {
     /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Reads what it logs until it ends, for a program that logs more than a pipe holds.
+    pub(crate) fn listen(&mut self) -> JoinHandle<String> {
+        let error = self.child.stderr.take();
+        std::thread::spawn(move || {
+            let mut said = String::new();
+            if let Some(mut error) = error {
+                drop(error.read_to_string(&mut said));
+            }
+            said
+        })
     }
 
     /// What the process holds in memory.

@@ -31,13 +31,8 @@ impl Copying {
         let file = home.path().join("crash.backup");
         // That of the round before.
         drop(std::fs::remove_file(&file));
-        // The system gave the port, so the configuration does not name it. Without one the backup fails, and is not counted.
-        let text = std::fs::read_to_string(home.path().join("twinlink.toml")).unwrap_or_default();
-        let config = home.path().join("crash.toml");
-        drop(std::fs::write(
-            &config,
-            text.replace("localhost:0", &format!("localhost:{port}")),
-        ));
+        // Without one the backup fails, and is not counted.
+        let config = home.config_for(port).unwrap_or_default();
         let mut command = program.command();
         command
             .arg("--config")
