@@ -1,10 +1,11 @@
 //! A disk that fails in the middle of a write of the ledger, at each of its points.
 
-use super::tests::{NOW, at_most, duty, incident, iri, owes, usage};
+use super::tests::{NOW, at_most, counter, duty, incident, iri, owes, permit, usage};
 use super::*;
 use crate::durable::faulty::{Disk, Failing};
 use futures::executor::block_on;
 use std::time::Instant;
+use twinlink_core::Beginning;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Points of a write that are tried. A test fails if a write has more.
@@ -117,4 +118,36 @@ fn a_duty_whose_settling_cannot_be_written_is_open_still() {
 fn an_incident_that_cannot_be_ended_goes_on() {
     let later = NOW + time::Duration::hours(1);
     at_every_point(&move |ledger| block_on(ledger.end(iri("one"), later)).map(drop));
+}
+
+/// A page that is split in a write whose sync fails lies in new pages, with what was there before. Taking back what was
+/// added does not write all of them again.
+#[test]
+fn pages_that_were_split_in_memory_alone_are_written_again() {
+    let disk = Disk::default();
+    let ledger = Ledger::over(disk.clone()).unwrap();
+    let mut used = Vec::new();
+    for round in 0..150_u32 {
+        // In no order, so that pages are split in their middle.
+        let name = format!("p{:08x}", round.wrapping_mul(0x9E37_79B9));
+        let counter = counter(&iri(&name));
+        let turn = |counter: Counter| -> Turn {
+            Box::new(move |_| {
+                Ok(Beginning {
+                    permit: permit(),
+                    charges: vec![counter],
+                    obligations: Vec::new(),
+                })
+            })
+        };
+        disk.fail(0, 1, Failing::Forgetful);
+        let refused = block_on(ledger.begin(NOW, turn(counter.clone()))).unwrap_err();
+        refused_by_the_disk(&refused);
+        block_on(ledger.begin(NOW, turn(counter.clone()))).unwrap();
+        used.push(counter);
+        let left = Ledger::over(disk.after_power_loss()).unwrap();
+        let state = left.durable();
+        let mut counts = used.iter().map(|counter| state.usage(counter).count);
+        assert!(counts.all(|count| count == 1), "after {round} rounds");
+    }
 }

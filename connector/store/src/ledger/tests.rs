@@ -19,7 +19,7 @@ pub(super) fn iri(name: &str) -> NamedNode {
     NamedNode::new(format!("https://{name}.example/")).unwrap()
 }
 
-fn permit() -> Permit {
+pub(super) fn permit() -> Permit {
     let policy = "@prefix odrl: <http://www.w3.org/ns/odrl/2/> .
         <https://city.example/policy> a odrl:Set ; odrl:permission [
             odrl:target <https://city.example/twin> ; odrl:action odrl:read ] .";

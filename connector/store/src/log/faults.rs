@@ -39,7 +39,7 @@ fn append(store: &TwinStore, text: &str) -> Result<u64, Refusal> {
 fn contents(store: &TwinStore) -> (Vec<usize>, Vec<String>) {
     let changes = store.changes(1, 100).unwrap();
     let changes: Vec<_> = changes.iter().map(|change| change.added.len()).collect();
-    let records = store.journal().read(0, 100).unwrap();
+    let records = store.journal().read(0, 1000).unwrap();
     let texts = records
         .into_iter()
         .enumerate()
