@@ -4,6 +4,7 @@ mod body;
 mod description;
 mod fault;
 mod graph_store;
+mod lines;
 mod negotiate;
 pub(crate) mod oauth;
 mod outcome;

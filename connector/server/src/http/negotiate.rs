@@ -1,9 +1,11 @@
 //! Content negotiation: <https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1>.
 
 use super::fault::Fault;
+use super::lines;
 use http::header::{ACCEPT, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use sparesults::QueryResultsFormat;
+use twinlink_core::Head;
 use twinlink_ingest::Syntax;
 
 /// A media type that is offered, and the format behind it.
@@ -79,6 +81,24 @@ impl Accept {
     /// 406, with the list of what is offered.
     pub(super) fn choose<T: Copy>(&self, offers: &[Offer<T>]) -> Result<Offer<T>, Fault> {
         self.best(offers).ok_or_else(|| not_acceptable(offers))
+    }
+
+    /// Whether it likes lines better than whatever else is offered for this kind of answer.
+    pub(super) fn wants_lines(&self, head: &Head) -> bool {
+        match head {
+            Head::Graph => self.prefers_lines(&GRAPHS),
+            Head::Boolean(_) | Head::Solutions(_) => self.prefers_lines(&RESULTS),
+        }
+    }
+
+    /// Whether it takes lines at all.
+    pub(super) fn takes_lines(&self) -> bool {
+        self.rank(lines::MEDIA_TYPE).0 > 0
+    }
+
+    fn prefers_lines<T: Copy>(&self, offers: &[Offer<T>]) -> bool {
+        let best = self.best(offers).map(|(media_type, _)| media_type);
+        self.takes_lines() && best.is_none_or(|best| self.rank(best) < self.rank(lines::MEDIA_TYPE))
     }
 
     /// Quality and exactness of the most exact range that covers the media type.

@@ -1,6 +1,7 @@
 //! SPARQL 1.1 Protocol: <https://www.w3.org/TR/sparql11-protocol/>.
 
 use super::fault::Fault;
+use super::lines;
 use super::negotiate::{Accept, GRAPHS, RESULTS, not_acceptable};
 use super::outcome::{self, told_explanation};
 use super::parameters::{OF_SPARQL, Parameters};
@@ -113,13 +114,13 @@ async fn run_query(
     none_of(parameters, &["using-graph-uri", "using-named-graph-uri"])?;
     let stated = parameters.options()?;
     let accept = Accept::of(&head.headers);
-    if accept.best(&RESULTS).is_none() && accept.best(&GRAPHS).is_none() {
+    let is_any = accept.best(&RESULTS).is_some() || accept.best(&GRAPHS).is_some();
+    if !is_any && !accept.takes_lines() {
         // Which of the two it would be shows only in the query, but none of either is asked for.
-        let offers: Vec<_> = RESULTS
-            .iter()
-            .map(|offer| (offer.0, ()))
-            .chain(GRAPHS.iter().map(|offer| (offer.0, ())))
-            .collect();
+        let rows = RESULTS.iter().map(|offer| (offer.0, ()));
+        let graphs = GRAPHS.iter().map(|offer| (offer.0, ()));
+        let lines = std::iter::once((lines::MEDIA_TYPE, ()));
+        let offers: Vec<_> = rows.chain(graphs).chain(lines).collect();
         return Err(not_acceptable(&offers));
     }
     let id = Uuid::now_v7();

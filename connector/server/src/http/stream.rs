@@ -1,4 +1,4 @@
-//! Answers on the wire: whole with its outcome in the header, or streamed with its outcome in the trailer.
+//! Answers on the wire: whole with its outcome in the header, or streamed with its outcome in the trailer or the last line.
 
 use super::fault::Fault;
 use super::negotiate::{Accept, content_type};
@@ -66,8 +66,10 @@ impl Carries {
         }
     }
 
-    fn whole(self) -> usize {
+    /// How much of an answer is held back until it is known whole.
+    fn whole(self, tells_outcome: bool) -> usize {
         match self {
+            Self::Trailers | Self::Chunks if tells_outcome => 0,
             Self::Trailers => WHOLE,
             Self::Chunks | Self::Whole => WHOLE_WITHOUT_TRAILERS,
         }
@@ -85,19 +87,24 @@ pub(super) async fn deliver(mut reply: Reply, delivery: Delivery) -> Result<Resp
     let request = reply.request();
     let (mut writer, media_type) = Writer::open(reply.head(), &delivery.accept)?;
     let is_boolean = matches!(reply.head(), Head::Boolean(_));
-    while writer.waiting() <= delivery.carries.whole() {
+    let most = delivery.carries.whole(writer.tells_outcome());
+    loop {
         let Some(piece) = reply.next().await.map_err(Fault::of(request))? else {
             let outcome = reply.finish().await.map_err(Fault::of(request))?;
             if delivery.empty_is_missing && outcome.rows == 0 && !is_boolean {
                 let missing = Refusal::new(Code::NotFound, "graph", "the graph has no triples");
                 return Err(Fault::of(request)(missing));
             }
-            let body = writer.finish().map_err(Fault::of(request))?;
+            let body = writer.finish(request, &outcome);
+            let body = body.map_err(Fault::of(request))?;
             let mut response = head(request, media_type, Body::from(body));
             response.headers_mut().extend(fields(&outcome));
             return Ok(response);
         };
         writer.put(&piece).map_err(Fault::of(request))?;
+        if writer.waiting() > most {
+            break;
+        }
     }
     if delivery.carries == Carries::Whole {
         let long = "the answer is too long for HTTP/1.0: ask with HTTP/1.1 or HTTP/2";
@@ -191,9 +198,10 @@ async fn draw(
             send(parts, Part::Frame(Frame::data(writer.take()))).await?;
         }
     }
+    let request = reply.request();
     let outcome = reply.finish().await?;
     let flawed = !outcome.complete || !outcome.unsure.is_empty();
-    if flawed && !trailers {
+    if flawed && !trailers && !writer.tells_outcome() {
         // Without trailers the client would take these rows for all there are.
         return Err(Refusal::new(
             Code::Unavailable,
@@ -201,7 +209,11 @@ async fn draw(
             "a source is missing and the client does not read trailers",
         ));
     }
-    send(parts, Part::Frame(Frame::data(writer.finish()?))).await?;
+    send(
+        parts,
+        Part::Frame(Frame::data(writer.finish(request, &outcome)?)),
+    )
+    .await?;
     if trailers {
         send(parts, Part::Frame(Frame::trailers(fields(&outcome)))).await?;
     }

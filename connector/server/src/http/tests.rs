@@ -3,6 +3,7 @@
 mod delivery;
 mod fixture;
 mod graph_store;
+mod lines;
 mod protocol;
 mod stored;
 

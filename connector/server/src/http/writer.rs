@@ -1,6 +1,7 @@
 //! Answers as bytes: pieces in, what was written so far out.
 
 use super::fault::Fault;
+use super::lines;
 use super::negotiate::{Accept, GRAPHS, RESULTS};
 use bytes::Bytes;
 use oxrdf::Variable;
@@ -8,7 +9,8 @@ use oxrdfio::{RdfSerializer, WriterQuadSerializer};
 use sparesults::{QueryResultsSerializer, WriterSolutionsSerializer};
 use std::io::{self, BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
-use twinlink_core::{Code, Head, Piece, Refusal};
+use twinlink_core::{Code, Head, Outcome, Piece, Refusal};
+use uuid::Uuid;
 
 /// Writes one answer.
 pub(super) struct Writer {
@@ -20,6 +22,8 @@ enum Kind {
     Boolean,
     Solutions(Vec<Variable>, Box<WriterSolutionsSerializer<Buffer>>),
     Graph(Box<WriterQuadSerializer<Buffer>>),
+    /// Nothing of it waits in a buffer. With the columns.
+    Lines(Vec<Variable>),
 }
 
 /// The serializers write many small pieces and give their writer back only at the end: hence shared, and buffered.
@@ -35,6 +39,14 @@ impl Writer {
     /// 406 where the client takes none that is offered.
     pub(super) fn open(head: &Head, accept: &Accept) -> Result<(Self, &'static str), Fault> {
         let written = Shared::default();
+        if accept.wants_lines(head) {
+            written.put(&lines::head(head));
+            let kind = Kind::Lines(match head {
+                Head::Solutions(variables) => variables.clone(),
+                Head::Boolean(_) | Head::Graph => Vec::new(),
+            });
+            return Ok((Self { written, kind }, lines::MEDIA_TYPE));
+        }
         let buffer = BufWriter::new(written.clone());
         let (kind, media_type) = match head {
             Head::Boolean(value) => {
@@ -90,12 +102,29 @@ impl Writer {
                 }
                 Ok(())
             }
+            (Kind::Lines(variables), Piece::Solutions(rows)) => {
+                for row in rows {
+                    self.written.put(&lines::row(variables, row));
+                }
+                Ok(())
+            }
+            (Kind::Lines(_), Piece::Triples(triples)) => {
+                for triple in triples {
+                    self.written.put(&lines::triple(triple));
+                }
+                Ok(())
+            }
             _ => Err(Refusal::new(
                 Code::Internal,
                 "http.writer",
                 "the evaluation put a piece of another kind than its head",
             )),
         }
+    }
+
+    /// Whether its last line is the outcome, and its rows need not wait for that.
+    pub(super) fn tells_outcome(&self) -> bool {
+        matches!(self.kind, Kind::Lines(_))
     }
 
     /// How much is written and not taken yet, in bytes.
@@ -112,9 +141,13 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Writer::put`].
-    pub(super) fn finish(self) -> Result<Bytes, Refusal> {
+    pub(super) fn finish(self, request: Uuid, outcome: &Outcome) -> Result<Bytes, Refusal> {
         let flushed = match self.kind {
             Kind::Boolean => Ok(()),
+            Kind::Lines(_) => {
+                self.written.put(&lines::outcome(request, outcome));
+                Ok(())
+            }
             Kind::Solutions(_, serializer) => serializer.finish().and_then(|mut b| b.flush()),
             Kind::Graph(serializer) => serializer.finish().and_then(|mut b| b.flush()),
         };
@@ -128,11 +161,15 @@ impl Shared {
         // A panic while the lock is held cannot leave bytes half-written.
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
+
+    fn put(&self, bytes: &[u8]) {
+        self.with(|written| written.extend_from_slice(bytes));
+    }
 }
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.with(|written| written.extend_from_slice(bytes));
+        self.put(bytes);
         Ok(bytes.len())
     }
 
