@@ -41,6 +41,9 @@ pub enum Error {
     /// The request contradicts the present state.
     #[error("conflict: {0}")]
     Conflict(String),
+    /// Nothing was sent: the server asked to be left alone, or may be asked only so often.
+    #[error("not sent: {0}")]
+    NotSent(String),
     /// A limit of the server was reached.
     #[error("limit reached: {0}")]
     Exhausted(String),

@@ -5,6 +5,7 @@
 
 mod connection;
 mod login;
+mod rest;
 mod results;
 
 use crate::error::clean;
@@ -21,6 +22,7 @@ use hyper_util::rt::TokioExecutor;
 use login::Session;
 use oxrdf::{Term, Triple, Variable};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use rest::Rest;
 use std::error::Error as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -123,6 +125,7 @@ struct Shared {
     pool: Pool<Connector, Full<Bytes>>,
     session: Session,
     pace: Option<Pace>,
+    rest: Rest,
 }
 
 impl Endpoint {
@@ -147,6 +150,7 @@ impl Endpoint {
                 config,
                 pool,
                 session: Session::default(),
+                rest: Rest::default(),
             }),
         })
     }
@@ -175,20 +179,46 @@ impl Endpoint {
         deadline: Instant,
     ) -> Result<EndpointAnswer, Error> {
         let shared = &self.shared;
+        let body = body(query, dataset);
+        let (mut head, mut bytes) = self.attempt(&body, form, deadline).await?;
+        if shared.rest.heed(head.status, &head.headers, Instant::now())
+            && shared.rest.wait(deadline).await.is_ok()
+        {
+            (head, bytes) = self.attempt(&body, form, deadline).await?;
+            shared.rest.heed(head.status, &head.headers, Instant::now());
+        }
+        if !head.status.is_success() {
+            return Err(refused(head.status, &shared.said(&bytes)));
+        }
+        let (rows, is_long) = results::read(&head.headers, &bytes, form, most)?;
+        let is_cut = is_long
+            .then(|| format!("more than {most} rows"))
+            .or_else(|| cut(&head.headers));
+        Ok(EndpointAnswer { rows, is_cut })
+    }
+
+    /// Sends a query once it may be sent.
+    async fn attempt(
+        &self,
+        body: &Bytes,
+        form: &ResultForm,
+        deadline: Instant,
+    ) -> Result<(Head, Vec<u8>), Error> {
+        let shared = &self.shared;
+        shared.rest.wait(deadline).await?;
         if let Some(pace) = &shared.pace {
             pace.wait(deadline).await?;
         }
-        let body = body(query, dataset);
         let mut authorization = shared.session.authorization(shared).await?;
         let mut is_second = false;
-        let (head, body) = loop {
+        loop {
             let mut request = request(&shared.config.url, body.clone())?;
             let headers = request.headers_mut();
             headers.insert(ACCEPT, results::accept(form));
             if let Some(value) = &authorization {
                 headers.insert(AUTHORIZATION, value.clone());
             }
-            let (head, body) = shared.send(request).await?;
+            let (head, bytes) = shared.send(request).await?;
             let is_refused = head.status == StatusCode::UNAUTHORIZED;
             // A token may be called back before its time.
             if is_refused && !is_second && shared.session.forget() {
@@ -196,21 +226,23 @@ impl Endpoint {
                 authorization = shared.session.authorization(shared).await?;
                 continue;
             }
-            break (head, body);
-        };
-        if !head.status.is_success() {
-            return Err(refused(head.status, &body));
+            return Ok((head, bytes));
         }
-        let rows = results::read(&head.headers, &body, form, most)?;
-        let (rows, is_long) = rows;
-        let is_cut = is_long
-            .then(|| format!("more than {most} rows"))
-            .or_else(|| cut(&head.headers));
-        Ok(EndpointAnswer { rows, is_cut })
     }
 }
 
 impl Shared {
+    /// What an endpoint says of an error, fit for a log; nothing where it repeats what it was shown.
+    // INVARIANT(no-secret-in-errors): no password and no token of ours stands in what is told of an endpoint.
+    fn said(&self, bytes: &[u8]) -> String {
+        let text = String::from_utf8_lossy(bytes);
+        let is_repeated = self.session.shown(&self.config.login);
+        match is_repeated.iter().any(|secret| begins(&text, secret)) {
+            true => String::new(),
+            false => clean(&text),
+        }
+    }
+
     /// Sends a request and reads all of the answer.
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<(Head, Vec<u8>), Error> {
         let response = self.pool.request(request).await.map_err(lost)?;
@@ -287,7 +319,7 @@ impl Pace {
     async fn wait(&self, deadline: Instant) -> Result<(), Error> {
         let turn = self.turn(Instant::now(), deadline);
         let turn = turn.ok_or_else(|| {
-            Error::Exhausted("no turn in time: it is asked so many times a second only".to_owned())
+            Error::NotSent("no turn in time: it is asked so many times a second only".to_owned())
         })?;
         tokio::time::sleep_until(turn).await;
         Ok(())
@@ -344,20 +376,25 @@ fn lost(error: hyper_util::client::legacy::Error) -> Error {
 
 /// An answer that is none.
 // INVARIANT(no-redirect): nothing is sent to where an endpoint points.
-fn refused(status: StatusCode, body: &[u8]) -> Error {
-    let said = clean(&String::from_utf8_lossy(body));
+fn refused(status: StatusCode, said: &str) -> Error {
     let text = format!("{status}: {}", said.trim());
     match status.as_u16() {
-        401 => Error::Unauthenticated(status.to_string()),
+        401 => Error::Unauthenticated(text),
         403 => Error::Denied(text),
         300..=399 => Error::Unreachable(format!("{status}: it points elsewhere")),
         404 | 410 | 502 => Error::Unreachable(status.to_string()),
         408 | 504 => Error::TimedOut,
-        413 | 414 | 429 => Error::Exhausted(text),
-        503 => Error::Unavailable(text),
+        413 | 414 => Error::Exhausted(text),
+        429 | 503 => Error::Unavailable(text),
         400..=499 => Error::Invalid(text),
         _ => Error::Failed(text),
     }
+}
+
+/// Whether the text holds the beginning of a secret: the rest of it may be cut off.
+fn begins(text: &str, secret: &str) -> bool {
+    let beginning: String = secret.chars().take(8).collect();
+    !beginning.is_empty() && text.contains(&beginning)
 }
 
 /// What an endpoint says of an answer that it cut: Virtuoso's limits of rows and of time.

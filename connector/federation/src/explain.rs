@@ -71,6 +71,24 @@ impl Teller {
     }
 }
 
+/// What is known before members are asked, for whoever asks how the answer came about.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// Of each member, as [`known`] has it.
+    pub(crate) known: Vec<(usize, usize, bool)>,
+    /// How many rows some are expected to give.
+    pub(crate) expected: Vec<(usize, u64)>,
+}
+
+impl Before {
+    pub(crate) fn expected(&self, member: usize) -> Option<u64> {
+        let mut expected = self.expected.iter();
+        expected
+            .find(|(one, _)| *one == member)
+            .map(|(_, rows)| *rows)
+    }
+}
+
 /// For each member how many patterns it can match and of how many; whether its summary says so.
 pub(crate) fn known(
     members: &Members<'_>,

@@ -9,7 +9,7 @@ use gather::{Found, not_held};
 use crate::algebra::pattern;
 use crate::collector::Collector;
 use crate::describe::describe;
-use crate::explain::{choices, known};
+use crate::explain::{Before, choices, known};
 use crate::fetch::{Fetcher, Spread, Whole};
 use crate::gate::Gates;
 use crate::members::{Form, Members, Patience};
@@ -22,7 +22,7 @@ use crate::scratch::Scratch;
 use crate::service::{Services, has_service};
 use crate::summaries::{Cache, Key, Sent, Summaries, SummaryQuestion, SummaryReply};
 use crate::summary::Summary;
-use crate::text::{depth, is_portable, query_text};
+use crate::text::{depth, query_text};
 use futures::FutureExt;
 use futures::channel::oneshot;
 use futures::future::{BoxFuture, try_join_all};
@@ -34,6 +34,9 @@ use twinlink_core::{
     Budget, Clock, Code, Conditions, DatasetChoice, Delegation, Federation, Gathered, Harvest,
     Merge, Overview, Refusal, Solution, SourceState, Step, StepKind, Twin, Workbench, Workers,
 };
+
+/// What is told of a plan that was made before.
+const KEPT: &str = "as it was planned before";
 
 /// Answers questions over this twin and its peers together.
 pub struct Federator {
@@ -240,20 +243,23 @@ impl Federator {
             Vec::new()
         };
         let fetcher = Fetcher::new(members, &probe, matches, summaries, base_iri);
-        let plan = self.plans.plan(query, members, &fetcher.summaries, || {
-            // What describes a node may be anywhere.
-            let whole = (!describes).then(|| fetcher.whole(&needs)).flatten();
-            Plan {
-                can_ask: whole.as_ref().is_some_and(|whole| fetcher.can_ask(whole)),
-                push: fetcher.push(query),
-                spread: fetcher.spread(query).map(Arc::new),
-                whole,
-            }
-        });
+        let (plan, is_kept) =
+            self.plans
+                .plan(query, members, &fetcher.summaries, &fetcher.matches, || {
+                    // What describes a node may be anywhere.
+                    let whole = (!describes).then(|| fetcher.whole(&needs)).flatten();
+                    Plan {
+                        can_ask: whole.as_ref().is_some_and(|whole| fetcher.can_ask(whole)),
+                        push: fetcher.push(query),
+                        spread: fetcher.spread(query).map(Arc::new),
+                        whole,
+                    }
+                });
         let holders = plan.whole.as_ref().map_or(holders, Whole::members);
         let planned = members.clock.instant();
         members.teller.step(|| Step {
             elapsed: planned.saturating_duration_since(begun),
+            word: if is_kept { KEPT } else { "" }.to_owned(),
             ..Step::new(StepKind::Plan, "what is asked of whom")
         });
         let streams = match (names_nobody, may_stream) {
@@ -263,17 +269,20 @@ impl Federator {
         };
         let why = if let [member] = *holders
             && names_nobody
-            && self.can_answer_alone(query, member)
+            && self.can_answer_alone(query, member, members)
         {
             let spread = streams.and_then(|()| members.streamed(Spread::alone(member, query)?));
             if members.teller.is_plan() {
-                members.teller.step(|| plan_alone(members, member, query));
+                members.teller.step(|| plan_alone(&fetcher, member, query));
             } else {
                 let why = match spread {
-                    Ok(spread) => return Ok(Found::Spread(spread, known)),
+                    Ok(spread) => {
+                        let expected = fetcher.expected_rows(&spread);
+                        return Ok(Found::Spread(spread, Before { known, expected }));
+                    }
                     Err(why) => why,
                 };
-                let answer = ask_alone(query, members, member).await?;
+                let answer = ask_alone(query, &fetcher, member).await?;
                 members.teller.choose(|| choices(members, known));
                 return Ok(Found::Held(answer, Some(why)));
             }
@@ -281,9 +290,12 @@ impl Federator {
         } else {
             let spread = streams.and_then(|()| members.streamed(plan.spread.clone()?));
             match spread {
-                Ok(spread) if !members.teller.is_plan() => return Ok(Found::Spread(spread, known)),
+                Ok(spread) if !members.teller.is_plan() => {
+                    let expected = fetcher.expected_rows(&spread);
+                    return Ok(Found::Spread(spread, Before { known, expected }));
+                }
                 Ok(spread) => {
-                    members.teller.step(|| spread.plan(members));
+                    members.teller.step(|| fetcher.plan_spread(&spread));
                     Ok(())
                 }
                 Err(why) => {
@@ -345,9 +357,9 @@ impl Federator {
     }
 
     /// Whether the only member that can match anything of the query may get the whole of it.
-    fn can_answer_alone(&self, query: &Query, member: usize) -> bool {
+    fn can_answer_alone(&self, query: &Query, member: usize, members: &Members<'_>) -> bool {
         member == 0
-            || (is_portable(query)
+            || (members.answers(member, query)
                 && query_text(query).is_some_and(|text| {
                     text.len() <= self.limits.query_bytes && depth(&text) <= self.limits.nesting
                 }))

@@ -5,6 +5,7 @@
 //! on all solutions go along; and a variable that has few candidates after one round restricts the next.
 
 mod bindings;
+mod estimate;
 mod explain;
 mod group;
 mod hold;
@@ -247,8 +248,8 @@ impl<'a> Fetcher<'a> {
             requests.extend(batches.map(|values| (*member, Some(values))));
         }
         let asked = requests.into_iter().map(|(member, values)| async move {
-            let tells = self.members.sending(member).tells_sources;
-            let (query, form) = group.query(self, &join.filters, values, most, tells);
+            let sending = self.members.sending(member);
+            let (query, form) = group.query(self, &join.filters, values, most, &sending);
             let rows = self.members.limits.rows_per_fetch;
             let estimate = self.estimate_at(group, member);
             let given = self

@@ -65,6 +65,7 @@ pub(crate) struct Attempt {
     errand: Errand,
     /// Since when the peer is waited for, once it was sent and while nobody else is.
     waiting: Mutex<Option<Instant>>,
+    is_sent: AtomicBool,
 }
 
 impl Gates {
@@ -123,7 +124,7 @@ impl Gate {
     /// Begins a request.
     ///
     /// # Errors
-    /// [`Unanswered::Unreachable`] while the peer is taken for down.
+    /// [`Unanswered::NotAsked`] while the peer is taken for down.
     pub(crate) fn begin(
         self: &Arc<Self>,
         now: Instant,
@@ -131,7 +132,7 @@ impl Gate {
     ) -> Result<Attempt, Unanswered> {
         let pass = lock(&self.breaker).pass(now).map_err(|since| {
             let since = since.replace_nanosecond(0).unwrap_or(since);
-            Unanswered::Unreachable {
+            Unanswered::NotAsked {
                 reason: format!(
                     "breaker open since {}",
                     since.format(&Rfc3339).unwrap_or_default()
@@ -143,6 +144,7 @@ impl Gate {
             pass,
             errand,
             waiting: Mutex::default(),
+            is_sent: AtomicBool::new(false),
         })
     }
 }
@@ -151,7 +153,7 @@ impl Attempt {
     /// Waits until it may be sent.
     ///
     /// # Errors
-    /// [`Unanswered::Unreachable`] where too many wait already.
+    /// [`Unanswered::NotAsked`] where too many wait already.
     // INVARIANT(incidents-pass-at-each-peer): at each peer routine requests leave a quarter of the seats to incidents, and
     // one caller half of them to others.
     pub(crate) async fn seat(
@@ -162,10 +164,11 @@ impl Attempt {
     ) -> Result<Seat, Unanswered> {
         let (participant, subject) = (&delegation.participant, &delegation.subject);
         let seat = self.gate.seats.admit(participant, subject, priority).await;
-        let seat = seat.map_err(|_| Unanswered::Unreachable {
+        let seat = seat.map_err(|_| Unanswered::NotAsked {
             reason: "too many requests wait for it already".to_owned(),
         })?;
         self.wait(clock);
+        self.is_sent.store(true, Ordering::Relaxed);
         Ok(seat)
     }
 
@@ -187,14 +190,21 @@ impl Attempt {
         }
     }
 
+    /// Whether the request left.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.is_sent.load(Ordering::Relaxed)
+    }
+
     /// The peer answered, or failed to.
     pub(crate) fn ended<T>(&self, answer: &Result<T, Unanswered>, clock: &dyn Clock) {
         match answer {
             Err(Unanswered::Unreachable { .. }) if lock(&self.waiting).is_some() => {
                 self.failed(clock.instant(), clock.now());
             }
-            Err(Unanswered::TimedOut) => self.gave_up(clock),
             Err(Unanswered::Unreachable { .. }) => {}
+            Err(Unanswered::TimedOut) => self.gave_up(clock),
+            // That says nothing of it.
+            Err(Unanswered::NotAsked { .. }) => self.is_sent.store(false, Ordering::Relaxed),
             // Whatever it said, it is there.
             Ok(_)
             | Err(

@@ -13,6 +13,7 @@ mod algebra;
 mod broker;
 mod collector;
 mod describe;
+mod dialect;
 mod explain;
 mod federator;
 mod fetch;
@@ -37,6 +38,7 @@ mod summary;
 mod text;
 mod unsure;
 
+pub use dialect::Dialect;
 pub use federator::Federator;
 pub use foreign::{SubQueryForm, asks, form};
 pub use hedge::hedged;

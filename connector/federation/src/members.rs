@@ -139,6 +139,7 @@ impl Members<'_> {
         };
         let ended = self.clock.instant();
         self.ledger.end(member, ended);
+        let is_sent = attempt.get().is_some_and(Attempt::is_sent);
         let (given, word) = match answer {
             Ok(answer) => {
                 let given = self.take(member, answer, form, rows, patience);
@@ -164,7 +165,7 @@ impl Members<'_> {
                 at: self.names.get(member).cloned().into_iter().collect(),
                 estimate,
                 rows: came.map(|given| rows(given) as u64),
-                requests: u64::from(member > 0),
+                requests: u64::from(is_sent),
                 bytes: if member > 0 { bytes } else { 0 },
                 elapsed: ended.saturating_duration_since(now),
                 word,
@@ -190,26 +191,6 @@ impl Members<'_> {
             Patience::All => most,
         };
         now + patience.min(most)
-    }
-
-    /// Which values may be sent to a member. To our own twin all.
-    pub(crate) fn sending(&self, member: usize) -> Sending {
-        let most = self.limits.bindings;
-        match self.names.get(member) {
-            Some(peer) if member > 0 => {
-                let traits = self.peers.traits(peer);
-                Sending {
-                    learnt: self.limits.share_bindings && traits.takes_bindings,
-                    most: most.min(traits.values),
-                    tells_sources: traits.is_broker,
-                }
-            }
-            _ => Sending {
-                learnt: true,
-                most,
-                tells_sources: false,
-            },
-        }
     }
 
     /// Waits for a seat at a peer.
@@ -267,8 +248,7 @@ impl Members<'_> {
     /// Leaves out rows with blank nodes that may be others in another answer, where other answers will stand beside.
     // INVARIANT(labels-of-one-answer): a blank node that has its label in one answer only meets no other answer.
     fn without_labels(&self, member: usize, rows: &mut Rows, patience: Patience) {
-        let peer = self.names.get(member).filter(|_| member > 0);
-        let keeps = peer.is_none_or(|peer| self.peers.traits(peer).keeps_labels);
+        let keeps = self.traits(member).keeps_labels;
         if keeps || matches!(patience, Patience::All | Patience::Service) {
             return;
         }
@@ -306,6 +286,9 @@ impl Members<'_> {
                 SourceState::Unreachable,
                 format!("cannot be reached: {reason}"),
             ),
+            Unanswered::NotAsked { reason } => {
+                (SourceState::Unreachable, format!("was not asked: {reason}"))
+            }
             Unanswered::TimedOut => (
                 SourceState::TimedOut,
                 "did not answer within its share of the time".to_owned(),

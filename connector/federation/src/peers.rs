@@ -4,6 +4,7 @@ mod opened;
 
 pub use opened::{Opened, Part};
 
+use crate::dialect::Dialect;
 use crate::room::Room;
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Triple};
@@ -55,7 +56,7 @@ pub trait Peers: Send + Sync {
 }
 
 /// What holds for one peer. By default it is a connector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PeerTraits {
     /// Whether values learnt from others may be sent to it.
     pub takes_bindings: bool,
@@ -68,6 +69,8 @@ pub struct PeerTraits {
     pub is_broker: bool,
     /// How long ago it may have changed last, where the caller does not say; where it did longer ago it is stale.
     pub max_age: Option<Duration>,
+    /// What it evaluates as we do.
+    pub dialect: Dialect,
 }
 
 impl Default for PeerTraits {
@@ -77,6 +80,7 @@ impl Default for PeerTraits {
             values: usize::MAX,
             keeps_labels: true,
             is_broker: false,
+            dialect: Dialect::Ours,
             max_age: None,
         }
     }
@@ -143,6 +147,12 @@ pub enum Unanswered {
     #[error("unreachable: {reason}")]
     Unreachable {
         /// What failed: name, address, handshake.
+        reason: String,
+    },
+    /// Nothing was sent to it.
+    #[error("not asked: {reason}")]
+    NotAsked {
+        /// Why not: too much waits for it, or it asked to be left alone.
         reason: String,
     },
     /// No answer in time.

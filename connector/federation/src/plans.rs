@@ -2,6 +2,7 @@
 
 use crate::fetch::{Push, Spread, Whole, Why};
 use crate::members::Members;
+use crate::peers::PeerTraits;
 use crate::summaries::Key;
 use crate::summary::Summary;
 use oxrdf::NamedNode;
@@ -45,45 +46,54 @@ struct PlanKey {
     query: Query,
     default_graphs: Vec<NamedNode>,
     named_graphs: Vec<NamedNode>,
-    /// The members, each with the version of its summary.
-    members: Vec<(NamedNode, String)>,
+    /// The members, each with what is known of it.
+    members: Vec<(NamedNode, PeerTraits, Holds)>,
+}
+
+/// What a member can contribute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holds {
+    /// By its summary of this version.
+    Summary(String),
+    /// Without one: which of the question's patterns it can match, as it said this time. None where it said nothing.
+    Patterns(Vec<bool>),
 }
 
 impl Plans {
-    /// The plan for a question, made now where it is not kept. It is kept only if every member has a summary: what a
-    /// member says when it is asked holds for that once.
+    /// The plan for a question, made now where it is not kept; and whether it was. `matches` is what each member can match
+    /// of it.
     pub(crate) fn plan(
         &self,
         query: &Query,
         members: &Members<'_>,
         summaries: &[Option<Arc<Summary>>],
+        matches: &[Vec<bool>],
         make: impl FnOnce() -> Plan,
-    ) -> Arc<Plan> {
-        let names = members.names.iter().zip(summaries);
-        let versions = names.map(|(name, summary)| {
-            let version = summary.as_ref()?.version().to_owned();
-            Some((name.clone(), version))
+    ) -> (Arc<Plan>, bool) {
+        let names = members.names.iter().enumerate();
+        let known = names.map(|(member, name)| {
+            let holds = match summaries.get(member) {
+                Some(Some(summary)) => Holds::Summary(summary.version().to_owned()),
+                _ => Holds::Patterns(matches.get(member).cloned().unwrap_or_default()),
+            };
+            (name.clone(), members.traits(member), holds)
         });
-        let versions: Option<Vec<_>> = versions.collect();
-        let Some(versions) = versions.filter(|all| all.len() == members.names.len()) else {
-            return Arc::new(make());
-        };
         let dataset = members.dataset.clone().unwrap_or_default();
         let key = PlanKey {
             caller: Key::new(members.ourselves, members.delegation),
             query: query.clone(),
             default_graphs: dataset.default_graphs,
             named_graphs: dataset.named_graphs,
-            members: versions,
+            members: known.collect(),
         };
         if let Some(plan) = self.get(&key) {
-            return plan;
+            return (plan, true);
         }
         let plan = Arc::new(make());
         if query.to_string().len() <= LONGEST {
             self.put(key, Arc::clone(&plan));
         }
-        plan
+        (plan, false)
     }
 
     fn get(&self, key: &PlanKey) -> Option<Arc<Plan>> {

@@ -3,7 +3,7 @@
 //! Each member has one part of its rows on the way at most, and gives no more before that is taken. Members are asked while
 //! the answer is read, and only then: who reads slowly makes them slow.
 
-use crate::explain::choices;
+use crate::explain::{Before, choices};
 use crate::fetch::Spread;
 use crate::peers::Rows;
 use crate::question::Question;
@@ -25,9 +25,6 @@ pub(crate) enum Came {
     /// That it has a solution.
     Yes(u16),
 }
-
-/// What is known of each member before it is asked.
-type Known = Vec<(usize, usize, bool)>;
 
 /// An answer on its way from members.
 pub(crate) struct Arriving {
@@ -53,7 +50,7 @@ pub(crate) struct Arriving {
 }
 
 impl Arriving {
-    pub(crate) fn new(question: Question, spread: Arc<Spread>, known: Known) -> Self {
+    pub(crate) fn new(question: Question, spread: Arc<Spread>, before: Before) -> Self {
         // Each member has room for one part, and there is none beside.
         let (sender, came) = mpsc::channel(0);
         let open = sender.clone();
@@ -75,7 +72,8 @@ impl Arriving {
         let work = async move {
             let members = held.members();
             let asked = asked.into_iter().map(|(member, stop)| {
-                let rows = members.stream(member, &spread, sender.clone());
+                let expected = before.expected(member);
+                let rows = members.stream((member, expected), &spread, sender.clone());
                 Abortable::new(rows, stop).map(move |ended| (member, ended))
             });
             let mut asked: FuturesUnordered<_> = asked.collect();
@@ -85,7 +83,7 @@ impl Arriving {
                     Err(Aborted) => members.ledger.enough(member, members.clock.instant()),
                 }
             }
-            members.teller.choose(|| choices(&members, known));
+            members.teller.choose(|| choices(&members, before.known));
             Ok(())
         };
         Self {

@@ -189,9 +189,11 @@ impl Cache {
         members.ledger.end(member, members.clock.instant());
         let reply = match reply {
             Ok(reply) => reply,
-            Err(why @ (Unanswered::Unreachable { .. } | Unanswered::TimedOut)) if member != 0 => {
-                return Err(why);
-            }
+            Err(
+                why @ (Unanswered::Unreachable { .. }
+                | Unanswered::NotAsked { .. }
+                | Unanswered::TimedOut),
+            ) if member != 0 => return Err(why),
             // It is there, and gives none.
             Err(_) => None,
         };

@@ -69,6 +69,27 @@ impl Session {
         }
     }
 
+    /// What an endpoint was shown, in each form that it could repeat.
+    pub(super) fn shown(&self, login: &Login) -> Vec<String> {
+        let mut shown: Vec<String> = match login {
+            Login::None => Vec::new(),
+            Login::Basic { user, password } => vec![
+                password.reveal().to_owned(),
+                STANDARD.encode(format!("{user}:{}", password.reveal())),
+            ],
+            Login::Bearer(token) => vec![token.reveal().to_owned()],
+            Login::ClientCredentials { secret, .. } => vec![secret.reveal().to_owned()],
+        };
+        let kept = self.lock();
+        let token = kept.as_ref().and_then(|kept| kept.value.to_str().ok());
+        shown.extend(
+            token
+                .and_then(|value| value.strip_prefix("Bearer "))
+                .map(str::to_owned),
+        );
+        shown
+    }
+
     /// Forgets the token; whether there was one.
     pub(super) fn forget(&self) -> bool {
         self.lock().take().is_some()

@@ -1,15 +1,23 @@
 //! Questions that one member can answer alone.
 
 use crate::algebra::{pattern, with_pattern};
-use crate::members::{Form, Members, Patience};
+use crate::fetch::Fetcher;
+use crate::members::{Form, Patience};
 use crate::merge::{Relay, nothing};
 use spargebra::Query;
 use twinlink_core::{Head, Merge, Pushed, Refusal, Step, StepKind};
 
 /// That the one member is to be asked.
-pub(super) fn plan_alone(members: &Members<'_>, member: usize, query: &Query) -> Step {
+pub(super) fn plan_alone(fetcher: &Fetcher<'_>, member: usize, query: &Query) -> Step {
     Step {
-        at: members.names.get(member).cloned().into_iter().collect(),
+        estimate: fetcher.expected_of(query, member),
+        at: fetcher
+            .members
+            .names
+            .get(member)
+            .cloned()
+            .into_iter()
+            .collect(),
         requests: u64::from(member > 0),
         pushed: Some(Pushed::Question),
         word: "nobody else can match anything of it".to_owned(),
@@ -20,14 +28,16 @@ pub(super) fn plan_alone(members: &Members<'_>, member: usize, query: &Query) ->
 /// Asks the one member for the whole answer.
 pub(super) async fn ask_alone(
     query: &Query,
-    members: &Members<'_>,
+    fetcher: &Fetcher<'_>,
     member: usize,
 ) -> Result<Box<dyn Merge>, Refusal> {
+    let members = fetcher.members;
+    let estimate = fetcher.expected_of(query, member);
     let whole = with_pattern(query, pattern(query).clone());
     let form = Form::of(&whole);
     let most = usize::try_from(members.budget.rows()).unwrap_or(usize::MAX - 1);
     let given = members
-        .ask(member, &whole, &form, Patience::All, most)
+        .ask_expecting(estimate, member, &whole, &form, Patience::All, most)
         .await?;
     if let Some(given) = &given {
         // A "yes" is something that it gave.

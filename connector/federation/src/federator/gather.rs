@@ -1,7 +1,7 @@
 //! What members are asked with, and how the answer leaves: when all has come, or as it comes.
 
 use super::Federator;
-use crate::explain::Teller;
+use crate::explain::{Before, Teller};
 use crate::fetch::{Spread, Why};
 use crate::gate::Bulkhead;
 use crate::ledger::Ledger;
@@ -25,8 +25,8 @@ use twinlink_core::{
 pub(super) enum Found {
     /// The last step, and why nothing left before, where that is so.
     Held(Box<dyn Merge>, Option<Why>),
-    /// Members are to be asked for rows that leave as they come; with what is known of each.
-    Spread(Arc<Spread>, Vec<(usize, usize, bool)>),
+    /// Members are to be asked for rows that leave as they come.
+    Spread(Arc<Spread>, Before),
 }
 
 impl Federator {
@@ -97,8 +97,8 @@ impl Federator {
         drop(members);
         let (merge, why) = match found {
             Found::Held(merge, why) => (merge, why),
-            Found::Spread(spread, known) => {
-                let arriving = Arriving::new(question, spread, known);
+            Found::Spread(spread, before) => {
+                let arriving = Arriving::new(question, spread, before);
                 return Ok(Gathered::Streamed(Box::new(arriving)));
             }
         };

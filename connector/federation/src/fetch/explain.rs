@@ -32,6 +32,7 @@ impl Fetcher<'_> {
         members
             .map(|member| Step {
                 at: self.names(&[member]),
+                estimate: self.expected_whole(whole, member),
                 requests: u64::from(member > 0),
                 pushed: Some(Pushed::Joins),
                 word: "all joins stay within members: one request for all that it can contribute"
@@ -122,13 +123,9 @@ impl Fetcher<'_> {
 
     /// How many rows of a group a member has at most, as its summary says; asked only for explanations.
     pub(super) fn estimate_at(&self, group: &Group, member: usize) -> Option<u64> {
-        if !self.members.teller.listens() {
-            return None;
-        }
-        let summary = self.summaries.get(member)?.as_ref()?;
-        let dataset = self.members.dataset.as_ref();
         let atoms = group.atoms.iter();
-        atoms.map(|atom| summary.estimate(atom, dataset)).min()
+        let quads: Option<Vec<_>> = atoms.map(|atom| self.quads_at(atom, member)).collect();
+        quads?.into_iter().min()
     }
 
     fn plan_group(&self, group: &Group, before: &[Before], word: String) -> Step {

@@ -4,7 +4,7 @@ use super::Fetcher;
 use super::hold::shared;
 use super::known::Known;
 use crate::algebra::{Context, expression_variables, triple_variables};
-use crate::members::{Form, Given};
+use crate::members::{Form, Given, Sending};
 use crate::needs::{Atom, Join};
 use crate::probe::{atom_pattern, in_graph};
 use crate::scratch;
@@ -144,14 +144,15 @@ impl Group {
     }
 
     /// The sub-query that gives its quads: triples where the graph is known; rows where it is not, or where they are
-    /// to be counted because they may be `most`, or come from a broker, which tells the sources of rows.
+    /// to be counted because they may be `most`, or come from a broker, which tells the sources of rows. Conditions that
+    /// the member may find otherwise are left to us.
     pub(super) fn query(
         &self,
         fetcher: &Fetcher<'_>,
         filters: &[Expression],
         values: Option<GraphPattern>,
         most: Option<usize>,
-        tells_sources: bool,
+        sending: &Sending,
     ) -> (Query, Form) {
         let mut pattern = match self.atoms.as_slice() {
             [atom] => atom_pattern(atom),
@@ -163,7 +164,8 @@ impl Group {
                 right: Box::new(pattern),
             };
         }
-        for filter in self.filters(filters) {
+        let filters = self.filters(filters);
+        for filter in filters.filter(|filter| sending.dialect.decides(filter)) {
             pattern = GraphPattern::Filter {
                 expr: filter.clone(),
                 inner: Box::new(pattern),
@@ -176,7 +178,7 @@ impl Group {
         let is_witness = self.atoms.iter().all(|atom| atom.is_witness);
         let variables: Vec<_> = self.variables.iter().cloned().collect();
         let is_counted = most.is_some() && !variables.is_empty();
-        let is_of_rows = tells_sources && !variables.is_empty();
+        let is_of_rows = sending.tells_sources && !variables.is_empty();
         if is_counted || is_of_rows || self.graph().is_none() {
             let mut pattern = GraphPattern::Project {
                 inner: Box::new(pattern),

@@ -91,6 +91,7 @@ impl Fetcher<'_> {
             let at = push.members.iter().filter_map(|member| names.get(*member));
             self.members.teller.step(|| Step {
                 at: at.cloned().collect(),
+                estimate: self.expected_of_all(&push.query, &push.members),
                 requests: push.members.iter().filter(|member| **member > 0).count() as u64,
                 pushed: Some(push.what.pushed()),
                 word: push.what.word().to_owned(),
@@ -130,6 +131,11 @@ impl Fetcher<'_> {
             columns,
             what,
         };
+        // Whose order, sums or comparisons may be others gives quads.
+        let mut peers = push.members.iter().filter(|member| **member > 0);
+        if !peers.all(|member| self.members.answers(*member, &push.query)) {
+            return None;
+        }
         let text = query_text(&push.query)?;
         let limits = &self.members.limits;
         (text.len() <= limits.query_bytes && depth(&text) <= limits.nesting).then_some(push)
@@ -279,9 +285,10 @@ impl Fetcher<'_> {
         let form = &Form::Solutions(push.columns.clone());
         let asked = push.members.iter().map(|member| async move {
             let rows = self.members.limits.rows_per_fetch;
+            let estimate = self.expected_of(&push.query, *member);
             let given = self
                 .members
-                .ask(*member, &push.query, form, Patience::Share, rows)
+                .ask_expecting(estimate, *member, &push.query, form, Patience::Share, rows)
                 .await?;
             Ok::<_, Refusal>((*member, given))
         });

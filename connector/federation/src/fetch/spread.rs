@@ -76,19 +76,6 @@ impl Spread {
             length: None,
         }))
     }
-
-    /// What it asks for, told before it is asked.
-    pub(crate) fn plan(&self, members: &Members<'_>) -> Step {
-        let names = self.members.iter();
-        let names = names.filter_map(|member| members.names.get(*member));
-        Step {
-            at: names.cloned().collect(),
-            requests: self.members.iter().filter(|member| **member > 0).count() as u64,
-            is_streamed: true,
-            word: "rows leave as they come: none is of two".to_owned(),
-            ..Step::new(StepKind::Fetch, self.query.to_string())
-        }
-    }
 }
 
 impl Members<'_> {
@@ -117,6 +104,28 @@ impl Members<'_> {
 }
 
 impl Fetcher<'_> {
+    /// What is asked for, told before it is asked.
+    pub(crate) fn plan_spread(&self, spread: &Spread) -> Step {
+        let asked = spread.members.iter();
+        let names = asked.filter_map(|member| self.members.names.get(*member));
+        Step {
+            at: names.cloned().collect(),
+            estimate: self.expected_of_all(&spread.query, &spread.members),
+            requests: spread.members.iter().filter(|member| **member > 0).count() as u64,
+            is_streamed: true,
+            word: "rows leave as they come: none is of two".to_owned(),
+            ..Step::new(StepKind::Fetch, spread.query.to_string())
+        }
+    }
+
+    /// How many rows each of its members is expected to give, where anybody asks.
+    pub(crate) fn expected_rows(&self, spread: &Spread) -> Vec<(usize, u64)> {
+        let asked = spread.members.iter();
+        asked
+            .filter_map(|member| Some((*member, self.expected_of(&spread.query, *member)?)))
+            .collect()
+    }
+
     /// What to ask each member for, where the answer is what they find each by itself.
     ///
     /// # Errors
@@ -176,6 +185,10 @@ impl Fetcher<'_> {
             }
         };
         let query = with_pattern(query, asked);
+        let mut peers = members.iter().filter(|member| **member > 0);
+        if !peers.all(|member| self.members.answers(*member, &query)) {
+            return Err("a member may not evaluate it as we do");
+        }
         let limits = &self.members.limits;
         let text = query_text(&query);
         text.filter(|text| text.len() <= limits.query_bytes && depth(text) <= limits.nesting)

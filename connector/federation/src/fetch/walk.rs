@@ -269,8 +269,8 @@ impl Fetcher<'_> {
         values: Option<GraphPattern>,
     ) -> Result<Option<Given>, Refusal> {
         let Holder { group, member, .. } = holder;
-        let tells = self.members.sending(*member).tells_sources;
-        let (query, form) = group.query(self, &[], values, None, tells);
+        let sending = self.members.sending(*member);
+        let (query, form) = group.query(self, &[], values, None, &sending);
         let rows = self.members.limits.rows_per_fetch;
         let asked = self
             .members

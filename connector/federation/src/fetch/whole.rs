@@ -8,7 +8,7 @@ use super::group::{joined, matches_triple, quads_of_row, variables_of};
 use super::known::Known;
 use super::rename::{rename_atom, rename_expression};
 use crate::algebra::{Context, expression_variables};
-use crate::members::{Form, Given, Patience};
+use crate::members::{Form, Given, Patience, Sending};
 use crate::needs::{Atom, Join, Part};
 use crate::scratch;
 use crate::text::{depth, query_text};
@@ -56,6 +56,19 @@ impl Whole {
         let members = self.branches.iter().flat_map(|branch| &branch.members);
         let members: BTreeSet<_> = members.copied().collect();
         members.into_iter().collect()
+    }
+
+    /// The patterns of each part that a member can match: what is fetched, what that joins with, and how many rows a
+    /// solution is.
+    pub(super) fn atoms_at(&self, member: usize) -> impl Iterator<Item = (&[Atom], &[Atom], u64)> {
+        let own = self.branches.iter();
+        let own = own.filter(move |branch| branch.members.contains(&member));
+        let wanted: Vec<_> = own.clone().map(|branch| branch.wanted.clone()).collect();
+        let is_triples = one_graph(&wanted).is_some();
+        own.map(move |branch| {
+            let width = if is_triples { branch.wanted.len() } else { 1 };
+            (&*branch.wanted, &*branch.given, width as u64)
+        })
     }
 }
 
@@ -165,9 +178,11 @@ impl Fetcher<'_> {
         let asked = members.into_iter().map(|member| async move {
             let parts = self.branches_query(whole, member);
             let rows = self.members.limits.rows_per_fetch;
+            let estimate = self.expected_whole(whole, member);
+            let (query, form) = (&parts.query, &parts.form);
             let given = self
                 .members
-                .ask(member, &parts.query, &parts.form, Patience::Share, rows)
+                .ask_expecting(estimate, member, query, form, Patience::Share, rows)
                 .await?;
             let Some(given) = given else { return Ok(()) };
             for (sources, given) in given.by_sources(member) {
@@ -187,6 +202,7 @@ impl Fetcher<'_> {
 
     /// The query that gives a member's quads of all branches.
     fn branches_query(&self, whole: &Whole, member: usize) -> Parts {
+        let sending = self.members.sending(member);
         let mut branches = Vec::new();
         let mut patterns = Vec::new();
         let own = whole.branches.iter();
@@ -201,8 +217,7 @@ impl Fetcher<'_> {
             };
             let wanted = apart(&branch.wanted);
             let atoms: Vec<_> = wanted.iter().cloned().chain(apart(&branch.given)).collect();
-            let most = self.members.sending(member).most;
-            patterns.push(branch.pattern(&atoms, &rename, most));
+            patterns.push(branch.pattern(&atoms, &rename, &sending));
             branches.push(wanted);
         }
         let base_iri = self.base_iri.as_ref();
@@ -211,8 +226,7 @@ impl Fetcher<'_> {
             left: Box::new(left),
             right: Box::new(right),
         };
-        let tells_sources = self.members.sending(member).tells_sources;
-        if let Some(graph) = one_graph(&branches).filter(|_| !tells_sources) {
+        if let Some(graph) = one_graph(&branches).filter(|_| !sending.tells_sources) {
             let template = branches.iter().flatten().map(|atom| atom.triple.clone());
             let query = Query::Construct {
                 template: template.collect(),
@@ -319,13 +333,13 @@ impl Branch {
         &self,
         renamed: &[Atom],
         rename: &impl Fn(&Variable) -> Variable,
-        most: usize,
+        sending: &Sending,
     ) -> GraphPattern {
         let atoms = self.wanted.iter().chain(&self.given);
         let variables: BTreeSet<_> = atoms.flat_map(variables_of).collect();
         let mut pattern = joined(renamed);
         for (variable, values) in &self.values {
-            if variables.contains(variable) && values.len() <= most {
+            if variables.contains(variable) && values.len() <= sending.most {
                 let rows = values.iter().map(|value| vec![Some(value.clone())]);
                 let values = GraphPattern::Values {
                     variables: vec![rename(variable)],
@@ -339,7 +353,8 @@ impl Branch {
         }
         for filter in &self.filters {
             let about = expression_variables(filter);
-            if !about.is_empty() && about.is_subset(&variables) {
+            let is_about = !about.is_empty() && about.is_subset(&variables);
+            if is_about && sending.dialect.decides(filter) {
                 pattern = GraphPattern::Filter {
                     expr: rename_expression(filter, rename),
                     inner: Box::new(pattern),

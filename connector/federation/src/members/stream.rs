@@ -13,7 +13,6 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::OnceLock;
-use std::time::Instant;
 use twinlink_core::{Budget, Code, Head, Piece, Refusal, Sink, SourceStatus, Step, StepKind};
 
 /// What came of one member so far.
@@ -61,7 +60,7 @@ impl Members<'_> {
     /// What the query did wrong, found by our own twin; and rows that left and are not to be believed.
     pub(crate) async fn stream(
         &self,
-        member: usize,
+        (member, expected): (usize, Option<u64>),
         spread: &Spread,
         mut out: mpsc::Sender<Came>,
     ) -> Result<(), Refusal> {
@@ -112,6 +111,7 @@ impl Members<'_> {
         };
         let now = self.clock.instant();
         self.ledger.end(member, now);
+        let is_sent = attempt.get().is_some_and(Attempt::is_sent);
         let word = match ended {
             Ok(None) => return Ok(()),
             Ok(Some(status)) => {
@@ -126,7 +126,17 @@ impl Members<'_> {
                 word
             }
         };
-        self.tell_streamed((member, spread), &given, (began, now), word);
+        self.teller.step(|| Step {
+            at: self.names.get(member).cloned().into_iter().collect(),
+            estimate: expected,
+            rows: Some(given.rows as u64),
+            requests: u64::from(is_sent),
+            bytes: given.bytes,
+            elapsed: now.saturating_duration_since(began),
+            is_streamed: true,
+            word,
+            ..Step::new(spread.kind(), query_text(&spread.query).unwrap_or_default())
+        });
         Ok(())
     }
 
@@ -226,25 +236,6 @@ impl Members<'_> {
             Err(_) if given.rows > most.of_member => Err(Failed::Question(most.exceeded())),
             Err(refusal) => Err(Failed::ourselves(refusal, None, Rows::default())),
         }
-    }
-
-    fn tell_streamed(
-        &self,
-        (member, spread): (usize, &Spread),
-        given: &Given,
-        (began, ended): (Instant, Instant),
-        word: String,
-    ) {
-        self.teller.step(|| Step {
-            at: self.names.get(member).cloned().into_iter().collect(),
-            rows: Some(given.rows as u64),
-            requests: u64::from(member > 0),
-            bytes: given.bytes,
-            elapsed: ended.saturating_duration_since(began),
-            is_streamed: true,
-            word,
-            ..Step::new(spread.kind(), query_text(&spread.query).unwrap_or_default())
-        });
     }
 }
 

@@ -175,3 +175,86 @@ fn members_that_fail_are_told_with_why() {
 fn nobody_listens_by_default() {
     assert!(city().ask(TWO_MEMBERS).explanation.is_none());
 }
+
+#[test]
+fn what_members_give_is_estimated_before_and_set_against_what_comes() {
+    let rows = "{ ?o <urn:price> ?x ; <urn:product> ?p }";
+    for (query, most, came) in [
+        // Whole joins: two quads of each of ten offers, of each of three.
+        (format!("CONSTRUCT {{ ?o <urn:x> ?x }} {rows}"), 60, 60),
+        (format!("SELECT * {rows} ORDER BY ?x LIMIT 2"), 6, 6),
+        (format!("ASK {rows}"), 3, 3),
+        (format!("SELECT (COUNT(*) AS ?n) {rows}"), 3, 3),
+        (
+            "SELECT * { ?p <urn:same> <http://catalogue.example/12> }".to_owned(),
+            10,
+            1,
+        ),
+    ] {
+        for way in [Explain::Plan, Explain::Analyze] {
+            let (told, _) = explain(&shops(), &query, way);
+            let steps = told.steps.iter();
+            let steps = steps.filter(|step| matches!(step.kind, StepKind::Fetch | StepKind::Whole));
+            let steps: Vec<_> = steps.collect();
+            let expected: Option<u64> = steps.iter().map(|step| step.estimate).sum();
+            let expected = expected.unwrap_or_else(|| panic!("{query}: {steps:#?}"));
+            assert!(expected >= came && expected <= most, "{query}: {expected}");
+            if way == Explain::Analyze {
+                let rows: u64 = steps.iter().filter_map(|step| step.rows).sum();
+                assert_eq!(rows, came, "{query}");
+            }
+        }
+    }
+}
+
+#[test]
+fn requests_that_were_not_sent_are_not_counted() {
+    let world = city().with(1, Mode::Unreachable);
+    let clock = PatientClock::new();
+    let federator = world.federator(&clock);
+    let mut counts = Vec::new();
+    for _ in 0..=world.limits.breaker_failures {
+        let before = world.requests()[1];
+        let answer = World::explain_of(&federator, &clock, TWO_MEMBERS, Explain::Analyze);
+        let steps = answer.explanation.unwrap().steps;
+        let of_it = steps
+            .iter()
+            .filter(|step| step.at.contains(&participant(1)));
+        let told: u64 = of_it.map(|step| step.requests).sum();
+        assert_eq!(told, (world.requests()[1] - before) as u64);
+        counts.push(told);
+    }
+    // In the end its breaker lets none through.
+    assert_eq!(counts.last(), Some(&0));
+}
+
+#[test]
+fn plans_are_kept_where_a_member_has_no_summary() {
+    let query = "SELECT * { ?o <urn:price> ?x ; <urn:product> ?p }";
+    let is_kept = |told: &Explanation| {
+        let mut steps = told.steps.iter();
+        let step = steps.find(|step| step.kind == StepKind::Plan).unwrap();
+        step.word.contains("before")
+    };
+    let mut world = shops();
+    let last = world.members[3].clone();
+    world.members.push(last);
+    let clock = PatientClock::new();
+    let federator = world.federator(&clock);
+    let ask = |federator: &_| {
+        let answer = World::explain_of(federator, &clock, query, Explain::Analyze);
+        answer.explanation.unwrap()
+    };
+    let first = ask(&federator);
+    let summaries = first
+        .steps
+        .iter()
+        .filter(|step| step.kind == StepKind::Summary);
+    assert_eq!(summaries.count(), 4, "the last member has no summary");
+    assert!(!is_kept(&first));
+    assert!(is_kept(&ask(&federator)));
+    // What it says it can match is part of what a plan rests on.
+    world.modes.lock().unwrap().insert(4, Mode::Denies);
+    assert!(!is_kept(&ask(&federator)));
+    assert!(is_kept(&ask(&federator)));
+}

@@ -3,7 +3,7 @@
 use crate::fakes::{World, iri};
 use oxrdf::{BlankNode, GraphName, Literal, Quad, Term};
 use twinlink_core::SourceState;
-use twinlink_federation::PeerTraits;
+use twinlink_federation::{Dialect, PeerTraits};
 
 fn quad(subject: &str, predicate: &str, object: impl Into<Term>) -> Quad {
     let subject = iri(&format!("urn:{subject}"));
@@ -106,4 +106,55 @@ fn an_endpoint_gets_no_more_values_than_it_takes() {
         assert!(sends || most.max().unwrap_or_default() <= 3, "{values}");
         assert!(sent.next().is_some());
     }
+}
+
+/// A member that is a SPARQL 1.1 endpoint, with these functions beside.
+fn endpoint(functions: &[&str]) -> PeerTraits {
+    PeerTraits {
+        dialect: Dialect::Standard {
+            functions: functions.iter().map(|name| iri(name)).collect(),
+            conditions: true,
+        },
+        values: 100,
+        ..PeerTraits::default()
+    }
+}
+
+/// INVARIANT(as-we-would)
+#[test]
+fn as_we_would() {
+    const WITHIN: &str = "http://www.opengis.net/def/function/geosparql/sfWithin";
+    let near = quad("b", "at", Literal::from(2));
+    let ours = vec![quad("a", "at", Literal::from(1))];
+    let of = |query: &str, traits: PeerTraits, is_alone: bool| {
+        let ours = if is_alone { Vec::new() } else { ours.clone() };
+        let mut world = World::new(vec![ours, vec![near.clone()]]);
+        world.traits.insert(1, traits);
+        world.ask(query);
+        let asked = world.asked.lock().unwrap();
+        let to_it = asked.iter().filter(|(member, _)| *member == 1);
+        let to_it = to_it.map(|(_, question)| question.query.clone());
+        to_it.collect::<Vec<_>>().join("\n")
+    };
+    let within = format!("SELECT * {{ ?s <urn:at> ?x FILTER(<{WITHIN}>(?x, 1)) }}");
+    for (query, word) in [
+        (within.as_str(), "sfWithin"),
+        ("SELECT * { ?s <urn:at> ?x } ORDER BY ?x LIMIT 1", "ORDER"),
+        ("SELECT (MAX(?x) AS ?n) { ?s <urn:at> ?x }", "MAX"),
+        ("SELECT * { ?s <urn:at> ?x FILTER(?x != 3) }", "FILTER"),
+        (
+            "SELECT * { ?s <urn:at> ?x FILTER(STRLEN(?x) > 3) }",
+            "FILTER",
+        ),
+    ] {
+        for is_alone in [true, false] {
+            let asked = of(query, endpoint(&[]), is_alone);
+            assert!(asked.contains("urn:at") && !asked.contains(word), "{asked}");
+        }
+        // A connector evaluates as we do.
+        assert!(of(query, PeerTraits::default(), true).contains(word));
+    }
+    assert!(of(&within, endpoint(&[WITHIN]), true).contains("sfWithin"));
+    let less = "SELECT * { ?s <urn:at> ?x FILTER(?x < 3) }";
+    assert!(of(less, endpoint(&[]), false).contains("FILTER"));
 }

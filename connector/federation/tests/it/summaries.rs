@@ -61,7 +61,9 @@ impl Summaries for Shown {
     ) -> BoxFuture<'a, Result<Option<Summarized>, Unanswered>> {
         let members = self.members.lock().unwrap();
         let number = (0..members.len()).find(|number| participant(*number) == *member);
-        let (version, quads) = &members[number.unwrap()];
+        let Some((version, quads)) = number.map(|number| &members[number]) else {
+            return std::future::ready(Ok(None)).boxed();
+        };
         self.asked.fetch_add(1, Ordering::Relaxed);
         let version = version.to_string();
         let reply = if question.held == Some(&version) {

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Stands for any role or purpose.
 const ANY: &str = "any";
 
+/// The most functions that a file may declare.
+const FUNCTIONS: usize = 1_000;
+
 /// An endpoint as its file has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +43,10 @@ pub struct ForeignFile {
     pub bindings: bool,
     /// The most values that it takes with one request.
     pub values: Option<usize>,
+    /// Functions that it evaluates beside those of SPARQL 1.1, by their IRIs: those of GeoSPARQL, for one. Conditions with
+    /// others are not sent to it: it would drop rows where it does not know a function.
+    #[serde(default)]
+    pub functions: Vec<String>,
     /// Whether a blank node has the same label in all its answers. Where not, rows with one are left out of answers that
     /// rest on others too.
     #[serde(default)]
@@ -114,6 +121,12 @@ impl ForeignFile {
         NamedNode::new_unchecked(self.participant.clone())
     }
 
+    /// The functions that it declares.
+    pub fn functions(&self) -> impl Iterator<Item = NamedNode> {
+        let names = self.functions.iter();
+        names.map(|name| NamedNode::new_unchecked(name.as_str()))
+    }
+
     /// Whether it may be asked for one with these roles and this purpose.
     pub fn permits(&self, roles: &[NamedNode], purpose: Option<&NamedNode>) -> bool {
         let is_in = |list: &[String], name: &NamedNode| list.iter().any(|one| one == name.as_str());
@@ -136,6 +149,7 @@ impl ForeignFile {
             ("purposes", &self.purposes),
             ("default_graphs", &self.default_graphs),
             ("named_graphs", &self.named_graphs),
+            ("functions", &self.functions),
         ] {
             let is_list = matches!(key, "roles" | "purposes");
             for text in iris.iter().filter(|text| !is_list || *text != ANY) {
@@ -146,6 +160,7 @@ impl ForeignFile {
             return Err(wrong("auth", problem.to_owned()));
         }
         for (key, is_wrong) in [
+            ("functions", self.functions.len() > FUNCTIONS),
             (
                 "requests_per_second",
                 self.requests_per_second
@@ -237,6 +252,7 @@ mod tests {
             ("kind = \"client-credentials\"", "kind = \"bearer\"", "auth"),
             ("https://a.example/role", "role", "roles"),
             ("= 5", "= 0", "requests_per_second"),
+            ("[auth]", "functions = [\"sfWithin\"]\n[auth]", "functions"),
         ] {
             let error = loaded(&FILE.replacen(from, to, 1)).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");

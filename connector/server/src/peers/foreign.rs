@@ -3,7 +3,10 @@
 //! They decide nothing about our callers: who may have one asked, and for what, is in its file. What leaves is the
 //! question's own patterns and constants, and values learnt from others only where the file says so.
 
+mod abilities;
+
 use crate::config::{ForeignAuth, ForeignAuthKind, ForeignFile};
+use abilities::{Abilities, is_inability};
 use arc_swap::ArcSwap;
 use http::Uri;
 use oxrdf::{Literal, NamedNode, Term};
@@ -12,7 +15,6 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use twinlink_client::{
     Dataset, Endpoint, EndpointAnswer, EndpointConfig, EndpointRows, Error, Login, ResultForm,
@@ -20,7 +22,7 @@ use twinlink_client::{
 };
 use twinlink_core::{Head, Solution, SourceState, SourceStatus};
 use twinlink_federation::{
-    PeerTraits, Rows, SubAnswer, SubQuery, SubQueryForm, Unanswered, asks, form,
+    Dialect, PeerTraits, Rows, SubAnswer, SubQuery, SubQueryForm, Unanswered, asks, form,
 };
 
 /// How long a connection may take to come about.
@@ -45,8 +47,9 @@ pub struct Foreign {
 struct Member {
     file: Arc<ForeignFile>,
     endpoint: Endpoint,
-    /// Whether it does not know EXISTS as a value, as was found out: then it is asked pattern by pattern.
-    lacks_exists: Arc<AtomicBool>,
+    /// What it evaluates beside SPARQL 1.1.
+    functions: Arc<[NamedNode]>,
+    abilities: Arc<Abilities>,
 }
 
 /// What is wrong with an endpoint's file.
@@ -93,9 +96,10 @@ impl Foreign {
                 reason,
             })?;
             members.push(Member {
+                functions: file.functions().collect(),
                 file: Arc::new(file),
                 endpoint,
-                lacks_exists: Arc::default(),
+                abilities: Arc::default(),
             });
         }
         members.sort_by(|a, b| a.file.participant.cmp(&b.file.participant));
@@ -129,14 +133,22 @@ impl Foreign {
     }
 
     pub(super) fn traits(&self, participant: &NamedNode) -> Option<PeerTraits> {
-        let file = self.find(participant)?.file;
+        let member = self.find(participant)?;
+        let file = &member.file;
         Some(PeerTraits {
             takes_bindings: file.bindings,
-            values: file.values.unwrap_or(VALUES),
+            values: match member.abilities.values.is_lacking() {
+                true => 0,
+                false => file.values.unwrap_or(VALUES),
+            },
             keeps_labels: file.stable_blank_nodes,
             is_broker: false,
             // It never tells how old it is.
             max_age: None,
+            dialect: Dialect::Standard {
+                functions: Arc::clone(&member.functions),
+                conditions: !member.abilities.conditions.is_lacking(),
+            },
         })
     }
 
@@ -167,18 +179,29 @@ impl Member {
         let form = form(&question.query).ok_or_else(|| Unanswered::NotEvaluable {
             reason: "the question cannot be put to it".to_owned(),
         })?;
+        self.heeds(self.dataset(question).as_ref(), question)
+            .await?;
         let asks = asks(&question.query);
-        let is_known = self.lacks_exists.load(Ordering::Relaxed);
-        if let (Some(asks), true) = (&asks, is_known) {
-            return self.one_by_one(asks, &form, question, started).await;
+        let exists = &self.abilities.exists;
+        if let Some(asks) = &asks {
+            // More questions come of what it says.
+            self.try_out(question).await;
+            if exists.is_lacking() && !exists.is_due(started) {
+                return self.one_by_one(asks, &form, question, started).await;
+            }
         }
         match self.send(&question.query, &form, question).await {
-            Ok(answer) => self.take(answer, form, question, started),
+            Ok(answer) => {
+                if asks.is_some() {
+                    exists.find(true, started);
+                }
+                self.take(answer, form, question, started)
+            }
             // What it cannot do at once it may do one by one.
-            Err(Error::Invalid(_) | Error::Failed(_) | Error::Nonsense(_)) if asks.is_some() => {
+            Err(error) if is_inability(&error) && asks.is_some() => {
                 let asks = asks.unwrap_or_default();
                 let answer = self.one_by_one(&asks, &form, question, started).await?;
-                self.lacks_exists.store(true, Ordering::Relaxed);
+                exists.find(false, started);
                 Ok(answer)
             }
             Err(error) => Err(self.unanswered(error)),
@@ -213,17 +236,26 @@ impl Member {
         form: &SubQueryForm,
         question: &SubQuery,
     ) -> Result<EndpointAnswer, Error> {
+        let dataset = self.dataset(question);
+        self.send_about(query, dataset.as_ref(), form, question)
+            .await
+    }
+
+    async fn send_about(
+        &self,
+        query: &str,
+        dataset: Option<&Dataset>,
+        form: &SubQueryForm,
+        question: &SubQuery,
+    ) -> Result<EndpointAnswer, Error> {
         let form = match form {
             SubQueryForm::Solutions(variables) => ResultForm::Solutions(variables.clone()),
             SubQueryForm::Graph => ResultForm::Graph,
             SubQueryForm::Boolean => ResultForm::Boolean,
         };
-        let dataset = self.dataset(question);
         let most = usize::try_from(question.budget.rows()).unwrap_or(usize::MAX);
         let deadline = question.budget.deadline().into();
-        let answer = self
-            .endpoint
-            .query(query, dataset.as_ref(), &form, most, deadline);
+        let answer = self.endpoint.query(query, dataset, &form, most, deadline);
         answer.await
     }
 
@@ -329,6 +361,8 @@ impl Member {
         let reason = error.to_string();
         match error {
             Error::TimedOut => Unanswered::TimedOut,
+            Error::NotSent(reason) => Unanswered::NotAsked { reason },
+            // What it says of us is for whoever set it up: it is in the log.
             Error::Denied(_) | Error::Unauthenticated(_) => Unanswered::Denied {
                 reason: "it does not let us ask".to_owned(),
             },

@@ -269,6 +269,7 @@ pub(super) fn unanswered(peer: &NamedNode, error: Error) -> Unanswered {
         | Error::Unavailable(_)
         | Error::Broken(_)
         | Error::Source(_) => Unanswered::Unreachable { reason },
+        Error::NotSent(_) => Unanswered::NotAsked { reason },
         Error::Invalid(_)
         | Error::Conflict(_)
         | Error::Exhausted(_)

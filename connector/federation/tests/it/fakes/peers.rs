@@ -31,7 +31,7 @@ impl Peers for FakePeers {
 
     fn traits(&self, peer: &NamedNode) -> PeerTraits {
         let number = self.list().iter().position(|name| name == peer).unwrap();
-        self.traits.get(&(number + 1)).copied().unwrap_or_default()
+        self.traits.get(&(number + 1)).cloned().unwrap_or_default()
     }
 
     fn at(&self, endpoint: &NamedNode) -> Option<NamedNode> {
