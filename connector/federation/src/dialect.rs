@@ -14,6 +14,7 @@ use spargebra::Query;
 use spargebra::algebra::{
     AggregateExpression, AggregateFunction, Expression, Function, GraphPattern,
 };
+use spargebra::term::GroundTerm;
 use std::sync::Arc;
 
 /// What is certain of how a member evaluates.
@@ -45,6 +46,12 @@ impl Dialect {
         conditions && standard.decides(condition)
     }
 
+    /// Whether the member finds all of these values where we do, and nowhere else. Endpoints may keep the value of a literal
+    /// and not how it was written: one that is asked for `01` may give it in the place of its own `1`.
+    pub(crate) fn finds<'a>(&self, terms: impl IntoIterator<Item = &'a GroundTerm>) -> bool {
+        *self == Self::Ours || terms.into_iter().all(is_canonical)
+    }
+
     /// Whether the member's answer to the query is one that we could give, where it takes so many values at most.
     pub(crate) fn answers(&self, query: &Query, values: usize) -> bool {
         is_portable(query)
@@ -64,7 +71,9 @@ impl Dialect {
                 expression.as_ref().is_none_or(|part| self.decides(part))
             }
             GraphPattern::Extend { expression, .. } => gives(expression),
-            GraphPattern::Values { bindings, .. } => bindings.len() <= values,
+            GraphPattern::Values { bindings, .. } => {
+                bindings.len() <= values && self.finds(bindings.iter().flatten().flatten())
+            }
             GraphPattern::Group { aggregates, .. } => aggregates.iter().all(|(_, one)| counts(one)),
             GraphPattern::OrderBy { .. }
             | GraphPattern::Lateral { .. }
@@ -200,6 +209,22 @@ impl Standard<'_> {
     }
 }
 
+/// A value that is written in one way only.
+fn is_canonical(term: &GroundTerm) -> bool {
+    match term {
+        GroundTerm::NamedNode(_) => true,
+        GroundTerm::Literal(literal) => {
+            let text = literal.value();
+            match literal.datatype() {
+                xsd::STRING => true,
+                xsd::BOOLEAN => matches!(text, "true" | "false"),
+                xsd::INTEGER => text.parse::<i64>().is_ok_and(|n| n.to_string() == text),
+                _ => false,
+            }
+        }
+    }
+}
+
 /// A constant of which every endpoint can tell whether another value is the same.
 fn is_comparable(expression: &Expression) -> bool {
     match expression {
@@ -315,6 +340,8 @@ mod tests {
             "SELECT * { ?s ?p ?o BIND(?o + 1 AS ?n) }",
             "SELECT * { ?s ?p ?o OPTIONAL { ?o ?q ?r FILTER(?r > ?s) } }",
             "SELECT * { ?s ?p ?o VALUES ?o { 1 2 3 } }",
+            "SELECT * { ?s ?p ?o VALUES ?o { 01 } }",
+            "SELECT * { ?s ?p ?o VALUES ?o { \"a\"@en } }",
             "DESCRIBE <urn:a>",
         ] {
             assert!(!answers(&dialect, query), "{query}");

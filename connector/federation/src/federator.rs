@@ -307,6 +307,10 @@ impl Federator {
                         let merge = self.over(fetcher.into_scratch(), &pushed, members);
                         return Ok(Found::Held(merge, Some(why)));
                     }
+                    if names_nobody && !describes {
+                        let whole = plan.whole.as_ref().filter(|_| plan.can_ask);
+                        fetcher.nothing_else(&needs, whole);
+                    }
                     self.fetch(&fetcher, &plan, &needs, resolved).await?;
                     Err(why)
                 }

@@ -33,6 +33,7 @@ pub(crate) use push::Push;
 use rustc_hash::FxHashSet;
 pub(crate) use spread::{Spread, Why};
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use twinlink_core::{Refusal, SourceState};
 pub(crate) use whole::Whole;
@@ -49,6 +50,8 @@ pub(crate) struct Fetcher<'a> {
     pub(crate) base_iri: Option<String>,
     scratch: Mutex<Scratch>,
     begun: Mutex<FxHashSet<Atom>>,
+    /// Whether one answer of one member is all that is fetched.
+    is_single: AtomicBool,
 }
 
 impl<'a> Fetcher<'a> {
@@ -68,6 +71,7 @@ impl<'a> Fetcher<'a> {
             base_iri,
             scratch: Mutex::default(),
             begun: Mutex::default(),
+            is_single: AtomicBool::new(false),
         }
     }
 
@@ -101,6 +105,38 @@ impl<'a> Fetcher<'a> {
                 Part::Select(join, _) => self.is_empty(join),
                 Part::Dependent(..) => false,
             })
+    }
+
+    /// Tells that nothing else is fetched than what the query needs, at once or in parts.
+    pub(crate) fn nothing_else(&self, needs: &Join, whole: Option<&Whole>) {
+        let is_single = match whole {
+            Some(whole) => whole.members().len() == 1,
+            None => self.is_one_group(needs),
+        };
+        self.is_single.store(is_single, Ordering::Relaxed);
+    }
+
+    /// Whether one group of one member is all that it needs.
+    fn is_one_group(&self, join: &Join) -> bool {
+        let is_plain = join.others.is_empty() && join.walks.is_empty();
+        is_plain
+            && match (join.triples.is_empty(), join.parts.as_slice()) {
+                (true, [Part::Select(inner, _) | Part::Dependent(inner, _)]) => {
+                    self.is_one_group(inner)
+                }
+                (false, []) => {
+                    matches!(&*groups(self, join), [group] if group.members.len() == 1)
+                }
+                _ => false,
+            }
+    }
+
+    /// How long each of so many requests at once may take.
+    fn patience(&self, requests: usize) -> Patience {
+        match requests == 1 && self.is_single.load(Ordering::Relaxed) {
+            true => Patience::Only,
+            false => Patience::Share,
+        }
     }
 
     /// Fetches all that the query needs.
@@ -247,6 +283,7 @@ impl<'a> Fetcher<'a> {
             let batches = bindings.batches.into_iter();
             requests.extend(batches.map(|values| (*member, Some(values))));
         }
+        let patience = self.patience(requests.len());
         let asked = requests.into_iter().map(|(member, values)| async move {
             let sending = self.members.sending(member);
             let (query, form) = group.query(self, &join.filters, values, most, &sending);
@@ -254,7 +291,7 @@ impl<'a> Fetcher<'a> {
             let estimate = self.estimate_at(group, member);
             let given = self
                 .members
-                .ask_expecting(estimate, member, &query, &form, Patience::Share, rows)
+                .ask_expecting(estimate, member, &query, &form, patience, rows)
                 .await?;
             Ok::<_, Refusal>((member, given))
         });

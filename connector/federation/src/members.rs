@@ -154,7 +154,7 @@ impl Members<'_> {
         self.teller.step(|| {
             let kind = match patience {
                 Patience::Most(_) => StepKind::Probe,
-                Patience::Share => StepKind::Fetch,
+                Patience::Share | Patience::Only => StepKind::Fetch,
                 Patience::All => StepKind::Whole,
                 Patience::Service => StepKind::Service,
             };
@@ -185,7 +185,7 @@ impl Members<'_> {
         let most = left.saturating_sub(margin);
         let patience = match patience {
             Patience::Most(patience) => patience.min(left / 2),
-            Patience::Share | Patience::Service => {
+            Patience::Share | Patience::Only | Patience::Service => {
                 left.saturating_mul(self.limits.share_percent) / 100
             }
             Patience::All => most,
@@ -249,7 +249,7 @@ impl Members<'_> {
     // INVARIANT(labels-of-one-answer): a blank node that has its label in one answer only meets no other answer.
     fn without_labels(&self, member: usize, rows: &mut Rows, patience: Patience) {
         let keeps = self.traits(member).keeps_labels;
-        if keeps || matches!(patience, Patience::All | Patience::Service) {
+        if keeps || !matches!(patience, Patience::Share | Patience::Most(_)) {
             return;
         }
         let before = rows.solutions.len() + rows.triples.len();

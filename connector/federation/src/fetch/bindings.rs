@@ -53,7 +53,11 @@ impl Fetcher<'_> {
         let Some(values) = known.smallest(&group.variables, &group.graphs(), may_send) else {
             return Bindings::default();
         };
-        let most = self.members.sending(member).most;
+        let sending = self.members.sending(member);
+        if !sending.dialect.finds(values.terms.iter()) {
+            return Bindings::default();
+        }
+        let most = sending.most;
         let rows = self.expected(group, member);
         let request = self.members.limits.request_rows;
         let Some(size) = batch(values.terms.len(), (most, request), rows, is_trial) else {

@@ -246,12 +246,14 @@ impl Fetcher<'_> {
         if terms.is_empty() || !self.may_hold(*member, &wanted) {
             return Some(Vec::new());
         }
-        let most = self.members.sending(*member).most;
+        let sending = self.members.sending(*member);
+        let most = sending.most;
         let may_tell = way
             .sources
             .iter()
             .all(|source| self.may_tell(*source, *member));
-        if !may_tell || terms.len() > most.saturating_mul(BATCHES) {
+        let is_found = sending.dialect.finds(&terms);
+        if !may_tell || !is_found || terms.len() > most.saturating_mul(BATCHES) {
             return None;
         }
         Some(parts(

@@ -8,7 +8,7 @@ use super::group::{joined, matches_triple, quads_of_row, variables_of};
 use super::known::Known;
 use super::rename::{rename_atom, rename_expression};
 use crate::algebra::{Context, expression_variables};
-use crate::members::{Form, Given, Patience, Sending};
+use crate::members::{Form, Given, Sending};
 use crate::needs::{Atom, Join, Part};
 use crate::scratch;
 use crate::text::{depth, query_text};
@@ -175,6 +175,7 @@ impl Fetcher<'_> {
     /// What the query did wrong, found by our own twin.
     pub(crate) async fn fetch_whole(&self, whole: &Whole) -> Result<(), Refusal> {
         let members = whole.members();
+        let patience = self.patience(members.len());
         let asked = members.into_iter().map(|member| async move {
             let parts = self.branches_query(whole, member);
             let rows = self.members.limits.rows_per_fetch;
@@ -182,7 +183,7 @@ impl Fetcher<'_> {
             let (query, form) = (&parts.query, &parts.form);
             let given = self
                 .members
-                .ask_expecting(estimate, member, query, form, Patience::Share, rows)
+                .ask_expecting(estimate, member, query, form, patience, rows)
                 .await?;
             let Some(given) = given else { return Ok(()) };
             for (sources, given) in given.by_sources(member) {
@@ -339,7 +340,10 @@ impl Branch {
         let variables: BTreeSet<_> = atoms.flat_map(variables_of).collect();
         let mut pattern = joined(renamed);
         for (variable, values) in &self.values {
-            if variables.contains(variable) && values.len() <= sending.most {
+            if variables.contains(variable)
+                && values.len() <= sending.most
+                && sending.dialect.finds(values)
+            {
                 let rows = values.iter().map(|value| vec![Some(value.clone())]);
                 let values = GraphPattern::Values {
                     variables: vec![rename(variable)],

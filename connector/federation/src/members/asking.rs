@@ -42,6 +42,8 @@ pub(crate) enum Patience {
     Most(Duration),
     /// Its share of what is left: more is to come.
     Share,
+    /// The same, where no other answer stands beside its own.
+    Only,
     /// The same, for a part of the question that names it.
     Service,
     /// All that is left: nothing comes after.

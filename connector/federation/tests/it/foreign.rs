@@ -70,6 +70,23 @@ fn labels_of_one_answer() {
     let answer = world.ask(query);
     assert_eq!(answer.rows.solutions.len(), 2);
     assert_eq!(answer.sources[1].state, SourceState::Complete);
+    // Nor where it gives what it holds, and the rest is done here.
+    let mut standard = foreign();
+    standard.dialect = endpoint(&[]).dialect;
+    world.traits.insert(1, standard);
+    for query in [
+        query,
+        "SELECT * { ?s <urn:p> ?x . ?s <urn:q> ?y } ORDER BY ?x LIMIT 5",
+    ] {
+        let answer = world.ask(query);
+        assert_eq!(answer.rows.solutions.len(), 2, "{query}");
+        assert_eq!(answer.sources[1].state, SourceState::Complete, "{query}");
+    }
+    let greatest = world.ask("SELECT (MAX(?x) AS ?n) { ?s <urn:p> ?x }");
+    assert!(greatest.unsure.is_empty());
+    // Two answers of it are two.
+    let answer = world.ask("SELECT * { { ?s <urn:p> ?x } UNION { ?s <urn:q> ?x } } ORDER BY ?x");
+    assert_eq!(answer.sources[1].state, SourceState::Partial);
 }
 
 #[test]
