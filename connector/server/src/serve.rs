@@ -3,6 +3,7 @@
 mod lingering;
 mod prompt;
 mod seats;
+mod untaken;
 
 use crate::tally::Tally;
 use axum::Router;
@@ -10,7 +11,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use http::Version;
 use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use lingering::Lingering;
 use oxrdf::NamedNode;
@@ -29,6 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 use twinlink_trust::{CertificateFacts, Watcher};
+use untaken::{Answer, Streams, Untaken};
 
 pub(crate) use seats::Peer;
 
@@ -92,6 +94,8 @@ struct Bounds {
     handshake: Duration,
     /// How long it may take to send the first bytes after that, and a request's headers.
     headers: Duration,
+    /// How long it may leave an answer where it is.
+    untaken: Duration,
     /// The age at which a connection is to be opened anew, so that certificates of both sides are shown again.
     oldest: Duration,
     /// How long what is open at that age may go on.
@@ -106,6 +110,7 @@ impl Default for Bounds {
             seats: CONNECTIONS,
             handshake: Duration::from_secs(10),
             headers: Duration::from_secs(10),
+            untaken: Duration::from_secs(60),
             oldest: Duration::from_secs(3600),
             last: Duration::from_secs(300),
             grace: Duration::from_secs(5),
@@ -336,6 +341,8 @@ impl Connection {
         let peer = Arc::new(seat.peer().clone());
         let (close, closing) = watch::channel(());
         let closing = Closing(closing);
+        let untaken = Arc::new(Untaken::default());
+        let waits = Arc::clone(&untaken);
         let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
             if let Some(certificate) = &certificate {
                 request.extensions_mut().insert(certificate.clone());
@@ -346,13 +353,18 @@ impl Connection {
                 Version::HTTP_2 => request.map(|body| Body::new(Lingering::new(body))),
                 _ => request.map(Body::new),
             };
-            service.clone().oneshot(request)
+            let (answer, untaken) = (service.clone().oneshot(request), Arc::clone(&untaken));
+            async move {
+                let answer = answer.await;
+                answer.map(|answer| answer.map(|body| Body::new(Answer::new(body, &untaken))))
+            }
         });
         let io = TokioIo::new(Prompt::new(tls, bounds.headers));
         let served = builder(&bounds).serve_connection(io, service).into_owned();
         let mut served = pin!(served);
         let served = tokio::select! {
             served = served.as_mut() => Ok(served),
+            () = waits.for_long(bounds.untaken) => return,
             // The client is told to open no more requests here; those that are open go on, for a while.
             () = async {
                 tokio::select! {
@@ -375,8 +387,8 @@ impl Connection {
 }
 
 /// Both versions of HTTP, with what a client may make us hold or do.
-fn builder(bounds: &Bounds) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(bounds: &Bounds) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams(bounds.untaken));
     builder
         .http1()
         .timer(TokioTimer::new())

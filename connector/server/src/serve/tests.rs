@@ -213,6 +213,51 @@ async fn who_waits_for_the_end_of_a_connection_hears_of_it() {
     served.stop().await;
 }
 
+/// INVARIANT(answers-are-taken)
+#[tokio::test]
+async fn answers_are_taken() {
+    let bounds = Bounds {
+        untaken: SHORT,
+        ..Bounds::default()
+    };
+    // Ends only where it is dropped, which the channel tells.
+    let (made, mut answers) = tokio::sync::mpsc::channel::<oneshot::Receiver<()>>(8);
+    let endless = move || {
+        let made = made.clone();
+        async move {
+            let (held, dropped) = oneshot::channel::<()>();
+            made.send(dropped).await.unwrap();
+            let pieces = futures::stream::repeat_with(move || {
+                let _held = &held;
+                Ok::<_, io::Error>(bytes::Bytes::from(vec![7; 16 * 1024]))
+            });
+            Body::from_stream(pieces)
+        }
+    };
+    let served = Served::new(bounds, Router::new().route("/", get(endless))).await;
+    let mut tls = served.connect(Protocol::Http1, true).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    tls.write_all(request).await.unwrap();
+    let dropped = timeout(SOON, answers.recv()).await.unwrap().unwrap();
+    assert!(timeout(SOON, dropped).await.unwrap().is_err());
+
+    let tls = served.connect(Protocol::Http2, true).await.unwrap();
+    let io = TokioIo::new(tls);
+    let client = hyper::client::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new())
+        .initial_stream_window_size(0_u32)
+        .handshake::<_, http_body_util::Empty<bytes::Bytes>>(io);
+    let (mut sender, connection) = client.await.unwrap();
+    tokio::spawn(connection);
+    let request = http::Request::get("https://localhost/").body(http_body_util::Empty::new());
+    let answer = sender.send_request(request.unwrap()).await.unwrap();
+    let dropped = timeout(SOON, answers.recv()).await.unwrap().unwrap();
+    assert!(timeout(SOON, dropped).await.unwrap().is_err());
+    // The stream is reset, the connection goes on.
+    let read = timeout(SOON, http_body_util::BodyExt::collect(answer.into_body())).await;
+    assert!(read.unwrap().is_err() && !sender.is_closed());
+    served.stop().await;
+}
+
 #[test]
 fn connections_leave_files_to_others() {
     for (files, expected) in [
