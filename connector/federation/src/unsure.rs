@@ -15,7 +15,11 @@ pub(crate) fn needs_all(query: &Query) -> Vec<String> {
     walk(
         pattern(query),
         &mut |pattern| match pattern {
-            GraphPattern::LeftJoin { .. } => found.push("OPTIONAL"),
+            GraphPattern::LeftJoin { .. } => {
+                found.push("OPTIONAL");
+                // A condition within it stands here.
+                found.extend(negations(pattern));
+            }
             GraphPattern::Minus { .. } => found.push("MINUS"),
             GraphPattern::Group { .. } => found.push("aggregate"),
             GraphPattern::Slice { inner, .. } if is_ordered(inner) => {

@@ -110,6 +110,10 @@ fn operators_that_need_all_are_named() {
             assert_eq!(answer.unsure, [operator], "{mode:?} {query}");
         }
     }
+    let within =
+        "SELECT * { ?s <urn:p0> ?x OPTIONAL { ?s <urn:p1> ?y FILTER NOT EXISTS { ?y ?p ?x } } }";
+    let answer = World::new(members()).with(2, Mode::Denies).ask(within);
+    assert_eq!(answer.unsure, ["OPTIONAL", "NOT EXISTS"]);
     let monotone = "SELECT DISTINCT ?s { ?s <urn:p0>+/<urn:p1>? ?x FILTER EXISTS { ?s ?p ?x } }";
     let answer = World::new(members()).with(2, Mode::Denies).ask(monotone);
     assert!(answer.unsure.is_empty(), "{:?}", answer.unsure);
