@@ -2,6 +2,7 @@
 
 use crate::http::{Remote, RemoteSettings, Request, Response, Target, tls};
 use crate::library::Fault;
+use axum::Router;
 use oxrdf::NamedNode;
 use std::fs;
 use std::net::SocketAddr;
@@ -79,10 +80,18 @@ impl Running {
     /// # Errors
     /// [`Fault::Target`] where it does not start.
     pub(crate) fn start(home: &Path) -> Result<Self, Fault> {
+        Self::start_behind(home, |service| service)
+    }
+
+    /// As [`Self::start`], with something before its doors.
+    pub(crate) fn start_behind(
+        home: &Path,
+        door: impl FnOnce(Router) -> Router + Send + 'static,
+    ) -> Result<Self, Fault> {
         let config = Config::load(&home.join("twinlink.toml")).map_err(fault)?;
         let (stop, stopped) = oneshot::channel();
         let (say, heard) = mpsc::channel();
-        let thread = std::thread::spawn(move || serve(config, stopped, &say));
+        let thread = std::thread::spawn(move || serve(config, door, stopped, &say));
         let (address, node, runtime) = heard.recv().map_err(fault)?.map_err(Fault::Target)?;
         Ok(Self {
             address,
@@ -100,6 +109,11 @@ impl Running {
 }
 
 impl Running {
+    /// The port of loopback where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// One of the numbers that it tells of itself.
     ///
     /// # Errors
@@ -150,6 +164,7 @@ type Served = (SocketAddr, Weak<Node>, Handle);
 /// Serves until told to stop; says first where, or why not.
 fn serve(
     config: Config,
+    door: impl FnOnce(Router) -> Router,
     stopped: oneshot::Receiver<()>,
     say: &mpsc::Sender<Result<Served, String>>,
 ) {
@@ -163,7 +178,7 @@ fn serve(
                 let service = node.service(HttpSettings::new(url(address)));
                 drop(say.send(Ok((address, Arc::downgrade(&node), Handle::current()))));
                 let end = async { drop(stopped.await) };
-                listener.serve(service, end).await;
+                listener.serve(door(service), end).await;
                 Ok(())
             })
         });

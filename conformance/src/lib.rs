@@ -22,6 +22,7 @@ mod manifest;
 mod members;
 mod merged;
 mod noninterference;
+mod order;
 mod partial;
 mod program;
 mod protocol;

@@ -1,5 +1,7 @@
 //! Members of a federation in one process: a twin store each, asked through the ports and without a network between.
 
+mod others;
+mod shown;
 mod streamed;
 
 use crate::answer::{Answer, Table};
@@ -7,24 +9,23 @@ use oxrdf::{NamedNode, Quad};
 use spargebra::Query;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use twinlink_core::policy::Permit;
 use twinlink_core::{
     Age, Budget, Change, Clock, Code, Conditions, Delegation, Explain, Federation as _, Harvest,
-    Head, Limits, Piece, Refusal, Requirement, Sink, SourceState, SourceStatus, Twin, Workers,
-    parse_query,
+    Head, Piece, Refusal, Requirement, Sink, SourceState, SourceStatus, Told as Ended, Twin,
+    Workers,
 };
-use twinlink_federation::{
-    FederationLimits, Federator, Peers, Rows, SubAnswer, SubQuery, Summaries, Summarized, Summary,
-    SummaryLimits, SummaryQuestion, SummaryReply, Unanswered,
-};
+use twinlink_federation::{FederationLimits, Federator, Peers, Rows, Summaries};
 use twinlink_store::{EvaluationOptions, QuadWorkbench, TwinStore};
 use uuid::Uuid;
 
-pub(crate) use streamed::stream;
+use others::{Others, status};
+use shown::Shown;
+pub(crate) use streamed::{Threads, stream};
 
 /// The longest that one question may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -95,6 +96,15 @@ pub(crate) fn ask(
     Town::new(members, limits, is_summarised)?.ask(query)
 }
 
+/// What a federation is made of beside its clock.
+pub(crate) struct Parts {
+    /// That of the first member.
+    pub(crate) twin: Arc<dyn Twin>,
+    pub(crate) peers: Arc<dyn Peers>,
+    /// None where it plans without.
+    pub(crate) summaries: Option<Arc<dyn Summaries>>,
+}
+
 /// Members of which the first can be asked many questions.
 pub(crate) struct Town {
     federator: Federator,
@@ -128,36 +138,48 @@ impl Town {
         between: impl FnOnce(Arc<dyn Peers>) -> Arc<dyn Peers>,
     ) -> Result<Self, String> {
         let workers = Arc::new(RightHere);
-        Self::with_workers(members, limits, is_summarised, clock, workers, between)
+        Self::of_parts(members, limits, clock, workers, |parts| Parts {
+            peers: between(parts.peers),
+            summaries: parts.summaries.filter(|_| is_summarised),
+            ..parts
+        })
     }
 
-    fn with_workers(
+    /// The same of other parts than such a federation has by itself.
+    ///
+    /// # Errors
+    /// As [`Town::new`].
+    pub(crate) fn of_parts(
         members: &[Member],
         limits: FederationLimits,
-        is_summarised: bool,
         clock: Arc<dyn Clock>,
         workers: Arc<dyn Workers>,
-        between: impl FnOnce(Arc<dyn Peers>) -> Arc<dyn Peers>,
+        change: impl FnOnce(Parts) -> Parts,
     ) -> Result<Self, String> {
         let [first, peers @ ..] = members else {
             return Err("nobody to ask".to_owned());
         };
         let permit = first.permit.as_ref().ok_or("the first member denies")?;
         let others = Arc::new(Others::new(peers));
+        let parts = change(Parts {
+            twin: Arc::clone(&first.store) as _,
+            peers: Arc::clone(&others) as _,
+            summaries: Some(Arc::new(Shown {
+                first: Arc::clone(&first.store),
+                others: Arc::clone(&others),
+            })),
+        });
         let mut federator = Federator::new(
             participant(0),
-            Arc::clone(&first.store) as _,
+            parts.twin,
             Arc::new(QuadWorkbench::default()),
             workers,
-            between(Arc::clone(&others) as _),
+            parts.peers,
             clock,
             limits,
         );
-        if is_summarised {
-            federator = federator.with_summaries(Arc::new(Shown {
-                first: Arc::clone(&first.store),
-                others: Arc::clone(&others),
-            }));
+        if let Some(summaries) = parts.summaries {
+            federator = federator.with_summaries(summaries);
         }
         Ok(Self {
             federator,
@@ -166,40 +188,64 @@ impl Town {
         })
     }
 
+    /// The same, where each member says to whom what it shows may be told.
+    pub(crate) fn telling(self, recipients: Vec<Vec<NamedNode>>) -> Self {
+        // It is said once.
+        drop(self.others.recipients.set(recipients));
+        self
+    }
+
+    /// What peers were asked so far, by their numbers.
+    pub(crate) fn asked(&self) -> Vec<(usize, String)> {
+        let asked = &self.others.asked;
+        asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Asks the first member.
     ///
     /// # Errors
     /// A refusal, in words.
     pub(crate) fn ask(&self, query: &Query) -> Result<Told, String> {
         self.ask_requiring(query, Requirement::default())
+            .map_err(word)
     }
 
     /// The same, where something is required of the members.
     ///
     /// # Errors
-    /// As [`Town::ask`].
+    /// A refusal.
     pub(crate) fn ask_requiring(
         &self,
         query: &Query,
         require: Requirement,
-    ) -> Result<Told, String> {
+    ) -> Result<Told, Refusal> {
         let budget = budget();
         let harvest = self.gather(query, &budget, require, None)?;
         let mut kept = Kept::default();
-        harvest.merge.run(&budget, &mut kept).map_err(word)?;
+        harvest.merge.run(&budget, &mut kept)?;
+        let ended = Ended {
+            sources: harvest.sources,
+            unsure: harvest.unsure,
+            explanation: harvest.explanation,
+        };
+        self.told(ended, kept)
+    }
+
+    fn told(&self, ended: Ended, kept: Kept) -> Result<Told, Refusal> {
         let sources = kept.rows.solutions.iter().map(|row| &row.sources);
+        let count = |number: &AtomicUsize| number.swap(0, Ordering::Relaxed);
         Ok(Told {
             row_sources: sources
                 .map(|sources| sources.iter().map(|source| usize::from(*source)).collect())
                 .collect(),
-            states: harvest.sources.iter().map(|source| source.state).collect(),
-            sources: harvest.sources,
-            unsure: harvest.unsure,
+            states: ended.sources.iter().map(|source| source.state).collect(),
+            sources: ended.sources,
+            unsure: ended.unsure,
             answer: kept.answer()?,
-            requests: self.others.requests.swap(0, Ordering::Relaxed),
-            probes: self.others.probes.swap(0, Ordering::Relaxed),
-            summaries: self.others.summaries.swap(0, Ordering::Relaxed),
-            summary_bytes: self.others.bytes.swap(0, Ordering::Relaxed),
+            requests: count(&self.others.requests),
+            probes: count(&self.others.probes),
+            summaries: count(&self.others.summaries),
+            summary_bytes: count(&self.others.bytes),
         })
     }
 
@@ -209,6 +255,7 @@ impl Town {
     /// A refusal, in words.
     pub(crate) fn explain(&self, query: &Query, explain: Explain) -> Result<Harvest, String> {
         self.gather(query, &budget(), Requirement::default(), Some(explain))
+            .map_err(word)
     }
 
     fn gather(
@@ -217,7 +264,7 @@ impl Town {
         budget: &Budget,
         require: Requirement,
         explain: Option<Explain>,
-    ) -> Result<Harvest, String> {
+    ) -> Result<Harvest, Refusal> {
         let conditions = conditions(require, explain);
         let delegation = delegation();
         let permit = &self.permit;
@@ -225,8 +272,8 @@ impl Town {
             .federator
             .gather(query, None, permit, &delegation, budget, &conditions);
         let runtime = tokio::runtime::Builder::new_current_thread().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
-        runtime.block_on(gathered).map_err(word)
+        let runtime = runtime.map_err(|error| Refusal::new(Code::Internal, "runtime", error))?;
+        runtime.block_on(gathered)
     }
 }
 
@@ -241,150 +288,6 @@ pub(crate) fn deep<T: Send>(job: impl FnOnce() -> T + Send) -> Result<T, String>
         let thread = thread.map_err(|error| error.to_string())?;
         thread.join().map_err(|_| "panicked".to_owned())
     })
-}
-
-struct Others {
-    members: Vec<Member>,
-    requests: AtomicUsize,
-    probes: AtomicUsize,
-    summaries: AtomicUsize,
-    bytes: AtomicUsize,
-}
-
-impl Others {
-    fn new(members: &[Member]) -> Self {
-        Self {
-            members: members.to_vec(),
-            requests: AtomicUsize::new(0),
-            probes: AtomicUsize::new(0),
-            summaries: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-        }
-    }
-
-    fn answer(&self, peer: &NamedNode, question: &SubQuery) -> Result<SubAnswer, Unanswered> {
-        let refused = |refusal: Refusal| Unanswered::NotEvaluable {
-            reason: refusal.to_string(),
-        };
-        let number = self.list().iter().position(|name| name == peer);
-        let member = number.and_then(|number| self.members.get(number));
-        let is_probe = question.query.starts_with("SELECT ?e0 ");
-        let count = if is_probe {
-            &self.probes
-        } else {
-            &self.requests
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        let Some(member) = member else {
-            let reason = "there is no such peer".to_owned();
-            return Err(Unanswered::Unreachable { reason });
-        };
-        let Some(permit) = &member.permit else {
-            let reason = "no permission".to_owned();
-            return Err(Unanswered::Denied { reason });
-        };
-        // What travels is text, as on the wire.
-        let query = parse_query(&question.query, None, &Limits::default()).map_err(refused)?;
-        let mut kept = Kept::default();
-        let dataset = question.dataset.as_ref();
-        let evaluated = member
-            .store
-            .evaluate(&query, dataset, permit, &question.budget, &mut kept);
-        let evaluated = evaluated.map_err(refused)?;
-        let head = kept.head.ok_or_else(|| Unanswered::NotEvaluable {
-            reason: "an answer without a head".to_owned(),
-        })?;
-        Ok(SubAnswer {
-            head,
-            rows: kept.rows,
-            status: SourceStatus {
-                rows: evaluated.rows,
-                not_evaluable: evaluated.not_evaluable,
-                ..status(peer, evaluated.as_of, permit)
-            },
-            beyond: Vec::new(),
-        })
-    }
-}
-
-impl Peers for Others {
-    fn list(&self) -> Vec<NamedNode> {
-        (1..=self.members.len()).map(participant).collect()
-    }
-
-    fn ask<'a>(
-        &'a self,
-        peer: &'a NamedNode,
-        question: &'a SubQuery,
-    ) -> Later<'a, Result<SubAnswer, Unanswered>> {
-        let answer = self.answer(peer, question);
-        Box::pin(std::future::ready(answer))
-    }
-}
-
-fn status(member: &NamedNode, as_of: Option<OffsetDateTime>, permit: &Permit) -> SourceStatus {
-    SourceStatus {
-        participant: member.clone(),
-        state: SourceState::Complete,
-        rows: 0,
-        elapsed: Duration::ZERO,
-        as_of,
-        policies: permit.policies().to_vec(),
-        not_evaluable: 0,
-        reason: None,
-        receipt: None,
-    }
-}
-
-/// What the members show, in short.
-struct Shown {
-    first: Arc<TwinStore>,
-    others: Arc<Others>,
-}
-
-impl Shown {
-    fn reply(&self, name: &NamedNode, question: &SummaryQuestion<'_>) -> Option<Summarized> {
-        let number = self.others.list().iter().position(|peer| peer == name);
-        let (store, permit) = match number {
-            None => (&self.first, question.permit),
-            Some(number) => {
-                let member = self.others.members.get(number)?;
-                self.others.summaries.fetch_add(1, Ordering::Relaxed);
-                (&member.store, member.permit.as_ref()?)
-            }
-        };
-        let snapshot = store.snapshot();
-        let version = snapshot.sequence().to_string();
-        let said = |reply| Summarized {
-            reply,
-            status: Some(status(name, snapshot.time(), permit)),
-        };
-        if question.held == Some(&version) {
-            return Some(said(SummaryReply::Held));
-        }
-        let quads = snapshot.quads(permit.guard(), question.budget).ok()?;
-        let limits = SummaryLimits::default();
-        let everyone = (0..=self.others.members.len()).map(participant);
-        let summary = Summary::of(version, quads, &limits)?.with_recipients(everyone.collect());
-        // What travels is bytes, as on the wire.
-        let bytes = summary.encode();
-        if number.is_some() {
-            self.others.bytes.fetch_add(bytes.len(), Ordering::Relaxed);
-        }
-        let summary = Summary::decode(&bytes, &limits).ok()?;
-        Some(said(SummaryReply::Other(Arc::new(summary))))
-    }
-}
-
-impl Summaries for Shown {
-    fn summary<'a>(
-        &'a self,
-        member: &'a NamedNode,
-        question: &'a SummaryQuestion<'a>,
-    ) -> Later<'a, Result<Option<Summarized>, Unanswered>> {
-        let reply = self.reply(member, question);
-        Box::pin(std::future::ready(Ok(reply)))
-    }
 }
 
 /// No threads: whoever asks, works.
@@ -436,8 +339,9 @@ impl Sink for Kept {
 }
 
 impl Kept {
-    fn answer(self) -> Result<Answer, String> {
-        match self.head.ok_or("an answer without a head")? {
+    fn answer(self) -> Result<Answer, Refusal> {
+        let headless = || Refusal::new(Code::Internal, "answer", "an answer without a head");
+        match self.head.ok_or_else(headless)? {
             Head::Boolean(value) => Ok(Answer::Boolean(value)),
             Head::Graph => Ok(Answer::Graph(self.rows.triples.iter().collect())),
             Head::Solutions(variables) => {

@@ -1,6 +1,7 @@
 //! Federated is merged: for twins, policies, callers and queries by chance, the federated answer is that over the RDF
 //! merge of what each member shows this caller.
 
+mod bindings;
 mod model;
 mod world;
 
@@ -9,8 +10,11 @@ use crate::chance::Chance;
 use crate::compare::same_answer;
 use crate::engine::Ours;
 use crate::library::Fault;
-use crate::members::{Member, Told, ask, deep, store, stream};
+use crate::members::{Member, Told, Town, deep, participant, store};
+use crate::noninterference::{self, Made};
+use crate::order::in_order;
 use crate::report::{Report, Verdict};
+use bindings::Recipients;
 use model::count_only;
 pub(crate) use model::{Model, lines};
 use spargebra::{Query, SparqlParser};
@@ -20,15 +24,18 @@ use std::time::SystemTime;
 use twinlink_core::SourceState;
 use twinlink_federation::FederationLimits;
 use twinlink_store::TwinStore;
-pub(crate) use world::{Caller, World};
+pub(crate) use world::{Caller, MEMBERS, World};
 
 /// Queries of every operator, shared with the federation's own tests.
 const SHAPES: &str = include_str!("../../connector/federation/tests/it/shapes.txt");
 
-const PREFIXES: &str = "PREFIX : <urn:> PREFIX xsd: <http://www.w3.org/2001/XMLSchema#> ";
+const PREFIXES: &str = "PREFIX xsd: <http://www.w3.org/2001/XMLSchema#> ";
 
 /// Cases over the same twins, each with its own policies, caller and query.
 const CASES_PER_WORLD: usize = 10;
+
+/// How often twins with policies of every kind are made up, until none hangs on what is asked.
+const TRIES: usize = 20;
 
 /// Runs so many cases of a seed; of one by the time of day where there is none.
 pub(crate) fn run(suite: &'static str, count: usize, seed: Option<u64>) -> Result<Report, Fault> {
@@ -69,7 +76,10 @@ pub(crate) fn run(suite: &'static str, count: usize, seed: Option<u64>) -> Resul
         .with("cases with rows", met.rows)
         .with("cases in which something is withheld", met.withheld)
         .with("cases in which a member denies", met.denied)
-        .with("cases whose rows left as they came", met.streamed);
+        .with("cases whose rows left as they came", met.streamed)
+        .with("cases whose rows are in order", met.ordered)
+        .with("cases with policies of every kind", met.made)
+        .with("questions that told a peer what others show", met.told);
     Ok(report.with("seed", usize::try_from(seed).unwrap_or_default()))
 }
 
@@ -80,6 +90,89 @@ struct Met {
     withheld: usize,
     denied: usize,
     streamed: usize,
+    ordered: usize,
+    told: usize,
+    made: usize,
+}
+
+/// What cases are about.
+enum Scene {
+    /// Twins whose policies and caller are others in each case, of graphs, properties and classes.
+    Changing(World, Vec<Arc<TwinStore>>),
+    /// Twins whose policies are of every kind.
+    Made(Vec<Made>),
+}
+
+impl Scene {
+    fn new(chance: &mut Chance, steward: &Ours) -> Result<Self, String> {
+        if chance.once_in(3) {
+            for _ in 0..TRIES {
+                let made = noninterference::members(chance.below(usize::MAX) as u64, MEMBERS)?;
+                if let Some(made) = made {
+                    return Ok(Self::Made(made));
+                }
+            }
+        }
+        let world = World::new(chance);
+        let stores = world.members.iter();
+        let stores = stores.map(|quads| store(quads.clone(), steward.modify()));
+        let stores = stores.collect::<Result<_, _>>()?;
+        Ok(Self::Changing(world, stores))
+    }
+
+    /// What policies show a caller.
+    fn members(&self, chance: &mut Chance) -> Result<Vec<Member>, String> {
+        match self {
+            Self::Made(made) => Ok(made
+                .iter()
+                .map(|made| Member {
+                    store: Arc::clone(&made.store),
+                    permit: made.permit.clone(),
+                })
+                .collect()),
+            Self::Changing(_, stores) => {
+                let caller = Caller::new(chance);
+                let stores = stores.iter().enumerate();
+                let members = stores.map(|(number, store)| {
+                    Ok(Member {
+                        store: Arc::clone(store),
+                        // One who may not ask the first member is refused before the others are asked.
+                        permit: caller.permit(chance, number, number == 0)?,
+                    })
+                });
+                members.collect()
+            }
+        }
+    }
+
+    /// What those of the members show that permit anything.
+    fn model(&self, members: &[Member]) -> Model {
+        match self {
+            Self::Changing(world, _) => Model::new(world, members),
+            Self::Made(made) => {
+                let visible = made
+                    .iter()
+                    .zip(members)
+                    .map(|(made, member)| match member.permit {
+                        Some(_) => made.visible.clone(),
+                        None => Vec::new(),
+                    });
+                let visible: Vec<_> = visible.collect();
+                let withheld = made.iter().filter(|made| made.is_withheld).count();
+                Model::of(&visible, withheld)
+            }
+        }
+    }
+
+    fn parse(&self, text: &str) -> Result<Query, String> {
+        let prefix = match self {
+            Self::Changing(..) => "PREFIX : <urn:> ",
+            Self::Made(_) => "PREFIX : <http://e/> ",
+        };
+        SparqlParser::new()
+            .parse_query(&format!("{prefix}{PREFIXES}{text}"))
+            .map_err(|error| error.to_string())
+    }
 }
 
 fn run_world<'a>(
@@ -90,15 +183,10 @@ fn run_world<'a>(
     met: &mut Met,
     mut put: impl FnMut(&'a str, Verdict),
 ) -> Result<(), String> {
-    let world = World::new(chance);
-    let stores = world
-        .members
-        .iter()
-        .map(|quads| store(quads.clone(), steward.modify()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let scene = Scene::new(chance, steward)?;
     for _ in 0..most {
         let shape = chance.one(shapes).copied().unwrap_or_default();
-        let held = || hold(chance, &world, &stores, shape, met);
+        let held = || hold(chance, &scene, shape, met);
         let verdict = match catch_unwind(AssertUnwindSafe(held)) {
             Ok(Ok(())) => Verdict::Passed,
             Ok(Err(reason)) => Verdict::Failed(reason),
@@ -109,55 +197,66 @@ fn run_world<'a>(
     Ok(())
 }
 
-fn hold(
-    chance: &mut Chance,
-    world: &World,
-    stores: &[Arc<TwinStore>],
-    shape: &str,
-    met: &mut Met,
-) -> Result<(), String> {
+fn hold(chance: &mut Chance, scene: &Scene, shape: &str, met: &mut Met) -> Result<(), String> {
     let (text, is_count) = match shape.strip_prefix("count ") {
         Some(text) => (text, true),
         None => (shape, false),
     };
-    let query = parse(text)?;
-    let caller = Caller::new(chance);
-    let mut members = Vec::new();
-    for (number, store) in stores.iter().enumerate() {
-        members.push(Member {
-            store: Arc::clone(store),
-            // One who may not ask the first member is refused before the others are asked.
-            permit: caller.permit(chance, number, number == 0)?,
-        });
-    }
+    let query = scene.parse(text)?;
+    let members = scene.members(chance)?;
     let limits = FederationLimits {
         share_bindings: !chance.once_in(4),
         bindings: chance.one(&[0, 2, 1_000]).copied().unwrap_or_default(),
         request_rows: chance.one(&[0, 1, 100]).copied().unwrap_or_default(),
         ..FederationLimits::default()
     };
-    let model = Model::new(world, &members);
-    let (told, is_streamed) = match chance.below(4) {
+    let model = scene.model(&members);
+    let (may_stream, is_summarised) = (chance.once_in(2), !chance.once_in(3));
+    let town = match may_stream {
         // As one asks who requires nothing of sources: rows may leave as they come.
-        0 | 1 => stream(&members, &query, limits)?,
-        asked => (ask(&members, &query, limits, asked == 2)?, false),
+        true => Town::streaming(&members, limits)?,
+        false => Town::new(&members, limits, is_summarised)?,
+    };
+    let recipients = recipients(chance, members.len());
+    let town = town.telling(recipients.clone());
+    let (told, is_streamed) = match may_stream {
+        true => town.stream(&query).map_err(|refusal| refusal.to_string())?,
+        false => (town.ask(&query)?, false),
     };
     met.streamed += usize::from(is_streamed);
     settled(&members, &told)?;
+    let shown = bindings::shown(&members, |members| scene.model(members));
+    let may_know = match limits.share_bindings {
+        true => recipients,
+        false => Recipients::new(),
+    };
+    met.told += bindings::check(&query, &town.asked(), &shown, &may_know)?;
+    met.ordered += usize::from(in_order(&query, &told.answer)?);
     let expected = model.evaluate(&query)?;
     met.rows += usize::from(has_rows(&expected));
     met.withheld += usize::from(model.withheld > 0);
+    met.made += usize::from(matches!(scene, Scene::Made(_)));
     met.denied += usize::from(members.iter().any(|member| member.permit.is_none()));
     if is_count {
         let unlimited = [" OFFSET", " LIMIT"].iter().fold(text, |text, word| {
             text.split_once(word).map_or(text, |(before, _)| before)
         });
         // A limit in a sub-select cannot be taken away like this.
-        let unlimited = parse(unlimited).ok();
+        let unlimited = scene.parse(unlimited).ok();
         let all = unlimited.map(|query| model.evaluate(&query)).transpose()?;
         return count_only(&expected, all.as_ref(), &told.answer);
     }
     same(&expected, &told.answer)
+}
+
+/// To whom what each shows may be told: often to everyone, else to some.
+fn recipients(chance: &mut Chance, members: usize) -> Recipients {
+    let of = |chance: &mut Chance| {
+        let is_open = chance.once_in(2);
+        let all = (0..members).filter(|_| is_open || chance.once_in(2));
+        all.map(participant).collect()
+    };
+    (0..members).map(|_| of(chance)).collect()
 }
 
 fn has_rows(answer: &Answer) -> bool {
@@ -166,12 +265,6 @@ fn has_rows(answer: &Answer) -> bool {
         Answer::Graph(graph) => !graph.is_empty(),
         Answer::Table(table) => !table.rows.is_empty(),
     }
-}
-
-fn parse(text: &str) -> Result<Query, String> {
-    SparqlParser::new()
-        .parse_query(&format!("{PREFIXES}{text}"))
-        .map_err(|error| error.to_string())
 }
 
 /// Every member answers or denies, and no row rests on one that denies.
@@ -277,7 +370,8 @@ mod tests {
     fn every_shape_is_a_query() {
         for shape in SHAPES.lines().filter(|line| !line.starts_with('#')) {
             let text = shape.strip_prefix("count ").unwrap_or(shape);
-            assert!(parse(text).is_ok(), "{shape}");
+            let text = format!("PREFIX : <urn:> {PREFIXES}{text}");
+            assert!(SparqlParser::new().parse_query(&text).is_ok(), "{shape}");
         }
     }
 

@@ -7,6 +7,7 @@
 
 mod function;
 mod generate;
+mod member;
 mod model;
 mod mutants;
 mod odrl;
@@ -21,7 +22,9 @@ mod update;
 mod world;
 
 use crate::report::{Report, Verdict};
+pub(crate) use member::{Made, members};
 use mutants::{Fault, Mutant};
+pub(crate) use question::names::of_query as names_of;
 use question::{Question, Writer};
 use random::Random;
 use scene::Scene;

@@ -1,33 +1,40 @@
 //! Members that fail: whatever is wrong with one of them, and whatever stands in the query, the answer is right or says
 //! what is missing. No row is wrong without a word.
 
+mod bounds;
+mod case;
 mod classes;
+mod clock;
 mod faults;
+mod overviews;
+mod peers;
+mod sockets;
+mod spoiled;
+mod twin;
 mod withheld;
 
-use crate::answer::Answer;
 use crate::chance::Chance;
 use crate::engine::Ours;
 use crate::library;
-use crate::members::{Member, Told, Town, deep, participant, store};
-use crate::merged::{Model, World, lines};
+use crate::members::{Member, deep, store};
+use crate::merged::World;
 use crate::report::{Report, Verdict};
+use case::{Case, Held};
 use classes::{CLASSES, Class};
-use faults::{FAULTS, Fault, Faulty, IdleClock, MAX_AGE, lock};
+use faults::{FAULTS, Fault};
 use spargebra::{Query, SparqlParser};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::SystemTime;
-use twinlink_core::{Requirement, SourceState};
-use twinlink_federation::FederationLimits;
+use twinlink_core::SourceState;
 use twinlink_store::TwinStore;
 
 /// Cases where nobody says how many: every fault under every operator, more than three times.
-pub(crate) const CASES: usize = 1_200;
+pub(crate) const CASES: usize = 1_600;
 
 /// Of so many cases one is followed by one about what is told of what is withheld.
-const WITHHELD: usize = 15;
+const WITHHELD: usize = 20;
 
 /// Cases over the same twins.
 const CASES_PER_WORLD: usize = 8;
@@ -83,17 +90,30 @@ pub(crate) fn run(
                 cases.push((name, verdict));
             }
         }
+        if count >= CASES {
+            cases.extend(met.every_state(seed));
+        }
         Ok(cases)
     });
-    let cases = cases
+    let mut cases = cases
         .and_then(|cases| cases)
         .map_err(library::Fault::Target)?;
+    if count >= CASES {
+        cases.extend(sockets::run(seed, &steward)?);
+    }
     Ok(Report::of(suite, cases)
         .with("answers that lack a source", met.missing)
         .with("of them flagged", met.flagged)
         .with("of them with rows", met.rows)
+        .with("of them exactly what the others hold", met.exact)
+        .with("answers whose rows left as they came", met.streamed)
+        .with("of them broken in their middle", met.broken)
+        .with(
+            "answers that are none, as rows were not to be believed",
+            met.unbelieved,
+        )
         .with("cases in which something is withheld", met.withheld)
-        .with("kinds of state", met.states.len())
+        .with("kinds of state", met.kinds())
         .with("seed", usize::try_from(seed).unwrap_or_default()))
 }
 
@@ -103,8 +123,48 @@ struct Met {
     missing: usize,
     flagged: usize,
     rows: usize,
+    exact: usize,
+    streamed: usize,
+    broken: usize,
+    unbelieved: usize,
     withheld: usize,
-    states: BTreeSet<&'static str>,
+    /// What members were, by operator.
+    states: BTreeMap<&'static str, BTreeSet<&'static str>>,
+}
+
+/// What a source can be.
+const STATES: [SourceState; 8] = [
+    SourceState::Complete,
+    SourceState::Partial,
+    SourceState::Empty,
+    SourceState::Denied,
+    SourceState::Unreachable,
+    SourceState::TimedOut,
+    SourceState::Stale,
+    SourceState::NotEvaluable,
+];
+
+impl Met {
+    fn kinds(&self) -> usize {
+        let all: BTreeSet<_> = self.states.values().flatten().collect();
+        all.len()
+    }
+
+    /// A case for each operator: whether members were all that they can be.
+    fn every_state(&self, seed: u64) -> Vec<(String, Verdict)> {
+        let classes = CLASSES.iter().map(|class| {
+            let met = self.states.get(class.name);
+            let is_met = |state: &SourceState| met.is_some_and(|met| met.contains(state.as_str()));
+            let missed: Vec<_> = STATES.iter().filter(|state| !is_met(state)).collect();
+            let verdict = if missed.is_empty() {
+                Verdict::Passed
+            } else {
+                Verdict::Failed(format!("no member was {missed:?}"))
+            };
+            (format!("every state, seed {seed}: {}", class.name), verdict)
+        });
+        classes.collect()
+    }
 }
 
 /// Twins, and what each shows.
@@ -115,7 +175,11 @@ struct Setting {
 
 impl Setting {
     fn new(chance: &mut Chance, steward: &Ours) -> Result<Self, String> {
-        let world = World::new(chance);
+        // Where members have names of their own, rows leave as they come.
+        let world = match chance.once_in(2) {
+            true => World::apart(chance),
+            false => World::new(chance),
+        };
         let stores = world.members.iter();
         let stores = stores
             .map(|quads| store(quads.clone(), steward.modify()))
@@ -126,220 +190,39 @@ impl Setting {
     fn hold(
         &self,
         chance: &mut Chance,
-        class: &Class,
+        class: &'static Class,
         fault: Fault,
         steward: &Ours,
         met: &mut Met,
     ) -> Result<(), String> {
-        let text = chance.one(class.queries).copied().unwrap_or_default();
-        let (text, is_any) = match text.strip_prefix("any ") {
-            Some(text) => (text, true),
-            None => (text, false),
-        };
-        let query = parse(text)?;
-        let members: Vec<_> = self
-            .stores
-            .iter()
-            .map(|store| Member {
-                store: Arc::clone(store),
-                permit: Some(steward.read().clone()),
-            })
-            .collect();
-        let faults = faults(chance, members.len(), fault);
-        let asked = Arc::new(Mutex::new(BTreeMap::new()));
-        let dated = Requirement {
-            max_age: chance.once_in(2).then_some(MAX_AGE),
-            ..Requirement::default()
-        };
-        let before = chance.clone();
-        let told = ask(&members, &query, &faults, &asked, chance, dated.clone())?;
-        if !required_early(&members, &query, &faults, &before, &told, &dated)? {
-            return Err("what is required is not what is required at the end".to_owned());
-        }
-        let is_dated = dated.max_age.is_some();
-        let model = Model::new(&self.world, &members);
-        let expected = model.evaluate(&query)?;
-        let asked = lock(&asked).clone();
-        // What never changed tells no time of it.
-        let ageless: Vec<_> = self
-            .stores
-            .iter()
-            .map(|store| is_dated && store.snapshot().time().is_none())
-            .collect();
-        let states = check_states(&faults, &asked, &told, is_dated, &ageless)?;
-        met.states
-            .extend(told.states.iter().map(|state| state.as_str()));
-        let is_settled = states.iter().all(|state| state.is_settled());
-        require(&told, is_settled)?;
-        if is_settled {
-            if !told.unsure.is_empty() {
-                return Err(format!("{:?} lack nothing", told.unsure));
+        let members = self.stores.iter().map(|store| Member {
+            store: Arc::clone(store),
+            permit: Some(steward.read().clone()),
+        });
+        let members: Vec<_> = members.collect();
+        let asked = chance.one(class.queries).copied();
+        let asked = asked.ok_or("an operator without a query")?;
+        let case = Case::new(chance, &self.world, &members, asked, fault)?;
+        let found = match case.hold(chance)? {
+            Held::Answer(found) => found,
+            Held::Unbelieved => {
+                met.unbelieved += 1;
+                return Ok(());
             }
-            return if is_any {
-                let all = model.evaluate(&parse(unlimited(text))?)?;
-                subset(&told.answer, &all, number(&expected))
-            } else {
-                same(&expected, &told.answer)
-            };
-        }
-        met.missing += 1;
-        met.rows += usize::from(number(&told.answer) > 0);
-        if class.is_monotone != told.unsure.is_empty() {
-            return Err(format!("flagged are {:?}", told.unsure));
-        }
-        if !class.is_monotone {
-            // It says that rows may be wrong, and by which operator.
-            met.flagged += 1;
-            return Ok(());
-        }
-        let all = if is_any {
-            model.evaluate(&parse(unlimited(text))?)?
-        } else {
-            expected
+            Held::NoService => return Ok(()),
         };
-        subset(&told.answer, &all, usize::MAX)
-    }
-}
-
-/// Which member has which fault: at least one has the fault that is asked for.
-fn faults(chance: &mut Chance, members: usize, fault: Fault) -> Vec<Fault> {
-    let first = 1 + chance.below(members - 1);
-    (0..members)
-        .map(|member| {
-            if member == first {
-                fault
-            } else if member > 0 && chance.once_in(4) {
-                chance.one(FAULTS).copied().unwrap_or(Fault::None)
-            } else {
-                Fault::None
-            }
-        })
-        .collect()
-}
-
-fn ask(
-    members: &[Member],
-    query: &Query,
-    faults: &[Fault],
-    asked: &Arc<Mutex<BTreeMap<oxrdf::NamedNode, usize>>>,
-    chance: &mut Chance,
-    require: Requirement,
-) -> Result<Told, String> {
-    let limits = FederationLimits {
-        share_bindings: !chance.once_in(4),
-        bindings: chance.one(&[0, 2, 1_000]).copied().unwrap_or_default(),
-        ..FederationLimits::default()
-    };
-    let clock = IdleClock::new();
-    let named = faults.iter().enumerate();
-    let between = |inner| -> Arc<dyn twinlink_federation::Peers> {
-        Arc::new(Faulty {
-            inner,
-            faults: named.map(|(n, fault)| (participant(n), *fault)).collect(),
-            chance: Mutex::new(chance.clone()),
-            clock: Arc::clone(&clock),
-            asked: Arc::clone(asked),
-        })
-    };
-    // By summaries a member that fails is found out later, or not at all where it need not be asked.
-    let is_summarised = faults.iter().all(|fault| *fault != Fault::Denies) && query_is_even(query);
-    Town::over(members, limits, is_summarised, clock.clone(), between)?
-        .ask_requiring(query, require)
-}
-
-/// Whether the same question, of one that requires something, is refused where it would be at the end, and only there.
-fn required_early(
-    members: &[Member],
-    query: &Query,
-    faults: &[Fault],
-    before: &Chance,
-    told: &Told,
-    dated: &Requirement,
-) -> Result<bool, String> {
-    let mut chance = before.clone();
-    let named = participant(chance.below(members.len()));
-    let quorum = (1 + chance.below(members.len())).to_string();
-    let words = ["all", "exact", &quorum, named.as_str()];
-    let mut require = dated.clone();
-    require.add(chance.one(&words).copied().unwrap_or_default())?;
-    let asked = Arc::default();
-    let early = ask(
-        members,
-        query,
-        faults,
-        &asked,
-        &mut before.clone(),
-        require.clone(),
-    );
-    let holds = require.check(&told.sources, &told.unsure).is_ok();
-    Ok(match early {
-        Ok(again) => require.check(&again.sources, &again.unsure).is_ok() == holds,
-        Err(_) => !holds,
-    })
-}
-
-/// Half of the cases, whatever their chances.
-fn query_is_even(query: &Query) -> bool {
-    query.to_string().len().is_multiple_of(2)
-}
-
-/// Each member has a state that its fault explains.
-fn check_states(
-    faults: &[Fault],
-    asked: &BTreeMap<oxrdf::NamedNode, usize>,
-    told: &Told,
-    is_dated: bool,
-    ageless: &[bool],
-) -> Result<Vec<SourceState>, String> {
-    for (number, (fault, state)) in faults.iter().zip(&told.states).enumerate() {
-        let is_asked = asked.contains_key(&participant(number));
-        let is_ageless = ageless.get(number) == Some(&true);
-        let is_explained = if *state == SourceState::Stale && is_ageless {
-            true
-        } else if is_asked && fault.shows_at_once(is_dated) {
-            fault.states(is_dated).contains(state)
-        } else {
-            state.is_settled() || fault.states(is_dated).contains(state)
-        };
-        if !is_explained {
-            return Err(format!("member {number} is {state}, for {fault:?}"));
+        let states = met.states.entry(class.name).or_default();
+        states.extend(found.told.states.iter().map(|state| state.as_str()));
+        met.streamed += usize::from(found.is_streamed);
+        met.broken += usize::from(found.is_streamed && found.log.broken > 0);
+        if found.is_missing {
+            met.missing += 1;
+            met.flagged += usize::from(!found.told.unsure.is_empty());
+            met.rows += usize::from(bounds::number(&found.told.answer) > 0);
+            met.exact += usize::from(found.is_exact);
         }
-        let source = told.sources.get(number);
-        let has_reason = source.is_some_and(|source| source.reason.is_some());
-        if has_reason == state.is_settled() {
-            return Err(format!("member {number} is {state}: {source:?}"));
-        }
+        Ok(())
     }
-    Ok(told.states.clone())
-}
-
-/// What the caller requires is kept to.
-fn require(told: &Told, is_settled: bool) -> Result<(), String> {
-    let holds = |words: &[&str]| {
-        let mut requirement = Requirement::default();
-        for word in words {
-            requirement.add(word)?;
-        }
-        Ok::<_, String>(requirement.check(&told.sources, &told.unsure).is_ok())
-    };
-    let settled = told.states.iter().filter(|state| state.is_settled());
-    let count = settled.count();
-    let mut wrong = holds(&["all"])? != is_settled;
-    let is_stale = told.states.contains(&SourceState::Stale);
-    wrong |= holds(&["exact"])? != (told.unsure.is_empty() && !is_stale);
-    for quorum in 1..=told.states.len() {
-        wrong |= holds(&[&quorum.to_string()])? != (count >= quorum);
-    }
-    for (number, state) in told.states.iter().enumerate() {
-        wrong |= holds(&[participant(number).as_str()])? != state.is_settled();
-    }
-    if wrong {
-        return Err(format!(
-            "a requirement is not kept to with {:?}",
-            told.states
-        ));
-    }
-    Ok(())
 }
 
 fn parse(text: &str) -> Result<Query, String> {
@@ -348,60 +231,11 @@ fn parse(text: &str) -> Result<Query, String> {
         .map_err(|error| error.to_string())
 }
 
-/// The query without its slice.
-fn unlimited(text: &str) -> &str {
-    [" OFFSET", " LIMIT"].iter().fold(text, |text, word| {
-        text.split_once(word).map_or(text, |(before, _)| before)
-    })
-}
-
-fn number(answer: &Answer) -> usize {
-    match answer {
-        Answer::Boolean(value) => usize::from(*value),
-        Answer::Graph(graph) => graph.len(),
-        Answer::Table(table) => table.rows.len(),
-    }
-}
-
-/// The rows as sorted text.
-fn texts(answer: &Answer) -> Vec<String> {
-    match answer {
-        Answer::Boolean(value) => vec![value.to_string()],
-        Answer::Table(table) => lines(table),
-        Answer::Graph(graph) => {
-            let mut lines: Vec<_> = graph.iter().map(|triple| triple.to_string()).collect();
-            lines.sort();
-            lines
-        }
-    }
-}
-
-fn same(expected: &Answer, actual: &Answer) -> Result<(), String> {
-    let (expected, actual) = (texts(expected), texts(actual));
-    if expected == actual {
-        return Ok(());
-    }
-    Err(format!("expected {expected:?}, got {actual:?}"))
-}
-
-/// Each row is one of all, as often as there, and there are at most so many, or where that is known just so many.
-fn subset(actual: &Answer, all: &Answer, count: usize) -> Result<(), String> {
-    if count != usize::MAX && number(actual) != count {
-        return Err(format!("expected {count} rows, got {}", number(actual)));
-    }
-    let mut all = texts(all);
-    for row in texts(actual) {
-        let Ok(place) = all.binary_search(&row) else {
-            return Err(format!("{row} is a wrong row"));
-        };
-        all.remove(place);
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::bounds::subset;
     use super::*;
+    use crate::answer::Answer;
 
     #[test]
     fn cases_hold_and_are_of_use() {
@@ -418,6 +252,7 @@ mod tests {
         let counts: BTreeMap<_, _> = report.counts.iter().copied().collect();
         assert!(counts["answers that lack a source"] > count / 3);
         assert!(counts["of them with rows"] > count / 20);
+        assert!(counts["of them exactly what the others hold"] > count / 10);
         // All that a source can be.
         assert_eq!(counts["kinds of state"], 8);
     }
@@ -436,9 +271,8 @@ mod tests {
             })
         };
         let all = answer(&["a", "b"]);
-        assert!(subset(&answer(&["b"]), &all, usize::MAX).is_ok());
-        assert!(subset(&answer(&["c"]), &all, usize::MAX).is_err());
-        assert!(subset(&answer(&["b", "b"]), &all, usize::MAX).is_err());
-        assert!(subset(&answer(&["b"]), &all, 2).is_err());
+        assert!(subset(&answer(&["b"]), &all).is_ok());
+        assert!(subset(&answer(&["c"]), &all).is_err());
+        assert!(subset(&answer(&["b", "b"]), &all).is_err());
     }
 }

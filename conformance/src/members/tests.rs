@@ -6,6 +6,7 @@ use flate2::read::GzDecoder;
 use oxrdfio::{RdfFormat, RdfParser};
 use std::fs::{self, File};
 use std::path::Path;
+use twinlink_core::{Limits, parse_query};
 
 /// The rescue department asks; the city and the police are its peers.
 const MEMBERS: [&[&str]; 3] = [

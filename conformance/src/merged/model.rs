@@ -2,13 +2,15 @@
 
 use super::world::World;
 use crate::answer::{Answer, Table};
-use crate::members::Member;
+use crate::members::{Member, participant};
 use oxrdf::vocab::rdf;
 use oxrdf::{
-    BlankNode, Dataset, GraphName, GraphNameRef, NamedNode, NamedOrBlankNode, Quad, Term, TermRef,
+    BlankNode, Dataset, GraphName, GraphNameRef, NamedNode, NamedOrBlankNode, Quad, QuadRef, Term,
+    TermRef,
 };
 use spareval::{QueryEvaluator, QueryResults};
 use spargebra::Query;
+use std::collections::HashSet;
 use twinlink_core::policy::{Guard, Selector};
 
 /// The merge of what the members show.
@@ -36,6 +38,48 @@ impl Model {
             }
         }
         Self { merged, withheld }
+    }
+
+    /// The merge of what the members show, as it is.
+    pub(super) fn of(members: &[Vec<Quad>], withheld: usize) -> Self {
+        let mut merged = Dataset::new();
+        for (number, quads) in members.iter().enumerate() {
+            for quad in quads {
+                merged.insert(&apart(quad, number));
+            }
+        }
+        Self { merged, withheld }
+    }
+
+    /// The same, with what each member that answers has in its default graph as a graph of its name.
+    pub(crate) fn with_endpoints(world: &World, members: &[Member]) -> Self {
+        let mut model = Self::new(world, members);
+        for (number, (quads, member)) in world.members.iter().zip(members).enumerate() {
+            let quads = quads
+                .iter()
+                .filter(|quad| quad.graph_name.is_default_graph());
+            for quad in quads.filter(|_| member.permit.is_some()) {
+                // Blank nodes of an answer to SERVICE are no others.
+                let mut quad = named_apart(quad, &format!("c{number}x"));
+                quad.graph_name = participant(number).into();
+                model.merged.insert(&quad);
+            }
+        }
+        model
+    }
+
+    /// Its terms.
+    pub(super) fn terms(&self) -> HashSet<Term> {
+        let quads = self.merged.iter().map(QuadRef::into_owned);
+        let terms = quads.flat_map(|quad| {
+            let graph = match quad.graph_name {
+                GraphName::NamedNode(name) => Some(name.into()),
+                GraphName::BlankNode(_) | GraphName::DefaultGraph => None,
+            };
+            let ends = [quad.subject.into(), quad.predicate.into(), quad.object];
+            ends.into_iter().chain(graph)
+        });
+        terms.collect()
     }
 
     /// What the query is over the merge. The graphs of FROM are merged to a set:
@@ -105,7 +149,12 @@ fn shows(guard: &Guard, quad: &Quad, all: &[Quad]) -> bool {
 /// The quad with the blank nodes of its member: no other has them.
 fn apart(quad: &Quad, member: usize) -> Quad {
     // The name that the federation gives them, so that most answers can be compared by their text.
-    let own = |node: &BlankNode| BlankNode::new_unchecked(format!("m{member}x{}", node.as_str()));
+    named_apart(quad, &format!("m{member}x"))
+}
+
+/// The quad with names of blank nodes that begin like this.
+fn named_apart(quad: &Quad, prefix: &str) -> Quad {
+    let own = |node: &BlankNode| BlankNode::new_unchecked(format!("{prefix}{}", node.as_str()));
     let mut quad = quad.clone();
     if let NamedOrBlankNode::BlankNode(node) = &quad.subject {
         quad.subject = own(node).into();

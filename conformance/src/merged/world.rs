@@ -10,7 +10,9 @@ use twinlink_core::policy::{Ask, Permit, Policy, PolicyError, PolicySet, RdfForm
 use twinlink_vocab::odrl;
 
 /// How many members there are.
-const MEMBERS: usize = 3;
+pub(crate) const MEMBERS: usize = 3;
+/// How many ways there are to split them.
+const SPLITS: usize = 6;
 /// The most quads of all together, not counting copies.
 const QUADS: usize = 40;
 
@@ -37,12 +39,23 @@ pub(crate) struct Caller {
 
 impl World {
     pub(crate) fn new(chance: &mut Chance) -> Self {
+        let split = chance.below(SPLITS);
+        let quads = chance.below(QUADS);
+        Self::split(chance, split, quads)
+    }
+
+    /// One in which each member has names of its own, and more to give: no solution is of two.
+    pub(crate) fn apart(chance: &mut Chance) -> Self {
+        let quads = chance.below(3 * QUADS);
+        Self::split(chance, SPLITS - 1, quads)
+    }
+
+    fn split(chance: &mut Chance, split: usize, quads: usize) -> Self {
         let mut members = vec![Vec::new(); MEMBERS];
-        let split = chance.below(6);
         let only = chance.below(MEMBERS);
-        for _ in 0..chance.below(QUADS) {
+        for _ in 0..quads {
             let mut quad = quad(chance);
-            if split == 5 {
+            if split == SPLITS - 1 {
                 // Each has names of its own for most of what it knows.
                 let member = chance.below(MEMBERS);
                 name_apart(&mut quad, member);

@@ -29,6 +29,15 @@ pub(super) const GRAPHS: usize = 4;
 
 /// A scene.
 pub(super) fn scene(random: &mut Random) -> Scene {
+    made(random, true)
+}
+
+/// A scene of which policies say everything.
+pub(super) fn published(random: &mut Random) -> Scene {
+    made(random, false)
+}
+
+fn made(random: &mut Random, may_be_guards: bool) -> Scene {
     let size = match random.below(10) {
         0 => random.between(0, 4),
         1 => random.between(90, 320),
@@ -54,7 +63,8 @@ pub(super) fn scene(random: &mut Random) -> Scene {
     if random.chance(75) {
         policies.push(open_policy(random));
     }
-    let guards = random.chance(60).then(|| guard::guards(random));
+    let is_guarded = may_be_guards && random.chance(60);
+    let guards = is_guarded.then(|| guard::guards(random));
     if guards.is_some() {
         policies.clear();
     }

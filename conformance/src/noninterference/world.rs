@@ -235,7 +235,7 @@ fn decide(
     Ok((read.map(guard), modify.map(guard)))
 }
 
-fn compile(subject: &dyn Subject, scene: &Scene) -> Result<PolicySet, String> {
+pub(super) fn compile(subject: &dyn Subject, scene: &Scene) -> Result<PolicySet, String> {
     let told = |errors: Vec<PolicyError>| {
         let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
         errors.join("; ")
@@ -249,7 +249,7 @@ fn compile(subject: &dyn Subject, scene: &Scene) -> Result<PolicySet, String> {
     PolicySet::compile(NamedNode::new_unchecked(TWIN), policies).map_err(told)
 }
 
-fn permit(
+pub(super) fn permit(
     set: &PolicySet,
     scene: &Scene,
     action: NamedNode,
@@ -267,7 +267,7 @@ fn permit(
 }
 
 /// A twin with a past: in several changes, with things that were there and are gone.
-fn load(quads: &[Quad]) -> Result<TwinStore, String> {
+pub(super) fn load(quads: &[Quad]) -> Result<TwinStore, String> {
     let options = EvaluationOptions::default().with_pseudonym_key(&KEY);
     let twin = TwinStore::in_memory(options).map_err(|error| error.to_string())?;
     let (everything, budget) = (Guard::everything(), budget());

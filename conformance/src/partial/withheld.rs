@@ -41,8 +41,8 @@ pub(super) fn hold(chance: &mut Chance, class: &Class, steward: &Ours) -> Result
             permit,
         });
     }
-    let text = chance.one(class.queries).copied().unwrap_or_default();
-    let query = parse(text.strip_prefix("any ").unwrap_or(text))?;
+    let asked = chance.one(class.queries);
+    let query = parse(asked.map(|asked| asked.text).unwrap_or_default())?;
     let limits = FederationLimits {
         bindings: chance.one(&[0, 2, 1_000]).copied().unwrap_or_default(),
         ..FederationLimits::default()

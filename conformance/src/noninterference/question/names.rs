@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use twinlink_core::policy::Named;
 
 /// Those of a query; none where they are too many.
-pub(in crate::noninterference) fn of_query(query: &Query) -> HashSet<Term> {
+pub(crate) fn of_query(query: &Query) -> HashSet<Term> {
     let (Query::Select { pattern, .. }
     | Query::Construct { pattern, .. }
     | Query::Describe { pattern, .. }
