@@ -8,7 +8,8 @@ use crate::compare::same_answer;
 use crate::engine::{Engine as _, Ours, Question, Reference};
 use crate::library::{Fault, Library};
 use crate::manifest::{Case, Manifest, Take, mf};
-use crate::members::{Member, ask, deep, store};
+use crate::members::{Member, Told, ask, deep, store, stream};
+use crate::order::in_order;
 use crate::report::{Report, Verdict};
 use crate::sparql;
 use oxrdf::{GraphName, NamedOrBlankNode, Quad, Term};
@@ -84,13 +85,20 @@ fn judge(question: &Question, id: &str, steward: &Ours) -> Vec<Verdict> {
         let held = || {
             let query = parse(question)?;
             let members = members(&question.data, *split, &mut chance, steward)?;
-            for is_summarised in [false, true] {
-                let limits = FederationLimits::default();
-                let told = ask(&members, &query, limits, is_summarised)?;
+            let limits = FederationLimits::default();
+            let asked: [&dyn Fn() -> Result<Told, String>; 3] = [
+                &|| ask(&members, &query, limits, false),
+                &|| ask(&members, &query, limits, true),
+                // Rows may leave as they come.
+                &|| Ok(stream(&members, &query, limits)?.0),
+            ];
+            for ask in asked {
+                let told = ask()?;
                 if let Some(state) = told.states.iter().find(|state| !state.is_settled()) {
                     return Err(format!("a member is {state}"));
                 }
                 same_answer(&whole, &told.answer)?;
+                in_order(&query, &told.answer)?;
             }
             Ok(())
         };
