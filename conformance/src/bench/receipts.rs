@@ -170,7 +170,7 @@ async fn log_alone(home: &Path) -> Result<f64, Fault> {
     let [certificate, key, _] = files(home);
     let identity = Identity::load(&certificate, &key).map_err(fault)?;
     let identity = twinlink_trust::CurrentIdentity::new(identity);
-    let log = Receipts::open(Arc::new(store.journal()), identity).map_err(fault)?;
+    let log = Receipts::open(Arc::new(store.journal()), identity, &[]).map_err(fault)?;
     let log = Arc::new(log);
     let started = Instant::now();
     let workers: Vec<_> = (0..TOGETHER)

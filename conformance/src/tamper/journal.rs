@@ -19,7 +19,10 @@ pub(super) type Records = Vec<(u64, Vec<u8>)>;
 
 /// A journal in memory.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<Records>);
+pub(super) struct Memory {
+    records: Mutex<Records>,
+    seal: Mutex<Option<Vec<u8>>>,
+}
 
 /// An organisation.
 pub(super) struct Side {
@@ -27,35 +30,60 @@ pub(super) struct Side {
     pub(super) identity: Arc<Identity>,
     pub(super) journal: Arc<Memory>,
     receipts: Receipts,
+    /// The state of its twin, which its intents name.
+    pub(super) version: Option<Arc<str>>,
 }
 
 impl Memory {
     pub(super) fn of(records: Records) -> Self {
-        Self(Mutex::new(records))
+        Self {
+            records: Mutex::new(records),
+            seal: Mutex::default(),
+        }
     }
 
     pub(super) fn records(&self) -> Records {
-        self.0
+        self.records
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
+    /// What was signed of it when it was written last.
+    pub(super) fn sealed(&self) -> Vec<u8> {
+        let seal = self.seal.lock().unwrap_or_else(PoisonError::into_inner);
+        seal.clone().unwrap_or_default()
+    }
+
     pub(super) fn replace(&self, records: Records) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = records;
+        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = records;
     }
 }
 
 impl Journal for Memory {
-    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
-        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let sequence = records.last().map_or(1, |(last, _)| last + 1);
-        records.push((sequence, record));
-        Box::pin(ready(Ok(sequence)))
+    fn append(
+        &self,
+        added: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = Vec::with_capacity(added.len());
+        for record in added {
+            let sequence = records.last().map_or(1, |(last, _)| last + 1);
+            records.push((sequence, record));
+            places.push(sequence);
+        }
+        *self.seal.lock().unwrap_or_else(PoisonError::into_inner) = Some(seal);
+        Box::pin(ready(Ok(places)))
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        let seal = self.seal.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(seal.clone())
     }
 
     fn read(&self, from: u64, most: usize) -> Result<Records, Refusal> {
-        let records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let found = records.iter().filter(|(sequence, _)| *sequence >= from);
         Ok(found.take(most).cloned().collect())
     }
@@ -79,23 +107,13 @@ impl Side {
             id,
             identity: current.load(),
             journal,
-            receipts: Receipts::open(shared, current).map_err(fault)?,
+            receipts: Receipts::open(shared, current, &[]).map_err(fault)?,
+            version: None,
         })
     }
 
     pub(super) fn keys(&self) -> Vec<PublicKey> {
         vec![self.identity.key().public().clone()]
-    }
-
-    /// The requests in its log that both sides know.
-    pub(super) fn transactions(&self) -> Result<Vec<String>, Fault> {
-        let entries = list_entries(&*self.journal, 0, usize::MAX).map_err(fault)?;
-        let known = entries.iter().filter_map(|(_, entry)| match &entry.kind {
-            EntryKind::Completion { used, .. } => used.transaction.clone(),
-            EntryKind::Asked { transaction, .. } => Some(transaction.clone()),
-            _ => None,
-        });
-        Ok(known.collect())
     }
 
     pub(super) fn seal(&self) -> Result<(), Fault> {
@@ -131,6 +149,7 @@ impl Side {
     ) -> Result<(String, Checkpoint), Fault> {
         let now = OffsetDateTime::now_utc();
         let (mut used, request) = (record(consumer), Uuid::now_v7());
+        used.dataset_version.clone_from(&self.version);
         let asking = Asking {
             provider: self.id.clone(),
             request,

@@ -5,7 +5,7 @@ use crate::attacks::Forger;
 use crate::chance::Chance;
 use crate::library::Fault;
 use oxrdf::NamedNode;
-use twinlink_trust::{Checkpoint, Digest256, Entry, EntryKind, Peaks};
+use twinlink_trust::{Agreement, Checkpoint, Digest256, Entry, EntryKind, Peaks};
 
 /// One way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,21 @@ pub(super) enum Spoiling {
     StatementElsewhere,
     /// All about a use is gone, from a log that its owner made fit.
     UseOmitted,
+    /// The number of rows of an answer is another, in a log that its owner made fit.
+    RowsByOwner,
+    /// So is the digest of its rows.
+    DigestByOwner,
+    /// How a use ended is gone, from a log that its owner made fit.
+    OutcomeOmitted,
+    /// The consumer's word on what it received is gone, from a log that its owner made fit.
+    AcknowledgementOmitted,
+}
+
+/// A log that was spoilt.
+pub(super) struct Spoilt {
+    pub(super) journal: Memory,
+    /// What reconciling must say of a use, where that is certain.
+    pub(super) expected: Option<(String, Agreement)>,
 }
 
 impl Spoiling {
@@ -59,6 +74,10 @@ impl Spoiling {
         Self::StatementChanged,
         Self::StatementElsewhere,
         Self::UseOmitted,
+        Self::RowsByOwner,
+        Self::DigestByOwner,
+        Self::OutcomeOmitted,
+        Self::AcknowledgementOmitted,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -78,21 +97,114 @@ impl Spoiling {
             Self::StatementChanged => "another's statement changed",
             Self::StatementElsewhere => "another's statement put elsewhere",
             Self::UseOmitted => "a use left out by its owner",
+            Self::RowsByOwner => "a number of rows changed by its owner",
+            Self::DigestByOwner => "a digest of rows changed by its owner",
+            Self::OutcomeOmitted => "an outcome left out by its owner",
+            Self::AcknowledgementOmitted => "an acknowledgement left out by its owner",
         }
     }
 
     /// Whether the result is what an honest log may look like: only others can tell.
     pub(super) fn looks_honest(self) -> bool {
-        matches!(self, Self::CutOff | Self::RewriteByOwner | Self::UseOmitted)
+        matches!(self, Self::CutOff | Self::RewriteByOwner) || self.is_of_a_use()
     }
 
     /// Whether it takes something that not every log has.
     pub(super) fn needs_something(self) -> bool {
-        matches!(self, Self::StatementChanged | Self::StatementElsewhere)
+        matches!(self, Self::StatementChanged | Self::StatementElsewhere) || self.is_of_a_use()
     }
 
-    /// A spoilt copy of a side's log.
-    pub(super) fn spoil(self, side: &Side, chance: &mut Chance) -> Result<Memory, Fault> {
+    /// Whether the owner changes what its log says of one use.
+    fn is_of_a_use(self) -> bool {
+        matches!(
+            self,
+            Self::UseOmitted
+                | Self::RowsByOwner
+                | Self::DigestByOwner
+                | Self::OutcomeOmitted
+                | Self::AcknowledgementOmitted
+        )
+    }
+
+    /// A spoilt copy of a side's log. `whole` are the uses of which both logs still have all, in the order of their ids;
+    /// `is_provider` says on which side of them it is.
+    pub(super) fn spoil(
+        self,
+        side: &Side,
+        (whole, is_provider): (&[String], bool),
+        chance: &mut Chance,
+    ) -> Result<Spoilt, Fault> {
+        if self.is_of_a_use() {
+            return self.of_a_use(side, (whole, is_provider), chance);
+        }
+        let journal = self.records(side, chance)?;
+        Ok(Spoilt {
+            journal,
+            expected: None,
+        })
+    }
+
+    /// What the owner changed of one use, and made all that follows fit.
+    fn of_a_use(
+        self,
+        side: &Side,
+        (whole, is_provider): (&[String], bool),
+        chance: &mut Chance,
+    ) -> Result<Spoilt, Fault> {
+        let mut records = side.journal.records();
+        let owner = Forger::new(&side.identity)?;
+        let Some(chosen) = chance.one(whole).cloned() else {
+            let journal = Memory::of(records);
+            return Ok(Spoilt {
+                journal,
+                expected: None,
+            });
+        };
+        let expected = match (self, is_provider) {
+            (Self::RowsByOwner, _) => Agreement::DigestMismatch("rows"),
+            (Self::DigestByOwner, _) => Agreement::DigestMismatch("result"),
+            (Self::OutcomeOmitted, true) => Agreement::OutcomeMissing("here"),
+            (Self::OutcomeOmitted, false) => Agreement::OutcomeMissing("there"),
+            (Self::AcknowledgementOmitted, true) => Agreement::NoAcknowledgement,
+            // The consumer's word is in the provider's log.
+            (Self::AcknowledgementOmitted, false) => Agreement::Matched,
+            (_, true) => Agreement::OnlyThere,
+            (_, false) => Agreement::OnlyHere,
+        };
+        rewrite(&mut records, &side.id, Some(&owner), |entry| {
+            !entry.kind.requests().contains(&chosen.as_str()) || self.change(&mut entry.kind)
+        })?;
+        Ok(Spoilt {
+            journal: Memory::of(records),
+            expected: Some((chosen, expected)),
+        })
+    }
+
+    /// Changes a record of the use; false where it is to go.
+    fn change(self, kind: &mut EntryKind) -> bool {
+        match kind {
+            EntryKind::Completion {
+                rows,
+                result_digest,
+                ..
+            }
+            | EntryKind::Answered {
+                rows,
+                result_digest,
+                ..
+            } => match self {
+                Self::RowsByOwner => *rows += 1,
+                Self::DigestByOwner => *result_digest = "ef".repeat(32),
+                Self::OutcomeOmitted | Self::UseOmitted => return false,
+                _ => {}
+            },
+            EntryKind::Acknowledged { .. } => return self != Self::AcknowledgementOmitted,
+            _ => return self != Self::UseOmitted,
+        }
+        true
+    }
+
+    fn records(self, side: &Side, chance: &mut Chance) -> Result<Memory, Fault> {
         let mut records = side.journal.records();
         let at = chance.below(records.len());
         let other = different(at, records.len(), chance);
@@ -176,16 +288,11 @@ impl Spoiling {
                 };
                 rewrite(&mut records, &side.id, Some(&owner), change)?;
             }
-            Self::UseOmitted => {
-                let owner = Forger::new(&side.identity)?;
-                let uses = side.transactions()?;
-                let omitted = chance.one(&uses).cloned().unwrap_or_default();
-                let keep = |entry: &mut Entry| {
-                    let is_of_it = entry.kind.requests().contains(&omitted.as_str());
-                    !is_of_it || matches!(entry.kind, EntryKind::Acknowledged { .. })
-                };
-                rewrite(&mut records, &side.id, Some(&owner), keep)?;
-            }
+            Self::UseOmitted
+            | Self::RowsByOwner
+            | Self::DigestByOwner
+            | Self::OutcomeOmitted
+            | Self::AcknowledgementOmitted => {}
         }
         Ok(Memory::of(records))
     }

@@ -281,8 +281,19 @@ pub trait UseLog: Send + Sync {
 
 /// A durable, append-only list of records. Owner: `twinlink-store`.
 pub trait Journal: Send + Sync {
-    /// Appends a record; resolves to its sequence number once it is on disk.
-    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>>;
+    /// Appends records, and puts a seal over all records up to them in place of the one before: all or nothing of that.
+    /// Resolves to their sequence numbers once it is on disk.
+    fn append(
+        &self,
+        records: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u64>, Refusal>>;
+
+    /// The seal that came with the last records; none where none ever did. Blocks.
+    ///
+    /// # Errors
+    /// As [`Journal::read`].
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal>;
 
     /// At most `most` records from sequence number `from` on, in order. Blocks.
     ///

@@ -1,5 +1,6 @@
 //! Wiring: from a configuration to a connector that serves.
 
+mod keys;
 mod publish;
 mod upkeep;
 
@@ -117,7 +118,9 @@ impl Node {
             &config.participant,
             OffsetDateTime::now_utc(),
         )?;
-        let receipts = Arc::new(Receipts::open(journal, Arc::clone(&identity))?);
+        let own = registry.current();
+        let own = own.keys(&config.participant);
+        let receipts = Arc::new(Receipts::open(journal, Arc::clone(&identity), own)?);
         let (evidence, due) = Evidence::new(
             config.participant.clone(),
             Arc::clone(&receipts),
@@ -328,7 +331,9 @@ impl Node {
         Foreign::check(foreign.clone())?;
         // From here on nothing is wrong any more. Peers come after what is trusted: they connect anew by it.
         self.identity.replace(identity)?;
+        let dropped = self.registry.current().dropped(&trusted);
         self.registry.replace(trusted);
+        keys::keep(&self.receipts, dropped);
         self.remote.replace(peers)?;
         self.foreign.replace(foreign)?;
         self.policies.0.store(Arc::new(policies));

@@ -100,11 +100,12 @@ macro_rules! table {
 }
 /// All tables of the store, in the order of the copy.
 // INVARIANT(whole-backups): a copy holds every table of every file of the store, or is none.
-static TABLES: [Table; 10] = [
+static TABLES: [Table; 11] = [
     table!(1, Twin, log::META),
     table!(2, Twin, log::COMMITS),
     table!(3, Twin, log::CHANGES),
     table!(4, Twin, log::JOURNAL),
+    table!(5, Twin, log::SEAL),
     table!(10, Ledger, ledger::META),
     table!(11, Ledger, ledger::USAGE),
     table!(12, Ledger, ledger::INCIDENT_RECORDS),
@@ -209,13 +210,17 @@ impl Pinned {
 }
 
 impl Journal for PinnedJournal<'_> {
-    fn append(&self, _: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+    fn append(&self, _: Vec<Vec<u8>>, _: Vec<u8>) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
         let refusal = fault("a copy of the log takes no records");
         std::future::ready(Err(refusal.into())).boxed()
     }
 
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
         Ok(log::records(&self.0.twin, from, most)?)
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(log::seal(&self.0.twin)?)
     }
 }
 

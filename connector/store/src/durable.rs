@@ -7,6 +7,7 @@ mod keeper;
 pub(crate) mod room;
 
 use crate::StoreError;
+use crate::ledger::FILE as LEDGER;
 use arc_swap::ArcSwap;
 use disk::Disk;
 pub(crate) use keeper::{Fault, Keeper};
@@ -15,6 +16,7 @@ use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase, StorageBackend, TransactionError,
 };
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -77,46 +79,116 @@ impl Durable {
 /// Takes back what a failed write may have left in the file, so that only what was acknowledged is in it.
 pub(crate) type Undo = dyn Fn(&Database) -> Result<(), StoreError> + Send;
 
-/// Opens a file in the store's directory, with a cache of so many bytes; makes both if there are none.
+/// What puts the first tables into a new file.
+pub(crate) type Prepare = fn(&Database, &Path) -> Result<(), StoreError>;
+
+/// Opens a file in the store's directory, with a cache of so many bytes. Nothing is made.
 ///
 /// # Errors
+/// [`StoreError::Absent`] where there is none, nor anything else of a store; [`StoreError::Lost`] where there was one;
 /// [`StoreError::InUse`] where another process has it open, else [`StoreError::Open`].
 pub(crate) fn open(
     directory: &Path,
     name: &str,
     cache: usize,
 ) -> Result<(Durable, PathBuf), StoreError> {
+    let path = present(directory, name)?;
+    Ok((open_file(&path, cache, false)?, path))
+}
+
+/// As [`open`]; where nothing of a store is there, makes the directory, and the file with what `prepare` puts into it: whole,
+/// or not at all.
+// INVARIANT(no-store-in-place-of-one): a new file is made only where nothing is left of one.
+pub(crate) fn open_or_make(
+    directory: &Path,
+    name: &str,
+    cache: usize,
+    prepare: Prepare,
+) -> Result<(Durable, PathBuf), StoreError> {
+    match open(directory, name, cache) {
+        Err(StoreError::Absent(_)) => {}
+        opened => return opened,
+    }
+    make_directory(directory)?;
+    let (path, making) = (
+        directory.join(name),
+        directory.join(format!("{name}.making")),
+    );
+    let durable = match open_file(&making, cache, true) {
+        Err(StoreError::InUse(_)) => return Err(StoreError::InUse(path)),
+        Err(_) => {
+            // What a kill left half made.
+            fs::remove_file(&making).map_err(|error| failed(&making, error))?;
+            open_file(&making, cache, true)?
+        }
+        Ok(durable) => durable,
+    };
+    if path.exists() {
+        // Another process was faster.
+        drop(durable);
+        fs::remove_file(&making).map_err(|error| failed(&making, error))?;
+        return open(directory, name, cache);
+    }
+    prepare(&durable.database(), &path)?;
+    fs::rename(&making, &path).map_err(|error| failed(&path, error))?;
+    // The file is there after a power loss only if its directory was synced.
+    sync_folder_of(&path).map_err(|error| failed(&path, error))?;
+    Ok((durable, path))
+}
+
+/// Opens a file; makes it if there is none and it may be made.
+pub(crate) fn open_file(path: &Path, cache: usize, may_make: bool) -> Result<Durable, StoreError> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(may_make)
+        .truncate(false)
+        .open(path)
+        .map_err(|error| failed(path, error))?;
+    let durable = FileBackend::new(file).and_then(|file| Durable::over(file, cache));
+    durable.map_err(|error| refused(path, error))
+}
+
+/// The path of a file that is there, and holds something.
+pub(crate) fn present(directory: &Path, name: &str) -> Result<PathBuf, StoreError> {
+    let path = directory.join(name);
+    let length = match fs::metadata(&path) {
+        Ok(found) if found.is_file() => Some(found.len()),
+        Ok(_) => return Err(failed(&path, "it is no file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(&path, error)),
+    };
+    match length {
+        Some(0) => Err(StoreError::Lost {
+            reason: format!("{name} is empty"),
+            path: directory.to_owned(),
+        }),
+        Some(_) => Ok(path),
+        // The ledger is made after the twin's file, so what remains of it says that there was one.
+        None if name != LEDGER && directory.join(LEDGER).exists() => Err(StoreError::Lost {
+            reason: format!("{name} is gone, {LEDGER} is there"),
+            path: directory.to_owned(),
+        }),
+        None => Err(StoreError::Absent(directory.to_owned())),
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(directory).map_err(|error| {
         let what = match directory.exists() {
             true => format!("it is no directory: {error}"),
             false => error.to_string(),
         };
         failed(directory, what)
-    })?;
-    let path = directory.join(name);
-    let is_new = !path.exists();
-    let durable = open_file(&path, cache)?;
-    if is_new {
-        // The file is there after a power loss only if its directory was synced.
-        sync_folder_of(&path).map_err(|error| failed(&path, error))?;
-    }
-    Ok((durable, path))
+    })
 }
 
-/// Opens a file; makes it if there is none.
-pub(crate) fn open_file(path: &Path, cache: usize) -> Result<Durable, StoreError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(|error| failed(path, error))?;
-    let open = FileBackend::new(file).and_then(|file| Durable::over(file, cache));
-    open.map_err(|error| match error {
+/// Why redb did not open a file.
+pub(crate) fn refused(path: &Path, error: DatabaseError) -> StoreError {
+    match error {
         DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
         error => failed(path, error),
-    })
+    }
 }
 
 /// What lies elsewhere than in a file, with the path that errors name it by.
@@ -143,7 +215,7 @@ pub(crate) fn sync_folder_of(path: &Path) -> std::io::Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all())
 }
 
-fn failed(path: &Path, reason: impl std::fmt::Display) -> StoreError {
+pub(crate) fn failed(path: &Path, reason: impl std::fmt::Display) -> StoreError {
     StoreError::Open {
         path: path.to_owned(),
         reason: reason.to_string(),

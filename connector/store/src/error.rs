@@ -28,6 +28,21 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
+    /// There is no store, and nothing of one.
+    #[error("there is no store in {} yet: `twinlink import` and `twinlink serve` make it", .0.display())]
+    Absent(PathBuf),
+    /// There was a store, and what holds the twin and the log of use is gone.
+    #[error(
+        "the store {} has lost its log: {reason}; keep what is left for evidence in another place, and restore a backup (`twinlink \
+         restore`): a new store would forget all use",
+        .path.display()
+    )]
+    Lost {
+        /// The directory.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
     /// The log holds what this program never writes.
     #[error("the log of changes is damaged at change {sequence}: {reason}")]
     Damaged {

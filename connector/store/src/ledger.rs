@@ -74,7 +74,7 @@ impl Ledger {
 
     /// As [`Ledger::open`], on a disk that tells its free bytes.
     fn open_on(directory: &Path, free: room::Free) -> Result<Self, StoreError> {
-        let (file, path) = durable::open(directory, FILE, CACHE_BYTES)?;
+        let (file, path) = durable::open_or_make(directory, FILE, CACHE_BYTES, record::prepare)?;
         Self::start(file, &path, Room::beside(&path, free))
     }
 

@@ -32,6 +32,7 @@ pub use durable::room::room;
 pub use error::StoreError;
 pub use evaluate::{EvaluationOptions, QuadWorkbench};
 pub use ledger::Ledger;
+pub use log::file::JournalFile;
 pub use snapshot::{Snapshot, Summary};
 pub use store::{ChangeSet, TwinStore, UseJournal};
 pub use view::View;

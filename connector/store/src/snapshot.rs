@@ -247,7 +247,7 @@ impl Snapshot {
     #[must_use]
     pub(crate) fn chained(self, chain: Chain) -> Self {
         Self {
-            version: Some(format!("{}-{chain}", self.sequence).into()),
+            version: Some(chain.version(self.sequence).into()),
             chain,
             ..self
         }

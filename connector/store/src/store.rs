@@ -85,13 +85,22 @@ pub(crate) struct Delta {
 }
 
 impl TwinStore {
-    /// Opens the store in a directory; makes both if there are none. Reads the whole log.
+    /// Opens the store in a directory; makes both if there is nothing of either. Reads the whole log.
     ///
     /// # Errors
     /// [`StoreError::InUse`] where another process has it open, [`StoreError::Version`] where another version of
-    /// the program wrote it, [`StoreError::Open`] and [`StoreError::Damaged`] where it cannot be read.
+    /// the program wrote it, [`StoreError::Lost`] where there was one, [`StoreError::Open`] and [`StoreError::Damaged`] where
+    /// it cannot be read.
     pub fn open(directory: &Path, options: EvaluationOptions) -> Result<Self, StoreError> {
         Self::open_on(directory, room::free, options)
+    }
+
+    /// As [`TwinStore::open`], and makes nothing.
+    ///
+    /// # Errors
+    /// As [`TwinStore::open`]; [`StoreError::Absent`] where there is no store.
+    pub fn open_existing(directory: &Path, options: EvaluationOptions) -> Result<Self, StoreError> {
+        Self::load(Log::open(directory, room::free, false)?, options)
     }
 
     /// As [`TwinStore::open`], on a disk that tells its free bytes.
@@ -100,7 +109,7 @@ impl TwinStore {
         free: room::Free,
         options: EvaluationOptions,
     ) -> Result<Self, StoreError> {
-        Self::load(Log::open(directory, free)?, options)
+        Self::load(Log::open(directory, free, true)?, options)
     }
 
     /// A store that lives as long as the process.
@@ -289,13 +298,21 @@ impl Drop for Turn<'_> {
 }
 
 impl Journal for UseJournal {
-    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
-        let done = self.log.append(record);
+    fn append(
+        &self,
+        records: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
+        let done = self.log.append(records, seal);
         async move { Ok(done.await.unwrap_or(Err(StoreError::Stopped))?) }.boxed()
     }
 
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
         Ok(self.log.records(from, most)?)
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(self.log.seal()?)
     }
 
     fn replace(&self, records: Vec<(u64, Vec<u8>)>) -> BoxFuture<'_, Result<(), Refusal>> {

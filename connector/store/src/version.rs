@@ -19,6 +19,11 @@ impl Chain {
         Self(hasher.chain_update(part).finalize().into())
     }
 
+    /// What names the state after a change: its number, a hyphen, and the hash.
+    pub(crate) fn version(self, sequence: u64) -> String {
+        format!("{sequence}-{self}")
+    }
+
     /// With all parts of a change.
     #[must_use]
     pub(crate) fn with(self, sequence: u64, parts: &[Vec<u8>]) -> Self {

@@ -38,10 +38,10 @@ pub use receipt::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Agreement, Answered, Arrived, Asking, Audit,
     Checkpoint, Entry, EntryKind, EnvelopeClaims, Exchange, Expected, Purged, Readmission,
     ReceiptClaims, Receipts, Received, Sealed, Shown, Statements, TransactionRecord, Used, Witness,
-    Witnessed, audit, claimed_signer, consumed, export_transactions, find_purgeable, list_entries,
-    prove_consistency, provided, reconcile, show_entries, tombstone, unrecorded_purges, unsigned,
-    verify_checkpoint, verify_cosignature, verify_envelope, verify_log, verify_receipt,
-    verify_statements, witnessed,
+    Witnessed, audit, check_end, claimed_signer, consumed, dataset_versions, export_transactions,
+    find_purgeable, list_entries, own_keys, peers_keys, prove_consistency, provided, reconcile,
+    show_entries, tombstone, unrecorded_purges, unsigned, verify_checkpoint, verify_cosignature,
+    verify_envelope, verify_log, verify_receipt, verify_statements, witnessed,
 };
 pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
 pub use tls::{

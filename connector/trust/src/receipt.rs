@@ -5,10 +5,12 @@
 
 mod audit;
 mod checkpoint;
+mod end;
 mod entry;
 mod envelope;
 mod exchange;
 mod export;
+mod keys;
 mod outbox;
 mod purge;
 mod readmit;
@@ -35,8 +37,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use twinlink_core::{Code, Intent, Journal, Recorded, Refusal, UseLog, UseRecord};
 
-pub use audit::{Audit, audit, list_entries, prove_consistency, show_entries, verify_log};
+pub(crate) use audit::read_entry;
+pub use audit::{
+    Audit, audit, dataset_versions, list_entries, prove_consistency, show_entries, verify_log,
+};
 pub use checkpoint::{Checkpoint, verify_checkpoint, verify_cosignature};
+pub use end::check_end;
 pub use entry::{Entry, EntryKind, Used, tombstone};
 pub use envelope::{
     ACKNOWLEDGED_TOGETHER, Acknowledgement, Asking, EnvelopeClaims, Expected, Received,
@@ -44,6 +50,7 @@ pub use envelope::{
 };
 pub use exchange::{Answered, Arrived};
 pub use export::{TransactionRecord, export_transactions};
+pub use keys::{own_keys, peers_keys};
 pub use purge::{Purged, find_purgeable, unrecorded_purges};
 pub use readmit::Readmission;
 pub use reconcile::{Agreement, Exchange, consumed, provided, reconcile, unsigned};
@@ -107,25 +114,28 @@ struct Proven {
 }
 
 impl Receipts {
-    /// Opens the log of use: finds its end, and starts the thread that writes it. Blocks on the journal.
+    /// Opens the log of use: finds its end, checks that we wrote it, and starts the thread that goes on. `former` are keys
+    /// that were ours besides the identity's, where it may be signed with one of them. Blocks on the journal.
     ///
     /// # Errors
     /// [`Code::Unavailable`] where the journal cannot be read, [`Code::Internal`] where no thread can be started, or
-    /// the end of the journal is no log of use.
+    /// the end of the journal is no log of use; check `use-log.end` where it is none of ours.
     pub fn open(
         journal: Arc<dyn Journal>,
         identity: Arc<CurrentIdentity>,
+        former: &[PublicKey],
     ) -> Result<Self, Refusal> {
-        Self::sealing_after(journal, identity, OPEN)
+        Self::sealing_after(journal, identity, former, OPEN)
     }
 
     fn sealing_after(
         journal: Arc<dyn Journal>,
         identity: Arc<CurrentIdentity>,
+        former: &[PublicKey],
         patience: Duration,
     ) -> Result<Self, Refusal> {
         Ok(Self {
-            scribe: Scribe::start(Arc::clone(&journal), identity, patience)?,
+            scribe: Scribe::start(Arc::clone(&journal), identity, former.to_vec(), patience)?,
             journal,
             siblings: Siblings::default(),
             acknowledged: Mutex::default(),
@@ -151,7 +161,9 @@ impl Receipts {
         if let EntryKind::Intent { .. }
         | EntryKind::Completion { .. }
         | EntryKind::Asked { .. }
-        | EntryKind::Checkpoint { .. } = kind
+        | EntryKind::Checkpoint { .. }
+        | EntryKind::Key { .. }
+        | EntryKind::Unproven { .. } = kind
         {
             return Err(fault(&"a use is not noted, but intended and completed"));
         }

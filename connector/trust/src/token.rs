@@ -23,6 +23,7 @@ pub use exchange::TokenExchange;
 pub use proof::{Nonces, Proof, ProofOf};
 pub(crate) use request::{AGE, Holder, LEEWAY, verify_request};
 pub use request::{HeldRequest, RequestOf, sign_request, verify_held_request};
+pub(crate) use service::revokes_until;
 pub use service::{Introspection, REVOKE, Revoked};
 pub use verify::{Binding, VerifiedToken, verify_bound_token, verify_subject_token, verify_token};
 

@@ -205,6 +205,17 @@ impl Trusted {
         self.party(participant).map_or(&[], |party| &party.keys)
     }
 
+    /// The keys of peers that are none of theirs any more in the next set, each with the peer.
+    pub fn dropped(&self, next: &Self) -> Vec<(NamedNode, PublicKey)> {
+        let mut dropped = Vec::new();
+        for (participant, party) in self.parties.iter().filter(|(id, _)| **id != self.own) {
+            let left = next.keys(participant);
+            let gone = party.keys.iter().filter(|key| !left.contains(key));
+            dropped.extend(gone.map(|key| (participant.clone(), key.clone())));
+        }
+        dropped
+    }
+
     /// Verifies a client's certificate against the authorities pinned to the participant it names.
     ///
     /// Done for each request too, not only in the handshake: a connection may outlive its certificate, its

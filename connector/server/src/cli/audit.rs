@@ -4,11 +4,13 @@
 mod journal;
 mod purge;
 mod readmit;
+mod versions;
 
 use super::{Console, Failure};
 use crate::config::Config;
 use crate::wire;
 use clap::{Args, Subcommand, ValueEnum};
+use journal::Opened;
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -16,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use twinlink_core::Journal;
 use twinlink_trust::{
-    Agreement, Entry, EntryKind, Exchange, Identity, PublicKey, ReceiptClaims, claimed_signer,
-    consumed, export_transactions, list_entries, provided, read_file, reconcile, show_entries,
-    unrecorded_purges, unsigned, verify_log, verify_receipt, verify_statements,
+    Agreement, Entry, EntryKind, Exchange, PublicKey, ReceiptClaims, claimed_signer, consumed,
+    export_transactions, list_entries, own_keys, peers_keys, provided, read_file, reconcile,
+    show_entries, unrecorded_purges, unsigned, verify_log, verify_receipt, verify_statements,
 };
 
 #[derive(Debug, Subcommand)]
@@ -58,12 +60,16 @@ pub(super) enum AuditCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArguments {
-    /// A public key that this connector had before, as a JWK. May be given more than once.
+    /// A public key that this connector had before, as a JWK: where its log does not say so itself, as it does since it
+    /// changed keys while it ran, or with the former one under `identity.overlapping_keys`. May be given more than once.
     #[arg(long = "key", value_name = "FILE")]
     keys: Vec<PathBuf>,
     /// A public key that a peer had before, as `IRI=FILE`, the file a JWK. May be given more than once.
     #[arg(long = "peer-key", value_name = "IRI=FILE")]
     peer_keys: Vec<String>,
+    /// Pass records that the log itself calls unproven: a program of before this one may have left them when it was killed.
+    #[arg(long)]
+    allow_unproven: bool,
     /// A receipt: one that a peer has of us, which our log must hold; or one that we have of a peer (`twinlink query
     /// --receipt`), which it must have signed. May be given more than once.
     #[arg(long = "receipt", value_name = "FILE")]
@@ -117,8 +123,8 @@ pub(super) fn run(
         _ => {}
     }
     let config = Config::load(file)?;
-    let journal = journal::open(&config)?;
-    let journal = &*journal;
+    let opened = journal::open(&config)?;
+    let journal = opened.journal();
     match command {
         AuditCommand::List { from, limit, json } => {
             let entries = list_entries(journal, *from, *limit)?;
@@ -131,7 +137,7 @@ pub(super) fn run(
             }
             list(&entries, true, console)
         }
-        AuditCommand::Verify(given) => verify(&config, journal, given, console),
+        AuditCommand::Verify(given) => verify(&config, &opened, given, console),
         AuditCommand::Reconcile { theirs } => compare(&config, journal, theirs, console),
         AuditCommand::Export(given) => export(&config, journal, given, console),
         AuditCommand::Purge(_) | AuditCommand::Readmit(_) => Ok(ExitCode::SUCCESS),
@@ -203,6 +209,12 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
         }
         EntryKind::Cosigned { .. } => ("cosigned".to_owned(), None, String::new(), None),
         EntryKind::Witnessed { .. } => ("witnessed".to_owned(), None, String::new(), None),
+        EntryKind::Known { .. } => ("had another key".to_owned(), None, String::new(), None),
+        EntryKind::Key { .. } => ("vouched for a key".to_owned(), None, String::new(), None),
+        EntryKind::Unproven { first, last } => {
+            let what = format!("UNPROVEN: records {first} to {last} are under no signature");
+            (what, None, String::new(), None)
+        }
         EntryKind::Purge { records, .. } => {
             let what = format!("purged {} records", records.len());
             (what, None, String::new(), None)
@@ -225,16 +237,18 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
 
 fn verify(
     config: &Config,
-    journal: &dyn Journal,
+    opened: &Opened,
     given: &VerifyArguments,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
-    let mut keys = vec![identity.key().public().clone()];
+    let journal = opened.journal();
+    let trusted = wire::trusted(config, config.peers()?)?;
+    let mut keys = trusted.keys(&config.participant).to_vec();
     for path in &given.keys {
         keys.push(PublicKey::from_jwk(&read_file(path)?, path.display())?);
     }
-    let trusted = wire::trusted(config, config.peers()?)?;
+    let keys = own_keys(journal, &config.participant, &keys)?;
+    let kept = peers_keys(journal)?;
     let mut former = Vec::new();
     for pair in &given.peer_keys {
         let (peer, path) = pair.rsplit_once('=').ok_or("--peer-key is IRI=FILE")?;
@@ -245,12 +259,14 @@ fn verify(
         let former = former
             .iter()
             .filter(|(peer, _)| *peer == participant.as_str());
-        let former = former.map(|(_, key)| key.clone());
+        let former = former.map(|(_, key)| key);
+        let kept = kept.get(participant.as_str()).into_iter().flatten();
         trusted
             .keys(participant)
             .iter()
-            .cloned()
             .chain(former)
+            .chain(kept)
+            .cloned()
             .collect()
     };
     let (mut held, mut theirs) = (Vec::new(), Vec::new());
@@ -280,6 +296,13 @@ fn verify(
     held.extend(cosigned);
     watched.begin("verifying records and checkpoints, 2 of 3");
     let found = verify_log(&watched, &config.participant, &keys, &held)?;
+    let versions = match opened {
+        Opened::Running(_) => None,
+        Opened::File(file) => {
+            found.sealed()?;
+            Some(versions::check(file)?)
+        }
+    };
     watched.begin("looking for what was purged, 3 of 3");
     let unrecorded = unrecorded_purges(&watched)?;
     drop(watched);
@@ -289,6 +312,8 @@ fn verify(
         "purged_without_record": unrecorded.len(),
         "checkpoints": found.checkpoints,
         "without_checkpoint": found.open,
+        "unproven": found.unproven,
+        "states_of_the_twin": versions,
         "receipts": receipts,
         "receipts_of_peers": theirs,
         "root": found.root.to_string(),
@@ -296,6 +321,15 @@ fn verify(
     }));
     if !unrecorded.is_empty() {
         return Err(format!("records {unrecorded:?} are purged, and nothing says by whom").into());
+    }
+    if let Some((first, last)) = found.unproven.first()
+        && !given.allow_unproven
+    {
+        return Err(format!(
+            "records {first} to {last} were found under no signature when the log was opened, and nothing shows that this \
+             connector wrote them: compare them with what peers hold (`twinlink audit reconcile`); --allow-unproven passes them"
+        )
+        .into());
     }
     match found.purged {
         0 => console.note("the log is whole"),

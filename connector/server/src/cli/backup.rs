@@ -51,7 +51,7 @@ pub(super) fn run(
     let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
     let key = identity.key().public().clone();
     let mut partial = Partial::create(&given.file)?;
-    match super::load::open(&config) {
+    match super::load::open_existing(&config) {
         Ok(store) => {
             let ledger = Arc::new(Ledger::open(&config.store)?);
             let archive = Archive::new(Arc::new(store), ledger, CurrentIdentity::new(identity));

@@ -20,8 +20,8 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use twinlink_client::{Description, Error};
-use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
-use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency, witnessed};
+use twinlink_store::{EvaluationOptions, JournalFile, StoreError, TwinStore};
+use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency, check_end, witnessed};
 use twinlink_vocab::tl;
 
 /// A certificate that ends within this time wants renewal.
@@ -197,6 +197,7 @@ fn examine(config: &Config) -> Result<Vec<Finding>, Failure> {
     findings.push(finding("store", own, store(config)));
     let is_ready = runtime.block_on(ready::ready(config, PATIENCE));
     findings.push(finding("ready", own, is_ready));
+    findings.push(finding("log.end", own, own_log(config)));
     findings.push(finding("peer.logs", own, logs(config, &runtime)));
     findings.push(finding("port", own, port(config, &runtime)));
     for peer in peers.iter().filter(|peer| peer.url.is_some()) {
@@ -330,10 +331,7 @@ fn card(peer: &PeerFile) -> Result<String, String> {
 }
 
 fn store(config: &Config) -> Result<String, String> {
-    if is_new(config) {
-        return Ok("there is none yet: `import` and `serve` make it".to_owned());
-    }
-    match TwinStore::open(&config.store, EvaluationOptions::default()) {
+    match TwinStore::open_existing(&config.store, EvaluationOptions::default()) {
         Ok(store) => {
             let snapshot = store.snapshot();
             Ok(format!(
@@ -342,23 +340,43 @@ fn store(config: &Config) -> Result<String, String> {
                 snapshot.sequence()
             ))
         }
+        Err(StoreError::Absent(_)) => {
+            Ok("there is none yet: `import` and `serve` make it".to_owned())
+        }
         Err(StoreError::InUse(_)) => Ok("in use by the running connector".to_owned()),
         Err(error) => Err(error.to_string()),
     }
 }
 
-/// Whether there is no store yet. To look at a connector makes nothing: who looks may be another person than who serves.
-fn is_new(config: &Config) -> bool {
-    !config.store.exists()
+/// Whether the end of our own log of use is as we wrote it.
+fn own_log(config: &Config) -> Result<String, String> {
+    let journal = match JournalFile::open(&config.store) {
+        Ok(journal) => journal,
+        Err(StoreError::Absent(_)) => return Ok("there is none yet".to_owned()),
+        Err(StoreError::InUse(_)) => {
+            return Ok("written by the running connector, which found its end good".to_owned());
+        }
+        Err(error) => return Err(error.to_string()),
+    };
+    let peers = config.peers().map_err(|error| error.to_string())?;
+    let trusted = wire::trusted(config, peers).map_err(|error| error.to_string())?;
+    let keys = trusted.keys(&config.participant);
+    let said = |refusal: twinlink_core::Refusal| refusal.to_string();
+    let end = check_end(&journal, &config.participant, keys).map_err(said)?;
+    let unproven = witnessed(&journal).map_err(said)?.unproven;
+    match end.or_else(|| unproven.first().copied()) {
+        None => Ok("its end is signed by us; `audit verify` looks at all of it".to_owned()),
+        Some((first, last)) => Err(format!(
+            "records {first} to {last} are under no signature: nothing shows that this connector wrote them"
+        )),
+    }
 }
 
 /// Whether a peer's log of use contradicts what it signed before: our own log keeps the evidence.
 fn logs(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<String, String> {
-    if is_new(config) {
-        return Ok("nobody showed us one yet".to_owned());
-    }
-    let store = match TwinStore::open(&config.store, EvaluationOptions::default()) {
-        Ok(store) => store,
+    let journal = match JournalFile::open(&config.store) {
+        Ok(journal) => journal,
+        Err(StoreError::Absent(_)) => return Ok("nobody showed us one yet".to_owned()),
         Err(StoreError::InUse(_)) => {
             let (_, described) = runtime.block_on(describe(config, None))?;
             let contradicted = described.map(|described| described.contradicted);
@@ -369,7 +387,7 @@ fn logs(config: &Config, runtime: &tokio::runtime::Runtime) -> Result<String, St
         }
         Err(error) => return Err(error.to_string()),
     };
-    let known = witnessed(&store.journal()).map_err(|refusal| refusal.to_string())?;
+    let known = witnessed(&journal).map_err(|refusal| refusal.to_string())?;
     match known.contradicted.keys().next() {
         Some(peer) => Err(contradicts(peer)),
         None => Ok(format!(

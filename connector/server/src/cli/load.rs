@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use twinlink_client::ImportOptions;
 use twinlink_core::{Budget, Change, Twin as _};
 use twinlink_ingest::{Kind, OsmOptions, ReadOptions, Syntax, WriteOptions, Writer};
-use twinlink_store::{StoreError, TwinStore};
+use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
 use twinlink_vocab::odrl;
 
 /// Quads sent to a running connector in one piece of text.
@@ -150,12 +150,21 @@ fn read(
     Ok(quads)
 }
 
+/// The store, made where there is none.
 pub(super) fn open(config: &Config) -> Result<TwinStore, StoreError> {
-    let options = wire::evaluation_options(config).map_err(|error| StoreError::Open {
+    TwinStore::open(&config.store, options(config)?)
+}
+
+/// The store that is there.
+pub(super) fn open_existing(config: &Config) -> Result<TwinStore, StoreError> {
+    TwinStore::open_existing(&config.store, options(config)?)
+}
+
+fn options(config: &Config) -> Result<EvaluationOptions, StoreError> {
+    wire::evaluation_options(config).map_err(|error| StoreError::Open {
         path: config.store.clone(),
         reason: error.to_string(),
-    })?;
-    TwinStore::open(&config.store, options)
+    })
 }
 
 /// No connector runs: the quads go into the store at once, if the policies let a steward do that.

@@ -11,7 +11,7 @@ use std::io::{BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use twinlink_store::{Ledger, TwinStore, backup};
-use twinlink_trust::{Checkpoint, Identity, PublicKey, audit, read_file, verify_log};
+use twinlink_trust::{Checkpoint, PublicKey, audit, read_file, verify_log};
 
 #[derive(Debug, Args)]
 #[command(
@@ -48,8 +48,8 @@ pub(super) fn run(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let config = Config::load(config)?;
-    let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
-    let mut keys = vec![identity.key().public().clone()];
+    let trusted = wire::trusted(&config, config.peers()?)?;
+    let mut keys = trusted.keys(&config.participant).to_vec();
     for path in &given.keys {
         keys.push(PublicKey::from_jwk(&read_file(path)?, path.display())?);
     }
@@ -92,7 +92,7 @@ fn present(config: &Config, may_replace: bool) -> Result<Option<Checkpoint>, Fai
         return Ok(None);
     }
     // Also where it may be replaced: a connector that runs has it open.
-    let store = super::load::open(config)?;
+    let store = super::load::open_existing(config)?;
     if !may_replace {
         return Err(format!(
             "{} is not empty: --replace restores a backup that goes on from it",
@@ -119,7 +119,7 @@ fn verify(
     there: Option<&Checkpoint>,
     made: &Path,
 ) -> Result<(), Failure> {
-    let store = TwinStore::open(made, wire::evaluation_options(config)?)?;
+    let store = TwinStore::open_existing(made, wire::evaluation_options(config)?)?;
     drop(Ledger::open(made)?);
     if store.snapshot().sequence() != manifest.changes {
         return Err("the twin that was made does not end with the backup's last change".into());

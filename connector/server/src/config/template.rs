@@ -43,7 +43,7 @@ certificate = "identity/certificate.pem"
 key = "identity/key.pem"
 authority = "identity/authority.pem"
 # revocations = ["identity/revocations.pem"]
-# overlapping_keys = ["identity/next.jwk"]  # public keys of ours besides, while the key is changed
+# overlapping_keys = ["identity/next.jwk"]  # public keys of ours besides, while the key is changed; the former one until the next start
 
 [policy]
 # The secret of pseudonyms: with another one, everybody is called otherwise.

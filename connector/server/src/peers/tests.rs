@@ -39,19 +39,27 @@ struct UnsureJournal {
 }
 
 impl Journal for UnsureJournal {
-    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+    fn append(
+        &self,
+        records: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
         match self.is_failing.load(Ordering::SeqCst) {
             true => Box::pin(std::future::ready(Err(Refusal::new(
                 Code::Unavailable,
                 "disk",
                 "full",
             )))),
-            false => self.journal.append(record),
+            false => self.journal.append(records, seal),
         }
     }
 
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
         self.journal.read(from, most)
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        self.journal.seal()
     }
 }
 
@@ -76,7 +84,8 @@ impl Organisation {
                 .journal(),
             is_failing: AtomicBool::new(false),
         });
-        let receipts = Receipts::open(Arc::clone(&journal) as _, Arc::clone(&identity)).unwrap();
+        let receipts =
+            Receipts::open(Arc::clone(&journal) as _, Arc::clone(&identity), &[]).unwrap();
         Self {
             id,
             authority: authority.certificate_pem().to_owned(),

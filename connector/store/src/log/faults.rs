@@ -31,11 +31,13 @@ fn insert(store: &TwinStore, values: std::ops::Range<i64>) -> Result<u64, Refusa
     Ok(applied.sequence)
 }
 
+/// A record, with a seal that names it.
 fn append(store: &TwinStore, text: &str) -> Result<u64, Refusal> {
-    block_on(store.journal().append(text.into()))
+    let numbers = block_on(store.journal().append(vec![text.into()], text.into()))?;
+    Ok(numbers[0])
 }
 
-/// What a store holds: the quads of each change, and the records.
+/// What a store holds: the quads of each change, and the records, of which the last is the one that the seal names.
 fn contents(store: &TwinStore) -> (Vec<usize>, Vec<String>) {
     let changes = store.changes(1, 100).unwrap();
     let changes: Vec<_> = changes.iter().map(|change| change.added.len()).collect();
@@ -48,7 +50,11 @@ fn contents(store: &TwinStore) -> (Vec<usize>, Vec<String>) {
             String::from_utf8(record).unwrap()
         });
     assert_eq!(store.snapshot().len(), changes.iter().sum::<usize>());
-    (changes, texts.collect())
+    let texts: Vec<_> = texts.collect();
+    let seal = store.journal().seal().unwrap();
+    let seal = seal.map(|seal| String::from_utf8(seal).unwrap());
+    assert_eq!(seal.as_ref(), texts.last());
+    (changes, texts)
 }
 
 fn refused_by_the_disk(refusal: &Refusal) {

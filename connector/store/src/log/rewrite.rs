@@ -2,7 +2,7 @@
 //! file until then. The new file never held it. The old one is overwritten before it is let go, as far as a file system
 //! lets one: one that copies on write, and a disk that levels wear, keep old blocks for a while that no program reaches.
 
-use super::{CACHE_BYTES, CHANGES, COMMITS, JOURNAL, META, log_error};
+use super::{CACHE_BYTES, CHANGES, COMMITS, JOURNAL, META, SEAL, log_error};
 use crate::StoreError;
 use crate::durable::{self, Durable};
 use redb::{Database, Key, ReadTransaction, ReadableTable, TableDefinition, TableError, Value};
@@ -28,13 +28,14 @@ pub(super) fn rewritten(durable: Durable, path: &Path) -> Result<Durable, StoreE
         return Ok(durable);
     }
     tracing::info!(file = %path.display(), "records were purged: the log is written anew without them");
-    let new = durable::open_file(&beside, CACHE_BYTES)?;
+    let new = durable::open_file(&beside, CACHE_BYTES, true)?;
     {
         let (old, new) = (durable.read().map_err(log_error)?, new.database());
         copy(&old, &new, META, |key| *key != DUE)?;
         copy(&old, &new, COMMITS, |_| true)?;
         copy(&old, &new, CHANGES, |_| true)?;
         copy(&old, &new, JOURNAL, |_| true)?;
+        copy(&old, &new, SEAL, |_| true)?;
     }
     let mut old = OpenOptions::new()
         .write(true)
@@ -65,7 +66,11 @@ fn copy<K: Key + 'static, V: Value + 'static>(
     table: TableDefinition<'_, K, V>,
     is_kept: impl Fn(&K::SelfType<'_>) -> bool,
 ) -> Result<(), StoreError> {
-    let source = from.open_table(table).map_err(log_error)?;
+    let source = match from.open_table(table) {
+        // Not every version has every table.
+        Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+        source => source.map_err(log_error)?,
+    };
     let mut entries = source.iter().map_err(log_error)?.peekable();
     loop {
         let transaction = to.begin_write().map_err(log_error)?;

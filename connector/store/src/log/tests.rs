@@ -1,6 +1,6 @@
 //! A disk that fills up, and has room again.
 
-use crate::{EvaluationOptions, TwinStore};
+use crate::{EvaluationOptions, TwinStore, UseJournal};
 use oxrdf::{GraphName, Literal, NamedNode, Quad};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -45,6 +45,39 @@ fn insert(store: &TwinStore, value: i64) -> Result<u64, Refusal> {
     Ok(applied.sequence)
 }
 
+fn one(journal: &UseJournal, record: Vec<u8>) -> Result<u64, Refusal> {
+    let places = futures::executor::block_on(journal.append(vec![record], b"seal".to_vec()))?;
+    assert_eq!(places.len(), 1);
+    Ok(places[0])
+}
+
+/// INVARIANT(sealed-as-written)
+#[test]
+fn sealed_as_written() {
+    static FULL: AtomicU64 = AtomicU64::new(u64::MAX);
+    fn free(_: &Path) -> std::io::Result<u64> {
+        Ok(FULL.load(Ordering::SeqCst))
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = TwinStore::open_on(folder.path(), free, EvaluationOptions::default()).unwrap();
+    let journal = store.journal();
+    assert_eq!(journal.seal().unwrap(), None);
+    let append = |records: &[&str], seal: &str| {
+        let records = records.iter().map(|one| one.as_bytes().to_vec()).collect();
+        futures::executor::block_on(journal.append(records, seal.into()))
+    };
+    assert_eq!(append(&["a", "b"], "over 2").unwrap(), [1, 2]);
+    FULL.store(0, Ordering::SeqCst);
+    assert_eq!(append(&["c"], "over 3").unwrap_err().check(), "store.disk");
+    assert_eq!(journal.seal().unwrap().unwrap(), b"over 2");
+    FULL.store(u64::MAX, Ordering::SeqCst);
+    assert_eq!(append(&["d", "e", "f"], "over 5").unwrap(), [3, 4, 5]);
+    drop((store, journal));
+    let store = TwinStore::open(folder.path(), EvaluationOptions::default()).unwrap();
+    assert_eq!(store.journal().seal().unwrap().unwrap(), b"over 5");
+    assert_eq!(store.journal().read(0, 10).unwrap().len(), 5);
+}
+
 /// INVARIANT(disk-full-refuses)
 #[test]
 fn disk_full_refuses() {
@@ -52,7 +85,7 @@ fn disk_full_refuses() {
     let options = EvaluationOptions::default;
     let store = TwinStore::open_on(folder.path(), free, options()).unwrap();
     let journal = store.journal();
-    let append = |text: &str| futures::executor::block_on(journal.append(text.into()));
+    let append = |text: &str| one(&journal, text.into());
     assert_eq!(insert(&store, 1).unwrap(), 1);
     assert_eq!(append("first").unwrap(), 1);
 
@@ -149,7 +182,7 @@ fn what_was_purged_is_gone_from_the_file() {
     let journal = store.journal();
     for number in 1..=300 {
         let record = format!("secret {number:04} {}", "x".repeat(200));
-        let appended = futures::executor::block_on(journal.append(record.into_bytes()));
+        let appended = one(&journal, record.into_bytes());
         assert_eq!(appended.unwrap(), number);
     }
     assert_eq!(insert(&store, 1).unwrap(), 1);
@@ -172,10 +205,8 @@ fn what_was_purged_is_gone_from_the_file() {
         (2, 2)
     );
     let append = store.journal();
-    assert_eq!(
-        futures::executor::block_on(append.append(vec![1])).unwrap(),
-        301
-    );
+    assert_eq!(append.seal().unwrap().unwrap(), b"seal");
+    assert_eq!(one(&append, vec![1]).unwrap(), 301);
     // What a kill in the middle of that leaves is no obstacle.
     drop((store, append));
     std::fs::write(folder.path().join("twin.rewriting"), "half").unwrap();

@@ -1,7 +1,7 @@
 //! The thread that writes the log.
 
 use super::rewrite::DUE;
-use super::{Batch, CHANGES, COMMITS, JOURNAL, META, log_error};
+use super::{Batch, CHANGES, COMMITS, JOURNAL, JOURNAL_END, META, SEAL, log_error};
 use crate::StoreError;
 use crate::durable::{Keeper, Undo};
 use futures::channel::oneshot;
@@ -15,7 +15,11 @@ const GROUP_BYTES: usize = 32 << 20;
 /// What the writer is asked to do.
 pub(super) enum Job {
     Commit(Batch, oneshot::Sender<Result<(), StoreError>>),
-    Append(Vec<u8>, oneshot::Sender<Result<u64, StoreError>>),
+    Append {
+        records: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+        done: oneshot::Sender<Result<Vec<u64>, StoreError>>,
+    },
     /// Puts other records in place of some.
     Replace(Vec<(u64, Vec<u8>)>, oneshot::Sender<Result<(), StoreError>>),
 }
@@ -26,6 +30,8 @@ pub(super) struct Writer {
     /// The numbers of the last batch and of the last record that are durable.
     pub(super) last_commit: u64,
     pub(super) last_record: u64,
+    /// The seal that is durable.
+    pub(super) last_seal: Option<Vec<u8>>,
     /// The [`Batch::serial`] of the last batch that is durable.
     pub(super) last_batch: u64,
 }
@@ -66,7 +72,7 @@ impl Writer {
                     let error = "there is no record to replace";
                     drop(done.send(Err(log_error(error))));
                 }
-                other @ (Job::Append(..) | Job::Replace(..)) => left.push(other),
+                other @ (Job::Append { .. } | Job::Replace(..)) => left.push(other),
             }
         }
         left
@@ -81,10 +87,11 @@ impl Writer {
     // INVARIANT(acknowledged-means-durable): jobs are answered after this has returned, and redb's commit has synced.
     fn write(&mut self, group: &[Job], bytes: usize) -> Result<(), StoreError> {
         let (last_commit, last_record) = (self.last_commit, self.last_record);
+        let last_seal = &self.last_seal;
         self.keeper.write(
             bytes,
             |durable| write_through(&durable.database(), group, last_record),
-            || undo(last_commit, last_record),
+            || undo(last_commit, last_record, last_seal.clone()),
         )?;
         for job in group {
             match job {
@@ -92,7 +99,10 @@ impl Writer {
                     self.last_batch = batch.serial;
                     self.last_commit = batch.sequence;
                 }
-                Job::Append(..) => self.last_record += 1,
+                Job::Append { records, seal, .. } => {
+                    self.last_record += records.len() as u64;
+                    self.last_seal = Some(seal.clone());
+                }
                 Job::Replace(..) => {}
             }
         }
@@ -127,10 +137,17 @@ fn write_through(
                             .map_err(log_error)?;
                     }
                 }
-                Job::Append(record, _) => {
-                    last_record += 1;
-                    journal
-                        .insert(last_record, record.as_slice())
+                // INVARIANT(sealed-as-written): records reach the disk with the seal over them, or not at all.
+                Job::Append { records, seal, .. } => {
+                    for record in records {
+                        last_record += 1;
+                        journal
+                            .insert(last_record, record.as_slice())
+                            .map_err(log_error)?;
+                    }
+                    let mut seals = transaction.open_table(SEAL).map_err(log_error)?;
+                    seals
+                        .insert(JOURNAL_END, seal.as_slice())
                         .map_err(log_error)?;
                 }
                 Job::Replace(records, _) => {
@@ -150,7 +167,7 @@ fn write_through(
 
 /// Takes back what is behind the last that was acknowledged. Not what was put in the place of records: that is on record
 /// before, and done again by whoever was refused.
-fn undo(last_commit: u64, last_record: u64) -> Box<Undo> {
+fn undo(last_commit: u64, last_record: u64, last_seal: Option<Vec<u8>>) -> Box<Undo> {
     Box::new(move |database| {
         let transaction = database.begin_write().map_err(log_error)?;
         {
@@ -166,6 +183,12 @@ fn undo(last_commit: u64, last_record: u64) -> Box<Undo> {
             journal
                 .retain_in(last_record + 1.., |_, _| false)
                 .map_err(log_error)?;
+            let mut seals = transaction.open_table(SEAL).map_err(log_error)?;
+            match &last_seal {
+                Some(seal) => seals.insert(JOURNAL_END, seal.as_slice()),
+                None => seals.remove(JOURNAL_END),
+            }
+            .map_err(log_error)?;
         }
         transaction.commit().map_err(log_error)
     })
@@ -175,7 +198,9 @@ impl Job {
     fn bytes(&self) -> usize {
         match self {
             Self::Commit(batch, _) => batch.parts.iter().map(Vec::len).sum(),
-            Self::Append(record, _) => record.len(),
+            Self::Append { records, seal, .. } => {
+                records.iter().map(Vec::len).sum::<usize>() + seal.len()
+            }
             Self::Replace(records, _) => records.iter().map(|(_, record)| record.len()).sum(),
         }
     }
@@ -192,9 +217,10 @@ fn answer(group: Vec<Job>, written: &Result<(), StoreError>, first_record: u64) 
                 }
                 drop(done.send(written.clone()));
             }
-            Job::Append(_, done) => {
-                drop(done.send(written.clone().map(|()| record)));
-                record += 1;
+            Job::Append { records, done, .. } => {
+                let after = record + records.len() as u64;
+                drop(done.send(written.clone().map(|()| (record..after).collect())));
+                record = after;
             }
             Job::Replace(_, done) => drop(done.send(written.clone())),
         }

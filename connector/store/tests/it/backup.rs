@@ -45,7 +45,12 @@ fn a_copy_is_the_store_as_it_was() {
     insert(&store, (0..1000).map(quad).collect());
     update(&store, "DELETE { ?s :p1 ?o } WHERE { ?s :p1 ?o }").unwrap();
     for record in 0..10_u8 {
-        block_on(store.journal().append(vec![record; 300])).unwrap();
+        block_on(
+            store
+                .journal()
+                .append(vec![vec![record; 300]], vec![record]),
+        )
+        .unwrap();
     }
     for number in 0..10 {
         let now = OffsetDateTime::now_utc();
@@ -55,7 +60,7 @@ fn a_copy_is_the_store_as_it_was() {
     let was = (all(&store), store.snapshot().sequence());
     // What comes after is not in it.
     update(&store, "INSERT DATA { :later :p 1 }").unwrap();
-    block_on(store.journal().append(vec![99])).unwrap();
+    block_on(store.journal().append(vec![vec![99]], vec![99])).unwrap();
     block_on(ledger.declare(incident(10), OffsetDateTime::now_utc())).unwrap();
     assert_eq!(pinned.sequence(), was.1);
     assert_eq!(pinned.journal().read(0, 99).unwrap().len(), 10);
@@ -79,7 +84,11 @@ fn a_copy_is_the_store_as_it_was() {
     assert_eq!(records, pinned.journal().read(0, 99).unwrap());
     assert_eq!(ledger_again.incidents().len(), 10);
     // It goes on where it was.
-    assert_eq!(block_on(again.journal().append(vec![7])).unwrap(), 11);
+    assert_eq!(again.journal().seal().unwrap().unwrap(), [9]);
+    assert_eq!(
+        block_on(again.journal().append(vec![vec![7]], vec![7])).unwrap(),
+        [11]
+    );
     let applied = update(&again, "INSERT DATA { :new :p 1 }").unwrap();
     assert_eq!(applied.sequence, was.1 + 1);
     // And a copy of the copy is the same copy.

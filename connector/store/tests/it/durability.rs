@@ -148,14 +148,17 @@ fn the_journal_keeps_records_in_order() {
     assert!(journal.read(0, 10).unwrap().is_empty());
     for number in 1..=5_u8 {
         assert_eq!(
-            block_on(journal.append(vec![number])).unwrap(),
-            u64::from(number)
+            block_on(journal.append(vec![vec![number]], vec![number])).unwrap(),
+            [u64::from(number)]
         );
     }
     drop((store, journal));
     let store = open(directory.path()).unwrap();
     let journal = store.journal();
-    assert_eq!(block_on(journal.append(vec![6])).unwrap(), 6);
+    assert_eq!(
+        block_on(journal.append(vec![vec![6]], vec![6])).unwrap(),
+        [6]
+    );
     assert_eq!(
         journal.read(2, 3).unwrap(),
         [(2, vec![2]), (3, vec![3]), (4, vec![4])]

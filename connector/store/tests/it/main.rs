@@ -18,6 +18,7 @@ mod durability;
 mod golden;
 mod leaks;
 mod ledger;
+mod lost;
 mod model;
 mod oracle;
 mod queries;

@@ -1,13 +1,15 @@
 //! Reading the log: what was used, and whether anybody tampered with it. Needs the journal and public keys, no network.
 
 use super::checkpoint::{Checkpoint, verify_checkpoint};
+use super::end::{compare, seal_text};
 use super::entry::{Entry, Record};
+use super::keys::own_keys;
 use super::resume::{Tail, resume};
 use super::{EntryKind, ReceiptClaims};
 use crate::PublicKey;
 use crate::merkle::{Digest256, Growth, Peaks};
 use oxrdf::NamedNode;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use twinlink_core::{Code, Journal, Refusal};
 
 /// How many records are read at once.
@@ -24,6 +26,11 @@ pub struct Audit {
     pub checkpoints: u64,
     /// How many records, at the end, have no checkpoint behind them.
     pub open: u64,
+    /// How many records, at the end, nothing signed is about: neither a checkpoint nor the seal that each batch is
+    /// written with. See [`Audit::sealed`].
+    pub unsealed: u64,
+    /// The first and the last place of records that were taken up without proof that we wrote them, as the log says.
+    pub unproven: Vec<(u64, u64)>,
     /// The sequence number of the last.
     pub last: Option<u64>,
     /// The digest of the last: whoever notes it sees later whether the log up to here is still the same.
@@ -67,17 +74,39 @@ pub fn show_entries(journal: &dyn Journal, request: &str) -> Result<Vec<(u64, En
     Ok(found)
 }
 
+/// The states of the twin that intents name, each with the first record that names it: `dataset_version`. Reads the whole log.
+/// Blocks.
+///
+/// # Errors
+/// As [`list_entries`].
+pub fn dataset_versions(journal: &dyn Journal) -> Result<BTreeMap<String, u64>, Refusal> {
+    let mut found = BTreeMap::new();
+    walk(journal, |sequence, record, _| {
+        if let Record::Entry(entry) = record
+            && let EntryKind::Intent {
+                dataset_version: Some(version),
+                ..
+            } = &entry.kind
+        {
+            found.entry(version.clone()).or_insert(sequence);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// Walks the whole log and checks that each record seals the one before it, and each checkpoint the tree: not yet who
 /// signed it. Blocks.
 ///
 /// # Errors
 /// [`Code::Internal`], check `audit.chain`, naming the first record that does not.
 pub fn audit(journal: &dyn Journal) -> Result<Audit, Refusal> {
-    check(journal, |_| Ok(()), &[])
+    let read = |text: &str| crate::jws::unverified(text).ok_or_else(|| unread("is none"));
+    check(journal, |_| Ok(()), &[], read)
 }
 
-/// As [`audit`], and checks that the participant signed every checkpoint with one of these keys, those it had before
-/// included, and that the log is the one whose checkpoints others hold. Blocks.
+/// As [`audit`], and checks that the participant signed every checkpoint with one of these keys, or with one that they say
+/// in the log was its own before, and that the log is the one whose checkpoints others hold. Blocks.
 ///
 /// # Errors
 /// As [`audit`]; check `audit.checkpoint` for a signature that is not the participant's; check `audit.held` for a
@@ -89,7 +118,8 @@ pub fn verify_log(
     keys: &[PublicKey],
     held: &[Checkpoint],
 ) -> Result<Audit, Refusal> {
-    let signed = |text: &str| verify_checkpoint(text, signer, keys).map(|_| ());
+    let keys = own_keys(journal, signer, keys)?;
+    let signed = |text: &str| verify_checkpoint(text, signer, &keys);
     for checkpoint in held {
         if checkpoint.log != signer.as_str() {
             return Err(Refusal::new(
@@ -102,11 +132,38 @@ pub fn verify_log(
     check(
         journal,
         |entry| match &entry.kind {
-            EntryKind::Checkpoint { checkpoint, .. } => signed(checkpoint),
+            EntryKind::Checkpoint { checkpoint, .. } => signed(checkpoint).map(drop),
             _ => Ok(()),
         },
         held,
+        |text| signed(text).map_err(unread),
     )
+}
+
+impl Audit {
+    /// Whether every record is under a signature. A log that lies still is; of one that is being written, the last records
+    /// may not be when they are read.
+    ///
+    /// # Errors
+    /// [`Code::Internal`], check `audit.end`.
+    pub fn sealed(&self) -> Result<(), Refusal> {
+        match self.unsealed {
+            0 => Ok(()),
+            count => Err(end(format_args!(
+                "the last {count} records of the log of use are under no signature: nothing shows who wrote them"
+            ))),
+        }
+    }
+}
+
+fn unread(reason: impl std::fmt::Display) -> Refusal {
+    end(format_args!(
+        "what is signed of the end of the log of use {reason}"
+    ))
+}
+
+fn end(detail: impl std::fmt::Display) -> Refusal {
+    Refusal::new(Code::Internal, "audit.end", detail)
 }
 
 /// The proof that the log of `old` records is a part of the log of `new`: what a witness asks for. Blocks.
@@ -169,9 +226,11 @@ fn check(
     journal: &dyn Journal,
     mut look: impl FnMut(&Entry) -> Result<(), Refusal>,
     held: &[Checkpoint],
+    read: impl FnOnce(&str) -> Result<Checkpoint, Refusal>,
 ) -> Result<Audit, Refusal> {
     let mut tail = Tail::empty();
     let (mut last, mut purged, mut checkpoints) = (None, 0, 0);
+    let mut unproven = Vec::new();
     let mut unsealed_purge = None;
     let mut by_size: HashMap<u64, Vec<&Checkpoint>> = HashMap::new();
     for one in held {
@@ -199,6 +258,9 @@ fn check(
                     checkpoints += 1;
                     unsealed_purge = None;
                 }
+                if let EntryKind::Unproven { first, last } = entry.kind {
+                    unproven.push((first, last));
+                }
                 look(entry).map_err(|refusal| {
                     Refusal::new(
                         Code::Internal,
@@ -221,11 +283,21 @@ fn check(
     if let Some(missing) = held.iter().find(|held| held.size > tail.peaks.size()) {
         return Err(not_held(missing, "the log is shorter: its end was cut off"));
     }
+    let seal = seal_text(journal)?;
+    let unsealed = match &seal {
+        Some(_) => 0,
+        None => tail.open,
+    };
+    if let Some(seal) = seal {
+        compare(&read(&seal)?, &tail.peaks).map_err(|refusal| end(refusal.to_string()))?;
+    }
     Ok(Audit {
         records: tail.peaks.size(),
         purged,
         checkpoints,
         open: tail.open,
+        unsealed,
+        unproven,
         last,
         head: tail.head,
         root: tail.peaks.root(),
@@ -289,6 +361,14 @@ pub(super) fn at(
         Some((at, bytes)) if at == sequence => decode(sequence, &bytes).map(Some),
         _ => Ok(None),
     }
+}
+
+/// A record's entry; none where it was purged.
+pub(crate) fn read_entry(sequence: u64, bytes: &[u8]) -> Result<Option<Entry>, Refusal> {
+    Ok(match decode(sequence, bytes)?.0 {
+        Record::Entry(entry) => Some(*entry),
+        Record::Purged => None,
+    })
 }
 
 pub(super) fn decode(sequence: u64, bytes: &[u8]) -> Result<(Record, Digest256), Refusal> {

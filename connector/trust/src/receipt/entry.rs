@@ -159,6 +159,27 @@ pub enum EntryKind {
         /// Why.
         reason: String,
     },
+    /// A key of ours says of another that it is ours too: the next, or the one before.
+    Key {
+        /// The other key, as a JWK.
+        key: String,
+        /// What says so, signed.
+        statement: String,
+    },
+    /// A key that a peer had, and that its card does not name any more: statements that we keep may be signed with it.
+    Known {
+        /// The peer.
+        participant: String,
+        /// The key, as a JWK.
+        key: String,
+    },
+    /// These records were found behind all that was signed, when the log was opened: nothing shows that we wrote them.
+    Unproven {
+        /// The place of the first of them in the journal.
+        first: u64,
+        /// And of the last.
+        last: u64,
+    },
     /// Records are about to be purged: only their digests stay.
     Purge {
         /// Their places in the journal.
@@ -276,6 +297,9 @@ impl EntryKind {
             | Self::Witnessed { .. }
             | Self::Contradicted { .. }
             | Self::Readmitted { .. }
+            | Self::Known { .. }
+            | Self::Key { .. }
+            | Self::Unproven { .. }
             | Self::Purge { .. } => Vec::new(),
         }
     }
@@ -293,8 +317,12 @@ impl EntryKind {
             | Self::Cosigned { participant, .. }
             | Self::Witnessed { participant, .. }
             | Self::Contradicted { participant, .. }
-            | Self::Readmitted { participant, .. } => Some(participant),
-            Self::Checkpoint { .. } | Self::Purge { .. } => None,
+            | Self::Readmitted { participant, .. }
+            | Self::Known { participant, .. } => Some(participant),
+            Self::Checkpoint { .. }
+            | Self::Key { .. }
+            | Self::Unproven { .. }
+            | Self::Purge { .. } => None,
         }
     }
 }
@@ -333,6 +361,11 @@ impl Draft {
         &self.time
     }
 
+    #[cfg(test)]
+    pub(super) fn kind(self) -> EntryKind {
+        self.kind
+    }
+
     /// A request to a peer, under a new id; gives that too.
     pub(super) fn asked(asking: &Asking) -> Result<(Self, String), TrustError> {
         let transaction = Uuid::now_v7().to_string();
@@ -359,6 +392,9 @@ impl Draft {
                 | EntryKind::Witnessed { .. }
                 | EntryKind::Contradicted { .. }
                 | EntryKind::Readmitted { .. }
+                | EntryKind::Known { .. }
+                | EntryKind::Key { .. }
+                | EntryKind::Unproven { .. }
         )
     }
 

@@ -2,8 +2,9 @@
 //! they went, by whom and why, is on record before anything goes.
 
 use super::audit::{decode, walk};
-use super::entry::{EntryKind, Record, tombstone};
-use super::{Receipts, fault};
+use super::entry::{Entry, EntryKind, Record, tombstone};
+use super::{Receipts, fault, moment};
+use crate::token::revokes_until;
 use std::collections::BTreeSet;
 use time::OffsetDateTime;
 use twinlink_core::{Code, Journal, Refusal};
@@ -27,7 +28,8 @@ impl Receipts {
     /// reads it; it leaves the disk when the journal is opened next.
     ///
     /// # Errors
-    /// [`Code::NotFound`], check `purge.record`, where there is none; [`Code::Invalid`], check `purge.record`, for one
+    /// [`Code::NotFound`], check `purge.record`, where there is none; [`Code::Conflict`], check `purge.record`, for one that
+    /// keeps a token revoked which may not have expired; [`Code::Invalid`], check `purge.record`, for one
     /// that says nothing of a use, `purge.reason` without a reason; [`Code::Unavailable`]. Where that comes late, the
     /// purge is on record and may be asked for again.
     // INVARIANT(purged-and-the-log-says-so): a record is purged after the log says on disk, under a checkpoint, that it is.
@@ -49,7 +51,7 @@ impl Receipts {
         }
         let mut left = Vec::new();
         for place in places {
-            if let Some(tombstone) = left_of(&*self.journal, place)? {
+            if let Some(tombstone) = left_of(&*self.journal, place, time)? {
                 left.push((place, tombstone));
             }
         }
@@ -74,7 +76,11 @@ impl Receipts {
 }
 
 /// What to put in a record's place; none where it is there already.
-fn left_of(journal: &dyn Journal, place: u64) -> Result<Option<Vec<u8>>, Refusal> {
+fn left_of(
+    journal: &dyn Journal,
+    place: u64,
+    now: OffsetDateTime,
+) -> Result<Option<Vec<u8>>, Refusal> {
     let found = journal.read(place, 1)?.into_iter().next();
     let Some((_, bytes)) = found.filter(|(at, _)| *at == place) else {
         let detail = format_args!("the log has no record {place}");
@@ -82,15 +88,31 @@ fn left_of(journal: &dyn Journal, place: u64) -> Result<Option<Vec<u8>>, Refusal
     };
     match decode(place, &bytes)?.0 {
         Record::Purged => Ok(None),
-        Record::Entry(entry) if is_of_a_use(&entry.kind) => match tombstone(&bytes) {
-            Some(left) => Ok(Some(left)),
-            None => Err(fault(&"a record of a use has no tombstone")),
-        },
+        Record::Entry(entry) if is_of_a_use(&entry.kind) => {
+            check_in_force(place, &entry, now)?;
+            match tombstone(&bytes) {
+                Some(left) => Ok(Some(left)),
+                None => Err(fault(&"a record of a use has no tombstone")),
+            }
+        }
         Record::Entry(_) => Err(Refusal::about_input(
             "purge.record",
             format_args!("record {place} says nothing of a use, and stays"),
         )),
     }
+}
+
+/// Refuses what is still needed.
+// INVARIANT(in-force-stays): while a revoked token may be good otherwise, the record that revokes it stays: a start looks there.
+fn check_in_force(place: u64, entry: &Entry, now: OffsetDateTime) -> Result<(), Refusal> {
+    let Some(until) = revokes_until(entry).filter(|until| *until > now) else {
+        return Ok(());
+    };
+    let until = moment(until).map_err(|error| fault(&error))?;
+    let detail = format_args!(
+        "record {place} keeps a token revoked, which would count again after a restart; from {until} on it has expired"
+    );
+    Err(Refusal::new(Code::Conflict, "purge.record", detail).open())
 }
 
 fn is_of_a_use(kind: &EntryKind) -> bool {

@@ -36,6 +36,9 @@ pub enum Agreement {
     OnlyThere,
     /// Both have it, and differ: in what.
     DigestMismatch(&'static str),
+    /// One side has no record of the outcome, and the other holds what it signed of it: that record was there, and was removed
+    /// or purged. At which side it is missing: `here` or `there`.
+    OutcomeMissing(&'static str),
     /// Both recorded the same, and one side lacks the consumer's acknowledgement.
     NoAcknowledgement,
 }
@@ -223,6 +226,13 @@ fn agreement(here: &Exchange, there: &Exchange) -> Agreement {
         if here.acknowledged && there.acknowledged {
             return Agreement::Matched;
         }
+    }
+    // Who holds a good receipt, or a signed word on what was received, holds it of a record that was on disk before.
+    if here.acknowledged && there.result_digest.is_none() {
+        return Agreement::OutcomeMissing("there");
+    }
+    if there.acknowledged && here.result_digest.is_none() {
+        return Agreement::OutcomeMissing("here");
     }
     Agreement::NoAcknowledgement
 }

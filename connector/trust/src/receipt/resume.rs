@@ -1,7 +1,7 @@
 //! Where a log ends: found from its last checkpoint, because a long journal costs too much to read whole.
 
 use super::audit::decode;
-use super::entry::{EntryKind, Record};
+use super::entry::{Entry, EntryKind, Record};
 use super::scribe::unavailable;
 use crate::merkle::{Digest256, Peaks};
 use twinlink_core::{Journal, Refusal};
@@ -22,6 +22,8 @@ pub(super) struct Tail {
     pub(super) open: u64,
     /// The least sequence number that the next may have.
     pub(super) next: u64,
+    /// The last checkpoint that was read, and its sequence number.
+    pub(super) checkpoint: Option<(u64, Box<Entry>)>,
 }
 
 impl Tail {
@@ -32,6 +34,7 @@ impl Tail {
             time: String::new(),
             open: 0,
             next: 0,
+            checkpoint: None,
         }
     }
 
@@ -104,6 +107,11 @@ fn read_on(
             if let Some(tail) = &mut tail {
                 tail.push(&record, digest);
                 tail.next = next;
+                if let Record::Entry(entry) = record
+                    && matches!(entry.kind, EntryKind::Checkpoint { .. })
+                {
+                    tail.checkpoint = Some((sequence, entry));
+                }
             }
         }
     }

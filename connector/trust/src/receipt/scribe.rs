@@ -2,20 +2,24 @@
 //!
 //! A thread rather than a lock: a request that is dropped half-way must not leave the chain half-written. Records that
 //! arrive while others are on their way to disk go together next time, so the journal can commit them as a group, and
-//! one signature over the tree's root is the receipt of all of them.
+//! one signature over the tree's root is the receipt of all of them. It is made before, and goes to disk with them: the
+//! next start believes no record behind it.
 
 use super::checkpoint::Checkpoint;
+use super::end::find_end;
 use super::entry::{Draft, EntryKind};
-use super::resume::{Tail, resume};
-use crate::CurrentIdentity;
+use super::keys::vouch;
+use super::moment;
+use super::resume::Tail;
 use crate::merkle::{Digest256, Growth};
+use crate::{CurrentIdentity, Identity, PublicKey};
 use futures::channel::oneshot;
 use futures::executor::block_on;
-use futures::future::join_all;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use time::OffsetDateTime;
 use twinlink_core::{Code, DISK, Journal, Refusal};
 
 /// How many records wait for the disk before more are refused.
@@ -78,8 +82,14 @@ enum Order {
 struct Writer {
     journal: Arc<dyn Journal>,
     identity: Arc<CurrentIdentity>,
+    /// Keys that were ours too, as far as is known.
+    former: Vec<PublicKey>,
     /// None after a fault: then it is read from the journal again.
     tail: Option<Tail>,
+    /// Who signed last.
+    signer: Signer,
+    /// What is to be said of the end that was found, before anything is written behind it.
+    unproven: Option<(u64, u64)>,
     /// When the first record was written that has no checkpoint behind it.
     open_since: Option<Instant>,
     /// The longest that records stay without a checkpoint behind them in the log.
@@ -89,24 +99,76 @@ struct Writer {
     sealed: Arc<Mutex<Option<Sealed>>>,
 }
 
+/// Who signed the end of the log.
+enum Signer {
+    /// Nobody did, or the identity's key that is in force.
+    Nobody,
+    /// A key of ours, before this was opened.
+    Before(PublicKey),
+    /// This identity, here.
+    Here(Arc<Identity>),
+}
+
+impl Signer {
+    fn key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Nobody => None,
+            Self::Before(key) => Some(key),
+            Self::Here(identity) => Some(identity.key().public()),
+        }
+    }
+}
+
+/// Records that go to disk together, as they follow on the end.
+struct Page {
+    growth: Growth,
+    next: Tail,
+    records: Vec<Vec<u8>>,
+    /// The index of each that is shown to others.
+    shown: Vec<Option<u64>>,
+}
+
+impl Page {
+    fn push(&mut self, draft: Draft) -> Result<(), Refusal> {
+        let (is_shown, time) = (draft.is_shown(), draft.time().to_owned());
+        let is_checkpoint = draft.checkpoint().is_some();
+        let record = draft.after(self.next.head).map_err(unavailable)?;
+        let leaf = Digest256::of_leaf(&record);
+        let index = self.growth.push(leaf);
+        self.next.head = leaf;
+        self.next.time = time;
+        self.next.open = if is_checkpoint { 0 } else { self.next.open + 1 };
+        self.records.push(record);
+        self.shown.push(is_shown.then_some(index));
+        Ok(())
+    }
+}
+
 impl Scribe {
     pub(super) fn start(
         journal: Arc<dyn Journal>,
         identity: Arc<CurrentIdentity>,
+        former: Vec<PublicKey>,
         patience: Duration,
     ) -> Result<Self, Refusal> {
-        let tail = resume(&*journal, u64::MAX)?;
         let (orders, incoming) = sync_channel(WAITING);
         let sealed = Arc::default();
         let mut writer = Writer {
             journal,
             identity,
-            open_since: (tail.open > 0).then(Instant::now),
-            tail: Some(tail),
+            former,
+            tail: None,
+            signer: Signer::Nobody,
+            unproven: None,
+            open_since: None,
             patience,
             uses: 0,
             sealed: Arc::clone(&sealed),
         };
+        let tail = writer.find_end()?;
+        let has_news = writer.unproven.is_some() || writer.has_new_key(&writer.identity.load());
+        writer.open_since = (tail.open > 0 || has_news).then(Instant::now);
+        writer.tail = Some(tail);
         let thread = std::thread::Builder::new()
             .name("use-log".to_owned())
             .spawn(move || writer.run(&incoming))
@@ -204,7 +266,7 @@ impl Writer {
         let (drafts, replies): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
         let count = replies.len();
         let results = match self.write(drafts, false) {
-            Ok(results) => results,
+            Ok(written) => written.into_iter().map(Ok).collect(),
             Err(refusal) => vec![Err(refusal); count],
         };
         for (reply, result) in replies.into_iter().zip(results) {
@@ -219,160 +281,169 @@ impl Writer {
         }
     }
 
-    /// Writes these, after a checkpoint where one is due, and waits for all of them.
+    /// Reads where the log ends, and what is to be said of that.
+    fn find_end(&mut self) -> Result<Tail, Refusal> {
+        let identity = self.identity.load();
+        let mut keys = vec![identity.key().public().clone()];
+        keys.extend(self.former.iter().cloned());
+        keys.extend(self.signer.key().cloned());
+        let end = find_end(&*self.journal, identity.participant(), &keys)?;
+        if let Some((first, last)) = end.unproven {
+            tracing::error!(
+                first,
+                last,
+                "records of the log of use are under no signature of ours: they are taken up as unproven, on record"
+            );
+        }
+        self.unproven = end.unproven;
+        if end.key.as_ref() != self.signer.key() {
+            self.signer = end.key.map_or(Signer::Nobody, Signer::Before);
+        }
+        let checkpoint = None;
+        Ok(Tail {
+            checkpoint,
+            ..end.tail
+        })
+    }
+
+    /// Whether another key signed last than the one that is to sign now.
+    fn has_new_key(&self, identity: &Identity) -> bool {
+        let before = self.signer.key();
+        before.is_some_and(|before| before != identity.key().public())
+    }
+
+    /// What comes before all else: that records are unproven, and that keys changed.
+    fn news(&self, identity: &Identity) -> Result<Vec<Draft>, Refusal> {
+        let now = OffsetDateTime::now_utc();
+        let fault = |error| Refusal::new(Code::Internal, "use-log", error);
+        let mut kinds = Vec::new();
+        if let Some((first, last)) = self.unproven {
+            kinds.push(EntryKind::Unproven { first, last });
+        }
+        if self.has_new_key(identity) {
+            if let Signer::Here(before) = &self.signer {
+                let next = identity.key().public();
+                kinds.push(vouch(before, next, now).map_err(fault)?);
+            }
+            if let Some(key) = self.signer.key() {
+                kinds.push(vouch(identity, key, now).map_err(fault)?);
+            }
+        }
+        let time = moment(now).map_err(fault)?;
+        let drafts = kinds.into_iter();
+        Ok(drafts.map(|kind| Draft::new(time.clone(), kind)).collect())
+    }
+
+    /// Writes these, after a checkpoint where one is due, and waits for all of them. One signature is the seal of the log up
+    /// to the last of them, and the receipt of each.
     // INVARIANT(chain-order): a record's `previous` is the digest of the record before it in the journal.
-    fn write(
-        &mut self,
-        drafts: Vec<Draft>,
-        seal: bool,
-    ) -> Result<Vec<Result<Written, Refusal>>, Refusal> {
+    fn write(&mut self, drafts: Vec<Draft>, seal: bool) -> Result<Vec<Written>, Refusal> {
         let tail = match self.tail.take() {
             Some(tail) => tail,
-            None => resume(&*self.journal, u64::MAX)?,
+            None => self.find_end()?,
         };
+        let identity = self.identity.load();
+        let count = drafts.len();
+        let uses = drafts.iter().filter(|draft| !draft.is_of_logs()).count() as u64;
+        let mut page = Page {
+            growth: Growth::from(tail.peaks.clone()),
+            next: tail.clone(),
+            records: Vec::with_capacity(count + 1),
+            shown: Vec::with_capacity(count + 1),
+        };
+        for draft in self.news(&identity)? {
+            page.push(draft)?;
+        }
         let is_due = seal
-            || tail.open >= OPEN_RECORDS
+            || page.next.open >= OPEN_RECORDS
             || self
                 .open_since
                 .is_some_and(|since| since.elapsed() >= self.patience);
-        let checkpoint = match is_due && tail.open > 0 {
-            true => Some(self.checkpoint(&tail)?),
-            false => None,
-        };
-        let is_sealed = checkpoint.is_some();
-        let sealed = checkpoint.as_ref().and_then(Draft::checkpoint);
-        let sealed = sealed.map(|(size, text)| Sealed {
-            checkpoint: text.to_owned(),
-            size,
-            uses: self.uses,
-        });
-        let uses = drafts.iter().filter(|draft| !draft.is_of_logs()).count() as u64;
-        let mut growth = Growth::from(tail.peaks.clone());
-        let mut next = Tail {
-            open: if is_sealed { 0 } else { tail.open },
-            ..tail
-        };
-        let mut appends = Vec::with_capacity(drafts.len() + 1);
-        let mut proofs = Vec::with_capacity(drafts.len());
-        for draft in checkpoint.into_iter().chain(drafts) {
-            let (is_shown, time) = (draft.is_shown(), draft.time().to_owned());
-            let record = draft.after(next.head).map_err(unavailable)?;
-            let leaf = Digest256::of_leaf(&record);
-            let index = growth.push(leaf);
-            next.head = leaf;
-            next.time = time;
-            proofs.push(is_shown.then(|| (index, record.clone())));
-            appends.push(self.journal.append(record));
-        }
-        // join_all polls in order, so the journal takes them in order whether it does so at the call or at the first poll.
-        let mut results = in_order(block_on(join_all(appends)));
-        next.open += (results.len() - usize::from(is_sealed)) as u64;
-        next.peaks = growth.peaks();
-        let is_whole = results.iter().all(Result::is_ok);
-        if is_whole {
-            self.prove(&next, &mut growth, proofs, &mut results);
-            self.open_since = match (next.open, is_sealed) {
-                (0, _) => None,
-                (_, true) => Some(Instant::now()),
-                (_, false) => self.open_since.or_else(|| Some(Instant::now())),
+        let mut sealed = None;
+        if is_due && page.next.open > 0 {
+            page.next.peaks = page.growth.peaks();
+            let size = page.next.peaks.size();
+            let checkpoint = signed(&page.next, &identity)?;
+            sealed = Some(Sealed {
+                checkpoint: checkpoint.clone(),
+                size,
+                uses: self.uses,
+            });
+            let kind = EntryKind::Checkpoint {
+                size,
+                peaks: page.next.peaks.digests().to_vec(),
+                checkpoint,
             };
-            self.tail = Some(next);
-            self.uses += uses;
-            if sealed.is_some() {
-                *lock(&self.sealed) = sealed;
-            }
-        } else {
-            // What is on disk is not known: no receipt is given for any of it, and the journal is read again.
-            for (result, proof) in results.iter_mut().zip(proofs) {
-                if proof.is_some() && result.is_ok() {
-                    *result = Err(unavailable("other records could not be written"));
-                }
-            }
+            page.push(Draft::new(page.next.time.clone(), kind))?;
         }
-        if is_sealed {
-            results.remove(0)?;
+        for draft in drafts {
+            page.push(draft)?;
         }
-        Ok(results)
-    }
-
-    /// The last step of a receipt: one signature for all.
-    fn prove(
-        &self,
-        tail: &Tail,
-        growth: &mut Growth,
-        proofs: Vec<Option<(u64, Vec<u8>)>>,
-        results: &mut [Result<Written, Refusal>],
-    ) {
-        if proofs.iter().all(Option::is_none) {
-            return;
+        if page.records.is_empty() {
+            self.tail = Some(tail);
+            return Ok(Vec::new());
         }
-        let signed = self.signed(tail).map(Arc::<str>::from);
-        for (result, proof) in results.iter_mut().zip(proofs) {
-            let Some((index, record)) = proof else {
-                continue;
-            };
-            let proven = signed.clone().and_then(|checkpoint| {
-                let path = growth.inclusion(index).ok_or_else(ended)?;
-                Ok(Proof {
+        page.next.peaks = page.growth.peaks();
+        let seal: Arc<str> = signed(&page.next, &identity)?.into();
+        let shown: Vec<_> = page
+            .records
+            .iter()
+            .zip(&page.shown)
+            .map(|(record, index)| index.map(|index| (index, record.clone())))
+            .collect();
+        // What is on disk after a fault is not known: no receipt is given for any of it, and the journal is read again.
+        let places = block_on(self.journal.append(page.records, seal.as_bytes().to_vec()))
+            .map_err(not_written)?;
+        let is_in_order = places.len() == shown.len() && places.is_sorted_by(|a, b| a < b);
+        if !is_in_order {
+            return Err(unavailable("the journal changed the order of records"));
+        }
+        self.open_since = match (page.next.open, sealed.is_some()) {
+            (0, _) => None,
+            (_, true) => Some(Instant::now()),
+            (_, false) => self.open_since.or_else(|| Some(Instant::now())),
+        };
+        self.tail = Some(page.next);
+        self.signer = Signer::Here(identity);
+        self.unproven = None;
+        self.uses += uses;
+        if sealed.is_some() {
+            *lock(&self.sealed) = sealed;
+        }
+        let own = shown.len() - count;
+        let written = places.into_iter().zip(shown).skip(own);
+        let mut prove = |(sequence, shown): (u64, Option<(u64, Vec<u8>)>)| {
+            let proof = shown.map(|(index, record)| {
+                Ok::<_, Refusal>(Proof {
                     record,
                     index,
-                    path,
-                    checkpoint,
+                    path: page.growth.inclusion(index).ok_or_else(ended)?,
+                    checkpoint: Arc::clone(&seal),
                 })
             });
-            match (proven, &mut *result) {
-                (Ok(proof), Ok(written)) => written.proof = Some(proof),
-                (Err(refusal), result) => *result = Err(refusal),
-                (Ok(_), Err(_)) => {}
-            }
-        }
-    }
-
-    fn checkpoint(&self, tail: &Tail) -> Result<Draft, Refusal> {
-        let kind = EntryKind::Checkpoint {
-            size: tail.peaks.size(),
-            peaks: tail.peaks.digests().to_vec(),
-            checkpoint: self.signed(tail)?,
+            let proof = proof.transpose()?;
+            Ok(Written { sequence, proof })
         };
-        Ok(Draft::new(tail.time.clone(), kind))
+        written.map(&mut prove).collect()
     }
+}
 
-    fn signed(&self, tail: &Tail) -> Result<String, Refusal> {
-        let identity = self.identity.load();
-        let checkpoint = Checkpoint {
-            log: identity.participant().as_str().to_owned(),
-            size: tail.peaks.size(),
-            root: tail.peaks.root(),
-            time: tail.time.clone(),
-        };
-        checkpoint
-            .sign(&identity)
-            .map_err(|error| Refusal::new(Code::Internal, "use-log", error))
-    }
+/// The log up to here, signed.
+fn signed(tail: &Tail, identity: &Identity) -> Result<String, Refusal> {
+    let checkpoint = Checkpoint {
+        log: identity.participant().as_str().to_owned(),
+        size: tail.peaks.size(),
+        root: tail.peaks.root(),
+        time: tail.time.clone(),
+    };
+    checkpoint
+        .sign(identity)
+        .map_err(|error| Refusal::new(Code::Internal, "use-log", error))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // It is replaced as a whole.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The places, if the journal kept the order.
-fn in_order(results: Vec<Result<u64, Refusal>>) -> Vec<Result<Written, Refusal>> {
-    let mut last = None;
-    let mut place = |sequence| {
-        if last.is_some_and(|last| last >= sequence) {
-            return Err(unavailable("the journal changed the order of records"));
-        }
-        last = Some(sequence);
-        Ok(Written {
-            sequence,
-            proof: None,
-        })
-    };
-    let results = results.into_iter();
-    results
-        .map(|result| result.map_err(not_written).and_then(&mut place))
-        .collect()
 }
 
 /// That it is the disk's fault is told as it is: who may read the log may do so then.

@@ -4,6 +4,7 @@ use super::audit::walk;
 use super::checkpoint::{Checkpoint, verify_checkpoint, verify_cosignature};
 use super::entry::{Entry, EntryKind, Record, Used};
 use super::envelope::{Acknowledgement, verify_envelope};
+use super::keys::peers_keys;
 use super::verify_receipt;
 use crate::{PublicKey, verify_held_request};
 use oxrdf::NamedNode;
@@ -37,7 +38,8 @@ pub struct Statements {
 }
 
 /// Checks every statement of others in a log: that it was signed by whom it is said to be, and is of what it stands beside.
-/// `keys` gives a participant's keys, those it had before included; none for one that is not known. Gives also the
+/// `keys` gives a participant's keys; none for one that is not known. Those that it had before are in the log, where they
+/// changed while this connector ran. Gives also the
 /// checkpoints of this log that others signed: for [`super::verify_log`], as what others hold. Blocks.
 ///
 /// # Errors
@@ -48,9 +50,20 @@ pub fn verify_statements(
     own: &NamedNode,
     keys: impl Fn(&NamedNode) -> Vec<PublicKey>,
 ) -> Result<(Statements, Vec<Checkpoint>), Refusal> {
+    let former = peers_keys(journal)?;
     let mut checker = Checker {
         own,
-        keys,
+        keys: |participant: &NamedNode| {
+            let mut all = keys(participant);
+            all.extend(
+                former
+                    .get(participant.as_str())
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
+            all
+        },
         known: BTreeMap::new(),
         found: Statements::default(),
         held: Vec::new(),

@@ -1,3 +1,4 @@
+mod end;
 mod exchange;
 mod held;
 mod outbox;
@@ -16,20 +17,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[derive(Default)]
 struct Memory {
     records: Mutex<Vec<(u64, Vec<u8>)>>,
+    seal: Mutex<Option<Vec<u8>>>,
     failing: AtomicBool,
 }
 
 impl Journal for Memory {
-    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+    fn append(
+        &self,
+        added: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
         Box::pin(async move {
             if self.failing.load(Ordering::SeqCst) {
                 return Err(Refusal::new(Code::Internal, "disk", "no space left"));
             }
             let mut records = self.records.lock().unwrap();
-            let sequence = records.last().map_or(3, |(last, _)| last + 5);
-            records.push((sequence, record));
-            Ok(sequence)
+            let mut places = Vec::new();
+            for record in added {
+                let sequence = records.last().map_or(3, |(last, _)| last + 5);
+                records.push((sequence, record));
+                places.push(sequence);
+            }
+            *self.seal.lock().unwrap() = Some(seal);
+            Ok(places)
         })
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(self.seal.lock().unwrap().clone())
     }
 
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
@@ -74,7 +89,7 @@ impl Case {
         let journal: Arc<dyn Journal> = Arc::clone(journal) as _;
         // No checkpoint comes in between because a test is slow.
         let patience = Duration::from_secs(24 * 3600);
-        Receipts::sealing_after(journal, Arc::clone(&city.current), patience).unwrap()
+        Receipts::sealing_after(journal, Arc::clone(&city.current), &[], patience).unwrap()
     }
 
     async fn use_once(&self) -> Result<String, Refusal> {
@@ -284,14 +299,19 @@ fn tampering_is_found() {
     case.tamper(whole.len() - 1, |record| record.push(b' '));
     assert_eq!(check(), "audit.chain");
     restore();
-    // Whoever cuts the end off leaves a whole chain; a receipt from beyond the cut shows it.
+    // Whoever cuts the end off leaves a whole chain; the seal shows it, and without that a receipt from beyond the cut.
     case.journal.records.lock().unwrap().truncate(4);
-    case.verify_log(&[]).unwrap();
+    let refusal = case.verify_log(&[]).unwrap_err();
+    assert_eq!(refusal.check(), "audit.end");
+    let seal = case.journal.seal.lock().unwrap().take();
+    let found = case.verify_log(&[]).unwrap();
+    assert_eq!(found.sealed().unwrap_err().check(), "audit.end");
     assert_eq!(check(), "audit.held");
     let refusal = claims.check_against(&*case.journal).unwrap_err();
     assert_eq!(refusal.check(), "audit.receipt");
     restore();
-    case.verify_log(&held).unwrap();
+    *case.journal.seal.lock().unwrap() = seal;
+    case.verify_log(&held).unwrap().sealed().unwrap();
     claims.check_against(&*case.journal).unwrap();
 }
 
@@ -460,7 +480,7 @@ fn records_do_not_stay_long_without_a_checkpoint() {
     let journal = Arc::new(Memory::default());
     let shared: Arc<dyn Journal> = Arc::clone(&journal) as _;
     let current = Arc::clone(&city.current);
-    let receipts = Receipts::sealing_after(shared, current, Duration::ZERO).unwrap();
+    let receipts = Receipts::sealing_after(shared, current, &[], Duration::ZERO).unwrap();
     block_on(receipts.intend(record())).unwrap();
     // Without any further request.
     while audit(&*journal).unwrap().checkpoints == 0 {

@@ -49,6 +49,8 @@ pub struct Witnessed {
     /// Peers whose logs contradict themselves: what they signed before, and what they signed then. Not those that were
     /// readmitted since.
     pub contradicted: BTreeMap<String, (String, String)>,
+    /// The first and the last place of records of this log that were taken up without proof.
+    pub unproven: Vec<(u64, u64)>,
 }
 
 impl Witness {
@@ -223,6 +225,7 @@ pub fn witnessed(journal: &dyn Journal) -> Result<Witnessed, Refusal> {
                     seen,
                     shown,
                 } => drop(found.contradicted.insert(participant, (seen, shown))),
+                EntryKind::Unproven { first, last } => found.unproven.push((first, last)),
                 EntryKind::Readmitted {
                     participant,
                     checkpoint,
@@ -239,11 +242,12 @@ pub fn witnessed(journal: &dyn Journal) -> Result<Witnessed, Refusal> {
 
 /// Whether a record's kind is one of those: it stands early in the record, after members of a known length.
 fn may_matter(record: &[u8]) -> bool {
-    const KINDS: [&[u8]; 4] = [
+    const KINDS: [&[u8]; 5] = [
         b"\"kind\":\"witnessed\"",
         b"\"kind\":\"cosigned\"",
         b"\"kind\":\"contradicted\"",
         b"\"kind\":\"readmitted\"",
+        b"\"kind\":\"unproven\"",
     ];
     is_of(record, &KINDS)
 }

@@ -4,7 +4,8 @@
 use super::LONGEST;
 use super::claims::{Claims, Confirmation};
 use super::verify::{Good, read};
-use crate::{By, Entry, EntryKind, NotOnce, OnceStore, Trusted, list_entries};
+use crate::receipt::read_entry;
+use crate::{By, Entry, EntryKind, NotOnce, OnceStore, Trusted};
 use oxrdf::NamedNode;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -71,8 +72,8 @@ impl Revoked {
         let (Ok(()) | Err(_)) = self.0.restore((issuer.as_str(), token_id), until, now);
     }
 
-    /// Takes in again from the log of use what was revoked before a restart and may not have expired. Reads the last hour
-    /// of it. Blocks.
+    /// Takes in again from the log of use what was revoked before a restart and may not have expired. Reads the whole log, and
+    /// decodes the few records that matter: times tell nothing of where they are, as a clock may have been set back. Blocks.
     ///
     /// # Errors
     /// [`Code::Internal`], where the log cannot be read.
@@ -83,27 +84,21 @@ impl Revoked {
         own: &NamedNode,
         now: OffsetDateTime,
     ) -> Result<(), Refusal> {
-        let mut from = first_since(journal, now - LONGEST - SKEW)?;
+        let mut from = 0;
         loop {
             let records = journal.read(from, PAGE)?;
             let Some((last, _)) = records.last() else {
                 return Ok(());
             };
-            for (_, entry) in list_entries(journal, from, PAGE)? {
-                let Some(when) = time_of(&entry) else {
-                    continue;
-                };
-                match entry.kind {
-                    EntryKind::Intent {
-                        used,
-                        token: Some(id),
-                        refused: None,
-                        ..
-                    } if used.action == REVOKE => self.restore(own, &id, when, now),
-                    _ => {}
+            from = last + 1;
+            for (sequence, bytes) in &records {
+                if may_revoke(bytes)
+                    && let Some((id, when)) = revocation(*sequence, bytes)?
+                    && when + LONGEST + SKEW > now
+                {
+                    self.restore(own, &id, when, now);
                 }
             }
-            from = last + 1;
         }
     }
 
@@ -186,30 +181,36 @@ impl Introspection {
     }
 }
 
-fn time_of(entry: &Entry) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(&entry.time, &Rfc3339).ok()
+/// Until when a record keeps a token revoked; none where it revokes none.
+pub(crate) fn revokes_until(entry: &Entry) -> Option<OffsetDateTime> {
+    let (_, when) = revoked_by(entry)?;
+    Some(when + LONGEST + SKEW)
 }
 
-/// A place in the log before which all is older than this: found by halving, as records are in order of time.
-fn first_since(journal: &dyn Journal, since: OffsetDateTime) -> Result<u64, Refusal> {
-    // A purged record has no time; the next one has.
-    let is_older = |from: u64| -> Result<bool, Refusal> {
-        let mut entries = list_entries(journal, from, 16)?.into_iter();
-        let time = entries.find_map(|(_, entry)| time_of(&entry));
-        Ok(time.is_some_and(|time| time < since))
+/// The token that a record revokes, and when it was made.
+fn revoked_by(entry: &Entry) -> Option<(String, OffsetDateTime)> {
+    let EntryKind::Intent {
+        used,
+        token: Some(id),
+        refused: None,
+        ..
+    } = &entry.kind
+    else {
+        return None;
     };
-    let (mut older, mut step) = (0_u64, 1_u64);
-    while is_older(older.saturating_add(step))? {
-        older = older.saturating_add(step);
-        step = step.saturating_mul(2);
-    }
-    while step > 0 {
-        if is_older(older.saturating_add(step))? {
-            older = older.saturating_add(step);
-        }
-        step /= 2;
-    }
-    Ok(older)
+    let when = OffsetDateTime::parse(&entry.time, &Rfc3339).ok()?;
+    (used.action == REVOKE).then(|| (id.clone(), when))
+}
+
+fn revocation(sequence: u64, bytes: &[u8]) -> Result<Option<(String, OffsetDateTime)>, Refusal> {
+    Ok(read_entry(sequence, bytes)?.and_then(|entry| revoked_by(&entry)))
+}
+
+/// Whether the action is named in a record at all.
+fn may_revoke(record: &[u8]) -> bool {
+    record
+        .windows(REVOKE.len())
+        .any(|window| window == REVOKE.as_bytes())
 }
 
 /// The claims of a good token that we issued.
@@ -217,3 +218,6 @@ fn own(token: &Secret, trusted: &Trusted, now: OffsetDateTime) -> Option<Claims>
     let Good { claims, issuer, .. } = read(token, trusted, now).ok()?;
     (&issuer == trusted.own()).then_some(claims)
 }
+
+#[cfg(test)]
+mod tests;

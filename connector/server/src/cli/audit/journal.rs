@@ -13,20 +13,36 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use twinlink_client::{Client, Error, LogReader};
 use twinlink_core::{Code, Journal, Refusal};
-use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
+use twinlink_store::{JournalFile, StoreError};
 use twinlink_vocab::tl;
 
 /// How long all of it may take to read.
 const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// Opens the log.
+/// The log.
+pub(super) enum Opened {
+    File(JournalFile),
+    /// It goes on being written while it is read.
+    Running(Box<Running>),
+}
+
+impl Opened {
+    pub(super) fn journal(&self) -> &dyn Journal {
+        match self {
+            Self::File(file) => file,
+            Self::Running(running) => &**running,
+        }
+    }
+}
+
+/// Opens the log, to be read only.
 ///
 /// # Errors
 /// What is wrong with the store, or why the connector that has it does not let it be read.
-pub(super) fn open(config: &Config) -> Result<Box<dyn Journal>, Failure> {
-    match TwinStore::open(&config.store, EvaluationOptions::default()) {
-        Ok(store) => Ok(Box::new(store.journal())),
-        Err(StoreError::InUse { .. }) => Ok(Box::new(Running::connect(config)?)),
+pub(super) fn open(config: &Config) -> Result<Opened, Failure> {
+    match JournalFile::open(&config.store) {
+        Ok(file) => Ok(Opened::File(file)),
+        Err(StoreError::InUse { .. }) => Ok(Opened::Running(Box::new(Running::connect(config)?))),
         Err(error) => Err(error.into()),
     }
 }
@@ -62,8 +78,16 @@ impl Drop for Watched<'_> {
 }
 
 impl Journal for Watched<'_> {
-    fn append(&self, record: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
-        self.journal.append(record)
+    fn append(
+        &self,
+        records: Vec<Vec<u8>>,
+        seal: Vec<u8>,
+    ) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
+        self.journal.append(records, seal)
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        self.journal.seal()
     }
 
     fn read(&self, from: u64, most: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
@@ -77,7 +101,7 @@ impl Journal for Watched<'_> {
 }
 
 /// The log of a connector that runs, as it was when it was first read.
-struct Running {
+pub(super) struct Running {
     runtime: Runtime,
     client: Client,
     reading: Mutex<Reading>,
@@ -157,7 +181,7 @@ impl Running {
 }
 
 impl Journal for Running {
-    fn append(&self, _: Vec<u8>) -> BoxFuture<'_, Result<u64, Refusal>> {
+    fn append(&self, _: Vec<Vec<u8>>, _: Vec<u8>) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
         let detail = "the log of a connector that runs is written by it alone";
         Box::pin(ready(Err(Refusal::new(Code::Conflict, "log", detail))))
     }
@@ -168,5 +192,10 @@ impl Journal for Running {
             .runtime
             .block_on(self.read_on(&mut reading, from, most));
         read.map_err(|error| Refusal::new(Code::Unavailable, "log", error))
+    }
+
+    /// It goes on being written: no seal is of what was read.
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(None)
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn run(
     console: &Console,
 ) -> Result<ExitCode, Failure> {
     let config = Config::load(file)?;
-    let purged = match crate::cli::load::open(&config) {
+    let purged = match crate::cli::load::open_existing(&config) {
         Ok(store) => alone(&config, store, given)?,
         Err(StoreError::InUse(_)) => {
             let purged = with_steward(file, &given.person, async |client| {
@@ -92,14 +92,19 @@ fn alone(config: &Config, store: TwinStore, given: &PurgeArguments) -> Result<Pu
         places.extend(found);
     }
     let by = given.person.person().subject;
-    let receipts = Receipts::open(Arc::new(journal), CurrentIdentity::new(identity))?;
+    let trusted = wire::trusted(config, config.peers()?)?;
+    let receipts = Receipts::open(
+        Arc::new(journal),
+        CurrentIdentity::new(identity),
+        trusted.keys(&config.participant),
+    )?;
     let now = OffsetDateTime::now_utc();
     let purged = wire::runtime()?.block_on(receipts.purge(&places, &by, &given.reason, now))?;
     drop((receipts, store));
     // Opened anew, its file has nothing of them any more: once the thread that writes the log has let go of it.
     let until = Instant::now() + PATIENCE;
     loop {
-        match crate::cli::load::open(config) {
+        match crate::cli::load::open_existing(config) {
             Err(StoreError::InUse(_)) if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(5));
             }

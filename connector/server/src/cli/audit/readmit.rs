@@ -55,7 +55,7 @@ pub(crate) fn run(
     let config = Config::load(file)?;
     let from = given.from.as_deref().map(read_file).transpose()?;
     let from = from.map(|text| text.trim().to_owned());
-    let (recorded, size) = match crate::cli::load::open(&config) {
+    let (recorded, size) = match crate::cli::load::open_existing(&config) {
         Ok(store) => alone(&config, &store, given, from.as_deref())?,
         Err(StoreError::InUse(_)) => {
             let readmitted = with_steward(file, &given.person, async |client| {
@@ -97,7 +97,8 @@ fn alone(
     };
     let (kind, checkpoint) =
         readmission.record(&witnessed(&journal)?, trusted.keys(&given.peer))?;
-    let receipts = Receipts::open(Arc::new(journal), CurrentIdentity::new(identity))?;
+    let own = trusted.keys(&config.participant);
+    let receipts = Receipts::open(Arc::new(journal), CurrentIdentity::new(identity), own)?;
     let now = OffsetDateTime::now_utc();
     let recorded = wire::runtime()?.block_on(async {
         let recorded = receipts.note(kind, now).await?;

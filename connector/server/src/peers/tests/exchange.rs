@@ -249,8 +249,12 @@ async fn contradictions_are_kept_and_told() {
         journal: store.journal(),
         is_failing: AtomicBool::new(false),
     });
-    let receipts =
-        Receipts::open(Arc::clone(&journal) as _, Arc::clone(&pair.rescue.identity)).unwrap();
+    let receipts = Receipts::open(
+        Arc::clone(&journal) as _,
+        Arc::clone(&pair.rescue.identity),
+        &[],
+    )
+    .unwrap();
     let Pair {
         rescue,
         police,

@@ -98,4 +98,24 @@ async fn the_log_is_listed_verified_compared_and_exported_offline() {
             .all(|line| line["agreement"] == "only-here")
     );
     assert!(!lines(&compared).is_empty());
+
+    // To look leaves the file as it was. Where it is gone, nothing is whole, and who looks makes no other.
+    let file = town.police.config().store.join("twin.redb");
+    let whole = fs::read(&file).unwrap();
+    assert!(audit(&["verify"]).status.success());
+    assert_eq!(fs::read(&file).unwrap(), whole);
+    fs::remove_file(&file).unwrap();
+    for arguments in [
+        &["verify"][..],
+        &["list"],
+        &["export", "--format", "records"],
+    ] {
+        let refused = audit(arguments);
+        assert!(!refused.status.success());
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(said.contains("restore a backup"), "{said}");
+    }
+    let doctor = town.police.program().arg("doctor").output().unwrap();
+    assert!(String::from_utf8_lossy(&doctor.stdout).contains("has lost its log"));
+    assert!(!file.exists());
 }

@@ -122,12 +122,34 @@ fn reconciled() {
         Agreement::NoAcknowledgement,
         Agreement::Matched,
     ];
-    let expected: Vec<_> = transactions.into_iter().zip(expected).collect();
+    let expected: Vec<_> = transactions.iter().cloned().zip(expected).collect();
     assert_eq!(found, expected);
     // From the other side it looks the other way round.
     let turned = reconcile(&others, &ours);
     assert_eq!(turned[1].1, Agreement::OnlyHere);
     assert_eq!(turned[2].1, Agreement::OnlyThere);
+    // The city removes a completion of which the police hold the receipt, or the police an answer that they acknowledged.
+    let without = |entries: &[(u64, Entry)], ends: fn(&EntryKind) -> bool| -> Vec<(u64, Entry)> {
+        let is_of_it = |entry: &Entry| entry.kind.requests().contains(&&*transactions[0]);
+        let kept = entries
+            .iter()
+            .filter(|(_, entry)| !(is_of_it(entry) && ends(&entry.kind)));
+        kept.cloned().collect()
+    };
+    let completed = |kind: &EntryKind| matches!(kind, EntryKind::Completion { .. });
+    let answered = |kind: &EntryKind| matches!(kind, EntryKind::Answered { .. });
+    let removed = provided(&without(&here, completed), police);
+    let missing = |ours: &[Exchange], theirs: &[Exchange]| reconcile(ours, theirs).remove(0).1;
+    assert_eq!(
+        missing(&removed, &others),
+        Agreement::OutcomeMissing("here")
+    );
+    assert_eq!(
+        missing(&others, &removed),
+        Agreement::OutcomeMissing("there")
+    );
+    let removed = consumed(&without(&there, answered), city);
+    assert_eq!(missing(&ours, &removed), Agreement::OutcomeMissing("there"));
     // What nobody signed a request for is told apart.
     block_on(two.city.use_once()).unwrap();
     let here = entries(&two.city);

@@ -13,7 +13,7 @@ impl Two {
 
     /// Of the police, that start again.
     fn left(&self, most: usize) -> Vec<Received> {
-        let again = Case::open(&self.police.city, &self.police.journal);
+        let again = Case::open(&self.police.city, &self.police.journal.copied());
         let last = again.last().unwrap().unwrap();
         let found = again.undelivered(last, most).unwrap();
         assert!(found.iter().all(|(peer, _)| *peer == self.city.city.id));
@@ -44,12 +44,14 @@ fn acknowledged_after_a_restart() {
     assert_eq!(two.acknowledge(left.clone()).unwrap(), 3);
     assert_eq!(two.acknowledge(left.clone()).unwrap(), 0);
     let Two { city, police } = two;
-    let again = Case::open(&city.city, &city.journal);
+    let journal = city.journal.copied();
+    let again = Case::open(&city.city, &journal);
     let last = again.last().unwrap().unwrap();
     assert!(again.undelivered(last, 100).unwrap().is_empty());
     let two = Two {
         city: Case {
             receipts: again,
+            journal,
             ..city
         },
         police,

@@ -39,10 +39,11 @@ fn a_use_is_purged_and_the_log_says_so() {
     assert!(unrecorded_purges(&*case.journal).unwrap().is_empty());
     // Again changes nothing; the log goes on after a restart.
     assert_eq!(purge(&places, "again").unwrap(), Purged::default());
-    let again = Case::open(&case.city, &case.journal);
+    let journal = case.journal.copied();
+    let again = Case::open(&case.city, &journal);
     let intent = block_on(again.intend(record())).unwrap();
     block_on(again.complete(intent, done())).unwrap();
-    assert_eq!(case.verify_log(&[]).unwrap().purged, 2);
+    assert_eq!(audit(&*journal).unwrap().purged, 2);
 }
 
 #[test]
@@ -72,4 +73,31 @@ fn a_purge_that_nobody_recorded_is_seen() {
     case.tamper(0, |record| *record = tombstone(record).unwrap());
     assert_eq!(case.verify_log(&[]).unwrap().purged, 1);
     assert_eq!(unrecorded_purges(&*case.journal).unwrap(), [3]);
+}
+
+/// INVARIANT(in-force-stays)
+#[test]
+fn in_force_stays() {
+    let case = Case::new();
+    let mut revoking = record();
+    revoking.action = iri(crate::REVOKE);
+    let intent = block_on(case.receipts.intend(revoking)).unwrap();
+    let place = intent.sequence;
+    block_on(case.receipts.complete(intent, done())).unwrap();
+    let purge = |time| block_on(case.receipts.purge(&[place], "ada", "asked for", time));
+    let refusal = purge(now()).unwrap_err();
+    assert_eq!(
+        (refusal.code(), refusal.check()),
+        (Code::Conflict, "purge.record")
+    );
+    assert!(
+        refusal.public().contains("keeps a token revoked"),
+        "{}",
+        refusal.public()
+    );
+    // Once the token must have expired it may go.
+    assert_eq!(
+        purge(now() + time::Duration::days(2)).unwrap().records,
+        [place]
+    );
 }
