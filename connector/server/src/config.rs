@@ -18,12 +18,12 @@ pub(crate) use template::render;
 
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
-use std::fs;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use twinlink_core::{AdmissionLimits, Limits};
+use twinlink_trust::Reading;
 
 /// The version of the file format that this program reads and writes.
 pub const VERSION: u32 = 1;
@@ -230,7 +230,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the file and the key.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        match read_toml(path) {
+        match read_toml(&Reading::default(), path) {
             Ok(raw) => Self::validate(path, raw),
             Err(ConfigError::Read { path, source }) if source.kind() == ErrorKind::NotFound => {
                 Err(ConfigError::Absent { path })
@@ -308,10 +308,14 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the peer's file and the key.
     pub fn peers(&self) -> Result<Vec<PeerFile>, ConfigError> {
+        self.peers_from(&Reading::default())
+    }
+
+    pub(crate) fn peers_from(&self, reading: &Reading) -> Result<Vec<PeerFile>, ConfigError> {
         self.must_be_there("peers", &self.peers)?;
-        files(&self.peers, &["toml"])?
+        files_from(reading, &self.peers, &["toml"])?
             .iter()
-            .map(|path| PeerFile::load(path))
+            .map(|path| PeerFile::load_from(reading, path))
             .collect()
     }
 
@@ -320,7 +324,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the endpoint's file and the key.
     pub fn foreign(&self) -> Result<Vec<ForeignFile>, ConfigError> {
-        foreign::load(&self.foreign)
+        self.foreign_from(&Reading::default())
+    }
+
+    pub(crate) fn foreign_from(&self, reading: &Reading) -> Result<Vec<ForeignFile>, ConfigError> {
+        foreign::load(reading, &self.foreign)
     }
 
     /// The clients' files, in the order of their names.
@@ -328,7 +336,11 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the client's file and the key.
     pub fn clients(&self) -> Result<Vec<ClientFile>, ConfigError> {
-        apps::load(&self.clients)
+        self.clients_from(&Reading::default())
+    }
+
+    pub(crate) fn clients_from(&self, reading: &Reading) -> Result<Vec<ClientFile>, ConfigError> {
+        apps::load(reading, &self.clients)
     }
 
     /// The policies' files, in the order of their names.
@@ -336,8 +348,12 @@ impl Config {
     /// # Errors
     /// [`ConfigError::Value`] where there is no such folder, [`ConfigError::Read`] where it cannot be read.
     pub fn policy_files(&self) -> Result<Vec<PathBuf>, ConfigError> {
+        self.policy_files_from(&Reading::default())
+    }
+
+    pub(crate) fn policy_files_from(&self, reading: &Reading) -> Result<Vec<PathBuf>, ConfigError> {
         self.must_be_there("policies", &self.policies)?;
-        files(&self.policies, &["ttl", "jsonld"])
+        files_from(reading, &self.policies, &["ttl", "jsonld"])
     }
 
     /// A folder that is missing is more likely misspelt, or not mounted, than meant to be empty.
@@ -392,8 +408,11 @@ impl RawPolicy {
     }
 }
 
-fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+fn read_toml<T: serde::de::DeserializeOwned>(
+    reading: &Reading,
+    path: &Path,
+) -> Result<T, ConfigError> {
+    let text = reading.text(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
     })?;
@@ -416,27 +435,26 @@ pub(crate) fn place_and_fault(text: &str, error: &toml::de::Error) -> String {
     format!("line {line}, column {column}: {message}")
 }
 
-pub(crate) fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, ConfigError> {
-    let failed = |source| ConfigError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut found = Vec::new();
-    match fs::read_dir(folder) {
-        Ok(entries) => {
-            for entry in entries {
-                let path = entry.map_err(failed)?.path();
-                let ending = path.extension().and_then(|e| e.to_str());
-                if ending.is_some_and(|e| endings.contains(&e)) {
-                    found.push(path);
-                }
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+pub(crate) fn files(
+    folder: &Path,
+    endings: &'static [&'static str],
+) -> Result<Vec<PathBuf>, ConfigError> {
+    files_from(&Reading::default(), folder, endings)
+}
+
+/// No folder is an empty one.
+fn files_from(
+    reading: &Reading,
+    folder: &Path,
+    endings: &'static [&'static str],
+) -> Result<Vec<PathBuf>, ConfigError> {
+    match reading.folder(folder, endings) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        found => found.map_err(|source| ConfigError::Read {
+            path: folder.to_owned(),
+            source,
+        }),
     }
-    found.sort();
-    Ok(found)
 }
 
 /// An absolute IRI.

@@ -7,6 +7,7 @@ mod members;
 mod overview;
 mod reply;
 
+pub(crate) use foreign::ReadyForeign;
 pub use foreign::{Foreign, ForeignError};
 pub(crate) use members::Members;
 
@@ -30,8 +31,8 @@ use twinlink_client::{Client, ClientConfig, Error, Token, VerifyPeer, WitnessRep
 use twinlink_core::{Code, Delegation, Refusal, Secret};
 use twinlink_federation::{Opened, PeerTraits, Peers, SubAnswer, SubQuery, Unanswered, hedged};
 use twinlink_trust::{
-    Acknowledgement, CertificateFacts, CurrentIdentity, Protocol, Received, Registry, TokenIssuer,
-    client_config,
+    Acknowledgement, CertificateFacts, CurrentIdentity, Identity, Protocol, Received, Registry,
+    TokenIssuer, client_config,
 };
 use uuid::Uuid;
 
@@ -82,6 +83,12 @@ struct Peer {
     delegated: Arc<Delegated>,
 }
 
+/// Peers that can be put in force.
+pub(crate) struct ReadyPeers {
+    peers: Vec<Peer>,
+    brokered: Vec<NamedNode>,
+}
+
 impl Remote {
     /// The peers of these entries that have a URL. Connects to none of them yet. Must be called in a tokio runtime.
     ///
@@ -104,29 +111,35 @@ impl Remote {
         Ok(remote)
     }
 
-    /// Puts other entries in force for all later questions, on new connections: what is trusted may have changed too,
-    /// and it is looked at in handshakes.
+    /// Puts the peers of other entries in force, on connections that show the identity that is in force.
     ///
     /// # Errors
     /// As [`Remote::new`]; then all stays as it was.
     pub fn replace(&self, entries: Vec<PeerFile>) -> Result<(), PeerError> {
-        let brokered = entries.iter().filter(|entry| entry.brokered);
-        let brokered = brokered.map(PeerFile::participant).collect();
-        self.peers.store(Arc::new(self.peers(entries)?));
-        self.brokered.store(Arc::new(brokered));
+        let identity = (*self.identity.load()).clone();
+        self.put(self.ready(entries, identity)?);
         Ok(())
     }
 
-    /// Whether these entries could be put in force.
+    /// Puts other peers in force for all later questions, on new connections: what is trusted may have changed too, and it
+    /// is looked at in handshakes.
+    pub(crate) fn put(&self, ready: ReadyPeers) {
+        self.peers.store(Arc::new(ready.peers));
+        self.brokered.store(Arc::new(ready.brokered));
+    }
+
+    /// What these entries come to where their connections show this identity. All that could be wrong is found out here.
     ///
     /// # Errors
     /// As [`Remote::new`].
-    pub fn check(&self, entries: Vec<PeerFile>) -> Result<(), PeerError> {
-        self.peers(entries).map(drop)
-    }
-
-    fn peers(&self, entries: Vec<PeerFile>) -> Result<Vec<Peer>, PeerError> {
-        let identity = CurrentIdentity::new((*self.identity.load()).clone());
+    pub(crate) fn ready(
+        &self,
+        entries: Vec<PeerFile>,
+        identity: Identity,
+    ) -> Result<ReadyPeers, PeerError> {
+        let brokered = entries.iter().filter(|entry| entry.brokered);
+        let brokered = brokered.map(PeerFile::participant).collect();
+        let identity = CurrentIdentity::new(identity);
         let mut peers = Vec::new();
         for entry in entries {
             let participant = entry.participant();
@@ -155,7 +168,7 @@ impl Remote {
             }
         }
         peers.sort_by(|a, b| a.participant.cmp(&b.participant));
-        Ok(peers)
+        Ok(ReadyPeers { peers, brokered })
     }
 
     /// The peer whose SPARQL endpoint has this URL.

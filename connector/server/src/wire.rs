@@ -2,15 +2,16 @@
 
 mod keys;
 mod publish;
+mod reload;
 mod upkeep;
 
 use crate::arriving::{self, Arrivals};
 use crate::backup::Archive;
 use crate::cli::Failure;
-use crate::config::{Config, LogFormat, PeerFile, machine};
+use crate::config::{Config, LogFormat, machine};
 use crate::evidence::{self, Evidence};
 use crate::http::HttpSettings;
-use crate::http::oauth::{AuthorizationServer, Clients};
+use crate::http::oauth::AuthorizationServer;
 use crate::metrics::Metrics;
 use crate::overviews::Overviews;
 use crate::peers::{Foreign, Members, Remote};
@@ -29,21 +30,23 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use time::OffsetDateTime;
 use twinlink_core::{Admission, Connector, Memory, PolicySource};
 use twinlink_federation::{FederationLimits, Federator};
 use twinlink_policy::PolicySet;
 use twinlink_store::{EvaluationOptions, Ledger, TwinStore};
 use twinlink_trust::{
-    Apps, Assertable, ClientCertificates, CurrentIdentity, Identity, KeyFiles, Nonces, Receipts,
-    Registry, TokenAuthenticator, TrustError, Trusted, TrustedParty, check_identity,
-    server_config_watched,
+    Apps, ClientCertificates, CurrentIdentity, Nonces, Reading, Receipts, Registry, Renewal,
+    TokenAuthenticator, read_set, server_config_watched,
 };
 
-use upkeep::{keep_fresh, stop_signal, warn_of_overdue};
+use reload::Set;
+use upkeep::{stop_signal, warn_of_overdue};
 
 pub(crate) use publish::{policies, policy_format, steward};
+pub(crate) use reload::trusted;
+pub use upkeep::keep_fresh;
 
 /// A connector with its parts that can be replaced while it serves.
 #[derive(Debug)]
@@ -62,6 +65,8 @@ pub struct Node {
     tally: Arc<Tally>,
     traces: Traces,
     readiness: Arc<Readiness>,
+    /// Held by whoever puts another set in force: one at a time.
+    renewal: Mutex<Renewal>,
 }
 
 /// The policies in force.
@@ -80,14 +85,16 @@ impl Node {
     /// # Errors
     /// What does not hold together, with the file it is in.
     pub fn open(config: Config) -> Result<Self, Failure> {
-        let identity = CurrentIdentity::new(Identity::load(
-            &config.identity.certificate,
-            &config.identity.key,
-        )?);
-        let peers = config.peers()?;
-        let registry = Registry::new(trusted(&config, peers.clone())?);
-        let clients = Clients::new(config.clients()?, &peers)?;
-        let clients = Arc::new(ArcSwap::from_pointee(clients));
+        let read = |reading: &Reading| {
+            let set = Set::read(&config, reading)?;
+            let foreign = Foreign::ready(set.foreign.clone(), reading)?;
+            Ok::<_, Failure>((set, foreign))
+        };
+        let ((set, ready), good) = read_set(read)?;
+        let identity = CurrentIdentity::new(set.identity);
+        let peers = set.peers;
+        let registry = Registry::new(set.trusted);
+        let clients = Arc::new(ArcSwap::from_pointee(set.clients));
         let nonces = config.apps.dpop.then(|| Arc::new(Nonces::new()));
         let mut authenticator =
             TokenAuthenticator::new(Arc::clone(&registry)).requiring(config.apps.must_sign());
@@ -101,7 +108,7 @@ impl Node {
             Some(endpoint) => Traces::to(endpoint, &config.participant)?,
             None => Traces::default(),
         };
-        let policies = Arc::new(Policies(ArcSwap::from_pointee(policies(&config)?)));
+        let policies = Arc::new(Policies(ArcSwap::from_pointee(set.policies)));
         let store = Arc::new(TwinStore::open(
             &config.store,
             evaluation_options(&config)?,
@@ -134,7 +141,8 @@ impl Node {
         )?;
         let remote = Arc::new(remote);
         evidence::watch(&remote, due, &identity, config.cosign);
-        let foreign = Arc::new(Foreign::new(config.foreign()?)?);
+        let foreign = Arc::new(Foreign::default());
+        foreign.replace(ready);
         let members = Arc::new(Members {
             remote: Arc::clone(&remote),
             foreign: Arc::clone(&foreign),
@@ -227,6 +235,7 @@ impl Node {
             tally,
             traces,
             readiness,
+            renewal: Mutex::new(Renewal::new(good)),
         })
     }
 
@@ -292,54 +301,6 @@ impl Node {
             .with_connections(most)
             .telling(Arc::clone(&self.tally)))
     }
-
-    /// The files whose renewal is taken in while it serves.
-    fn key_files(&self) -> Result<KeyFiles, Failure> {
-        let identity = &self.config.identity;
-        let mut others = crate::config::files(&self.config.peers, &["toml"])?;
-        others.extend(crate::config::files(&self.config.clients, &["toml"])?);
-        others.extend(crate::config::files(&self.config.foreign, &["toml"])?);
-        others.extend(identity.overlapping_keys.iter().cloned());
-        // Where a peer's file is wrong, that is told once, when the set is taken in.
-        for peer in self.config.peers().unwrap_or_default() {
-            others.extend(peer.revocations);
-        }
-        Ok(KeyFiles {
-            certificate: identity.certificate.clone(),
-            key: identity.key.clone(),
-            authorities: identity.authority.clone(),
-            revocations: identity.revocations.clone(),
-            others,
-        })
-    }
-
-    /// Reads policies, peers and certificates again. Keeps all that was in force where any of it is wrong.
-    ///
-    /// # Errors
-    /// What is wrong, with the file it is in.
-    pub fn reload(&self) -> Result<(), Failure> {
-        let config = &self.config;
-        let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
-        let peers = config.peers()?;
-        let trusted = trusted(config, peers.clone())?;
-        let trusted = trusted.keeping_newer_lists(&self.registry.current())?;
-        let policies = policies(config)?;
-        let clients = Clients::new(config.clients()?, &peers)?;
-        check_identity(&identity, &trusted, OffsetDateTime::now_utc())?;
-        self.remote.check(peers.clone())?;
-        let foreign = config.foreign()?;
-        Foreign::check(foreign.clone())?;
-        // From here on nothing is wrong any more. Peers come after what is trusted: they connect anew by it.
-        self.identity.replace(identity)?;
-        let dropped = self.registry.current().dropped(&trusted);
-        self.registry.replace(trusted);
-        keys::keep(&self.receipts, dropped);
-        self.remote.replace(peers)?;
-        self.foreign.replace(foreign)?;
-        self.policies.0.store(Arc::new(policies));
-        self.server.clients.store(Arc::new(clients));
-        Ok(())
-    }
 }
 
 /// `twinlink serve`: runs until it is told to stop.
@@ -370,7 +331,7 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
         let address = Arc::clone(&node.metrics).serve(address).await?;
         tracing::info!(%address, "telling metrics");
     }
-    tokio::spawn(keep_fresh(Arc::clone(&node)));
+    tokio::spawn(keep_fresh(Arc::clone(&node), upkeep::LOOK));
     tokio::spawn(warn_of_overdue(node.connector()));
     let end = stop_signal(Arc::clone(&node))?;
     announce(&participant, address)?;
@@ -399,56 +360,6 @@ fn announce(participant: &NamedNode, address: SocketAddr) -> Result<(), Failure>
     Ok(())
 }
 
-/// What the configuration trusts, checked.
-pub(crate) fn trusted(config: &Config, peers: Vec<PeerFile>) -> Result<Trusted, Failure> {
-    let identity = Identity::load(&config.identity.certificate, &config.identity.key)?;
-    if identity.participant() != &config.participant {
-        return Err(format!(
-            "{} is of <{}>, but this connector is <{}>",
-            config.identity.certificate.display(),
-            identity.participant().as_str(),
-            config.participant.as_str()
-        )
-        .into());
-    }
-    let authorities = twinlink_trust::read_file(&config.identity.authority)?;
-    let mut own = TrustedParty::own(&identity, authorities);
-    let lists = config
-        .identity
-        .revocations
-        .iter()
-        .map(|path| twinlink_trust::read_file(path))
-        .collect::<Result<Vec<_>, _>>()?;
-    for path in &config.identity.overlapping_keys {
-        own.token_keys.push(twinlink_trust::read_file(path)?);
-    }
-    if !lists.is_empty() {
-        own.revocations_pem = Some(lists.concat());
-    }
-    let brokers = peers.iter().filter(|peer| peer.broker);
-    let brokers: Vec<_> = brokers.map(PeerFile::participant).collect();
-    let peers = peers.into_iter().map(party).collect::<Result<_, _>>()?;
-    let trusted = Trusted::new(own, peers)?;
-    Ok(trusted.with_brokers(&brokers).tolerating(STALENESS))
-}
-
-fn party(peer: PeerFile) -> Result<TrustedParty, TrustError> {
-    let nodes = |iris: Vec<String>| iris.into_iter().map(NamedNode::new_unchecked).collect();
-    let lists = peer.revocations.iter();
-    let lists = lists
-        .map(|path| twinlink_trust::read_file(path))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(TrustedParty {
-        participant: peer.participant(),
-        token_keys: peer.token_keys,
-        authorities_pem: peer.authority,
-        revocations_pem: (!lists.is_empty()).then(|| lists.concat()),
-        roles: Assertable::Only(nodes(peer.roles)),
-        purposes: Assertable::Only(nodes(peer.purposes)),
-        claims: Assertable::Only(nodes(peer.claims)),
-    })
-}
-
 /// How queries are evaluated here.
 pub(crate) fn evaluation_options(config: &Config) -> Result<EvaluationOptions, Failure> {
     let options = EvaluationOptions::default();
@@ -457,9 +368,6 @@ pub(crate) fn evaluation_options(config: &Config) -> Result<EvaluationOptions, F
         None => Ok(options),
     }
 }
-
-/// For how long revocation lists count after their end: who issues them may be down for a day.
-const STALENESS: time::Duration = time::Duration::hours(24);
 
 /// Enough to go down the largest query that is let in. Reserved, not used, until it is needed.
 const STACK: usize = 16 * 1024 * 1024;

@@ -43,7 +43,7 @@ pub use receipt::{
     show_entries, tombstone, unrecorded_purges, unsigned, verify_checkpoint, verify_cosignature,
     verify_envelope, verify_log, verify_receipt, verify_statements, witnessed,
 };
-pub use renewal::{Expiry, Fingerprint, KeyFiles, Renewal, Urgency, check_identity};
+pub use renewal::{Expiry, Fingerprint, Reading, Renewal, Urgency, check_identity, read_set};
 pub use tls::{
     ClientCertificates, Protocol, Watcher, app_config, client_config, server_config,
     server_config_watched,

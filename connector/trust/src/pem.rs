@@ -19,13 +19,19 @@ pub fn read_file(path: &Path) -> Result<String, TrustError> {
     file.take(LARGEST + 1)
         .read_to_string(&mut text)
         .map_err(|error| fault(path, error))?;
-    if text.len() as u64 > LARGEST {
-        return Err(TrustError::content(
+    check_size(path, text.len())?;
+    Ok(text)
+}
+
+/// Refuses what no key or certificate is as large as.
+pub(crate) fn check_size(path: &Path, bytes: usize) -> Result<(), TrustError> {
+    match bytes as u64 > LARGEST {
+        false => Ok(()),
+        true => Err(TrustError::content(
             path.display(),
             "the file is over 1 MiB: this is no key or certificate",
-        ));
+        )),
     }
-    Ok(text)
 }
 
 /// Reads a private key file, refusing one that everyone on this machine can read.
@@ -90,7 +96,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), TrustError> {
     write().map_err(|error| fault(path, error))
 }
 
-fn fault(path: &Path, error: std::io::Error) -> TrustError {
+pub(crate) fn fault(path: &Path, error: std::io::Error) -> TrustError {
     TrustError::File {
         path: path.display().to_string(),
         error,
@@ -107,7 +113,7 @@ fn set_mode(options: &mut fs::OpenOptions, mode: u32) {
 fn set_mode(_: &mut fs::OpenOptions, _: u32) {}
 
 #[cfg(unix)]
-fn refuse_exposed(path: &Path) -> Result<(), TrustError> {
+pub(crate) fn refuse_exposed(path: &Path) -> Result<(), TrustError> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = fs::metadata(path).map_err(|error| fault(path, error))?;
     let mode = metadata.permissions().mode() & 0o777;
@@ -121,7 +127,7 @@ fn refuse_exposed(path: &Path) -> Result<(), TrustError> {
 }
 
 #[cfg(not(unix))]
-fn refuse_exposed(_: &Path) -> Result<(), TrustError> {
+pub(crate) fn refuse_exposed(_: &Path) -> Result<(), TrustError> {
     Ok(())
 }
 

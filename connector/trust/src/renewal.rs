@@ -1,33 +1,21 @@
 //! Certificate, key, authority and revocation lists as files that are renewed while the connector serves: read as one
 //! set, checked whole, and the last good set kept where the new one is not.
 
-use crate::{CertificateFacts, Identity, TrustError, Trusted, pem};
+mod reading;
+
+use crate::{CertificateFacts, Identity, TrustError, Trusted};
 use oxrdf::NamedNode;
-use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::path::Path;
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
+
+pub use reading::{Fingerprint, Reading};
 
 /// How often a set that changes under our eyes is read again before it is given up for now.
 const READS: usize = 3;
 
-/// Where the set lies.
-#[derive(Debug, Clone)]
-pub struct KeyFiles {
-    /// The connector's certificate.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-    /// The certificates of the authorities.
-    pub authorities: PathBuf,
-    /// Revocation lists.
-    pub revocations: Vec<PathBuf>,
-    /// Whatever else belongs to the set, such as the files of peers: read by others, watched here.
-    pub others: Vec<PathBuf>,
-}
-
-/// What the files held at one moment: two are equal only if no byte differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
+/// How long a file must be gone before it counts as gone: some programs save by writing anew what they took away first.
+const GONE: Duration = Duration::from_secs(5);
 
 /// Something that ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,122 +43,145 @@ pub enum Urgency {
     Over,
 }
 
-/// Watches the set.
+/// Keeps a set in force, and renews it.
 #[derive(Debug)]
 pub struct Renewal {
-    files: KeyFiles,
     /// Of the set in force.
     good: Fingerprint,
     /// Of a set that was refused: not tried again until it changes.
     bad: Option<Fingerprint>,
+    /// Of a set that lacks what the one in force has, and since when.
+    lacking: Option<(Fingerprint, Instant)>,
 }
 
-impl KeyFiles {
-    /// The fingerprint of what the files hold now. A missing file counts as such: it may be on its way.
-    ///
-    /// # Errors
-    /// [`TrustError::File`] for any other fault in reading.
-    pub fn fingerprint(&self) -> Result<Fingerprint, TrustError> {
-        let own = [&self.certificate, &self.key, &self.authorities];
-        let mut hasher = Sha256::new();
-        for path in own.into_iter().chain(&self.revocations).chain(&self.others) {
-            hasher.update(path.as_os_str().as_encoded_bytes());
-            match pem::read_file(path) {
-                Ok(text) => hasher.update(Sha256::digest(text)),
-                Err(TrustError::File { error, .. })
-                    if error.kind() == std::io::ErrorKind::NotFound =>
-                {
-                    hasher.update([0]);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Fingerprint(hasher.finalize().into()))
-    }
+/// What `load` makes of a set that nobody changes meanwhile, and of what; nothing where the files change faster than they
+/// can be read.
+// INVARIANT(one-set): what is put in force was read once, and was on disk as it was read once all of it had been.
+fn attempt<T, E>(
+    mut load: impl FnMut(&Reading) -> Result<T, E>,
+) -> Option<(Result<T, E>, Fingerprint)> {
+    (0..READS).find_map(|_| {
+        let reading = Reading::default();
+        let loaded = load(&reading);
+        let seen = reading.fingerprint();
+        seen.changes().is_empty().then_some((loaded, seen))
+    })
+}
 
-    /// Reads a set that nobody changes meanwhile: what `load` makes of it, with its fingerprint.
-    ///
-    /// # Errors
-    /// `load`'s; [`TrustError::Content`] where the files change faster than they can be read.
-    pub fn read<T>(
-        &self,
-        mut load: impl FnMut() -> Result<T, TrustError>,
-    ) -> Result<(T, Fingerprint), TrustError> {
-        let mut fault = None;
-        for _ in 0..READS {
-            let before = self.fingerprint()?;
-            let loaded = load();
-            if self.fingerprint()? != before {
-                continue;
-            }
-            match loaded {
-                Ok(loaded) => return Ok((loaded, before)),
-                Err(error) => fault = Some(error),
-            }
-            break;
-        }
-        Err(fault.unwrap_or_else(|| {
-            TrustError::content(
-                self.certificate.display(),
-                "changes while it is read: it is tried again later",
-            )
-        }))
-    }
+/// Reads the first set that is to be in force, with its fingerprint.
+///
+/// # Errors
+/// `load`'s; [`TrustError::Content`] where the files change faster than they can be read.
+pub fn read_set<T, E: From<TrustError>>(
+    load: impl FnMut(&Reading) -> Result<T, E>,
+) -> Result<(T, Fingerprint), E> {
+    let (loaded, seen) = attempt(load).ok_or_else(restless)?;
+    Ok((loaded?, seen))
 }
 
 impl Renewal {
-    /// Watches files of which this set is in force.
-    pub fn new(files: KeyFiles, good: Fingerprint) -> Self {
+    /// Of a set that is in force.
+    pub fn new(good: Fingerprint) -> Self {
         Self {
-            files,
             good,
             bad: None,
+            lacking: None,
         }
     }
 
-    /// Watches these files from now on: those of a peer that is new, or no longer those of one that is gone. That the list
-    /// is another one is a change, too.
-    pub fn watch(&mut self, files: KeyFiles) {
-        self.files = files;
-    }
-
-    /// Looks whether the files changed and, if they did, gives `take` the turn: it loads, checks and puts in force, or
-    /// changes nothing. Call it every few seconds, and at once where somebody says that there is something new.
+    /// Looks whether the files changed and, if they did, reads the set anew: `load` reads and checks all of it, `put` puts
+    /// it in force. Call it every few seconds; `is_reason` says which changes count.
     ///
-    /// Gives whether a new set is in force now.
+    /// Gives whether a new set is in force now. What is gone must be gone for some seconds.
     ///
     /// # Errors
     /// What is wrong with a new set, once: the last good one stays in force.
     // INVARIANT(last-good-kept): a set that is broken, or half written, puts nothing out of force.
-    pub fn poll<E: From<TrustError>>(
+    pub fn poll<T, E>(
         &mut self,
-        take: impl FnOnce() -> Result<(), E>,
+        now: Instant,
+        is_reason: impl Fn(&Path) -> bool,
+        load: impl FnMut(&Reading) -> Result<T, E>,
+        put: impl FnOnce(T) -> Result<(), E>,
     ) -> Result<bool, E> {
-        let before = self.files.fingerprint()?;
-        if before == self.good || Some(before) == self.bad {
+        if !self.good.changes().into_iter().any(is_reason) {
+            (self.bad, self.lacking) = (None, None);
             return Ok(false);
         }
-        let taken = take();
-        if self.files.fingerprint()? != before {
-            // Somebody was writing: what was read may be half of two sets. The next look decides, whatever came of it.
+        if let Some(bad) = &self.bad
+            && bad.changes().is_empty()
+        {
             return Ok(false);
         }
-        match taken {
+        // Where somebody is writing, the next look decides.
+        let Some((loaded, seen)) = attempt(load) else {
+            return Ok(false);
+        };
+        if loaded.is_ok() && self.good.has_more_than(&seen) {
+            match &self.lacking {
+                Some((same, since)) if *same == seen => {
+                    if now.saturating_duration_since(*since) < GONE {
+                        return Ok(false);
+                    }
+                }
+                _ => {
+                    self.lacking = Some((seen, now));
+                    return Ok(false);
+                }
+            }
+        }
+        self.settle(loaded, seen, put).map(|()| true)
+    }
+
+    /// Reads the set anew, changed or not, and puts it in force: whoever says so knows that it is whole.
+    ///
+    /// # Errors
+    /// What is wrong with it; [`TrustError::Content`] where the files change faster than they can be read. Then the last
+    /// good one stays in force.
+    pub fn reload<T, E: From<TrustError>>(
+        &mut self,
+        load: impl FnMut(&Reading) -> Result<T, E>,
+        put: impl FnOnce(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (loaded, seen) = attempt(load).ok_or_else(restless)?;
+        self.settle(loaded, seen, put)
+    }
+
+    fn settle<T, E>(
+        &mut self,
+        loaded: Result<T, E>,
+        seen: Fingerprint,
+        put: impl FnOnce(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.lacking = None;
+        match loaded.and_then(put) {
             Ok(()) => {
-                (self.good, self.bad) = (before, None);
-                Ok(true)
+                (self.good, self.bad) = (seen, None);
+                Ok(())
             }
             Err(error) => {
-                self.bad = Some(before);
+                self.bad = Some(seen);
                 Err(error)
             }
         }
+    }
+
+    /// Whether the files hold the set that is in force.
+    pub fn is_current(&self) -> bool {
+        self.good.changes().is_empty()
     }
 
     /// Whether the files hold a set that was refused.
     pub fn is_behind(&self) -> bool {
         self.bad.is_some()
     }
+}
+
+fn restless() -> TrustError {
+    TrustError::content(
+        "the configuration's files",
+        "they change while they are read: nothing was taken in, try again",
+    )
 }
 
 /// Checks an identity before it is put in force: that it is valid now, and that our own authorities issued it, so that

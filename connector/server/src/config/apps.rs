@@ -1,11 +1,11 @@
 //! Apps of the organisation: the clients that may get tokens, and whether some may do without a certificate.
 
-use super::{ConfigError, files, iri, read_toml};
+use super::{ConfigError, files_from, iri, read_toml};
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Duration;
-use twinlink_trust::MustSign;
+use twinlink_trust::{MustSign, Reading};
 
 /// The longest name of a client, in bytes.
 const NAME: usize = 128;
@@ -140,10 +140,10 @@ impl ClientFile {
 }
 
 /// The clients' files of a folder, in the order of their names.
-pub(super) fn load(folder: &Path) -> Result<Vec<ClientFile>, ConfigError> {
+pub(super) fn load(reading: &Reading, folder: &Path) -> Result<Vec<ClientFile>, ConfigError> {
     let mut clients: Vec<ClientFile> = Vec::new();
-    for path in files(folder, &["toml"])? {
-        let client: ClientFile = read_toml(&path)?;
+    for path in files_from(reading, folder, &["toml"])? {
+        let client: ClientFile = read_toml(reading, &path)?;
         client.validate(&path)?;
         let shared = |one: &ClientFile| {
             let shows = |print: &String| one.certificates.contains(print);

@@ -1,9 +1,10 @@
 //! SPARQL endpoints of others that are members of our federated answers.
 
-use super::{ConfigError, files, iri, read_toml};
+use super::{ConfigError, files_from, iri, read_toml};
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use twinlink_trust::Reading;
 
 /// Stands for any role or purpose.
 const ANY: &str = "any";
@@ -181,10 +182,10 @@ impl ForeignFile {
 }
 
 /// The files of a folder, in the order of their names; paths in them start there.
-pub(super) fn load(folder: &Path) -> Result<Vec<ForeignFile>, ConfigError> {
+pub(super) fn load(reading: &Reading, folder: &Path) -> Result<Vec<ForeignFile>, ConfigError> {
     let mut all: Vec<ForeignFile> = Vec::new();
-    for path in files(folder, &["toml"])? {
-        let mut file: ForeignFile = read_toml(&path)?;
+    for path in files_from(reading, folder, &["toml"])? {
+        let mut file: ForeignFile = read_toml(reading, &path)?;
         file.validate(&path)?;
         if all.iter().any(|one| one.participant == file.participant) {
             return Err(ConfigError::Value {
@@ -221,7 +222,7 @@ mod tests {
     fn loaded(text: &str) -> Result<Vec<ForeignFile>, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("data.toml"), text).unwrap();
-        load(folder.path())
+        load(&Reading::default(), folder.path())
     }
 
     #[test]

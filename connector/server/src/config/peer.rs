@@ -4,6 +4,7 @@ use super::{ConfigError, identifier, iri, read_toml, url, within};
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use twinlink_trust::Reading;
 
 /// A peer as its file has it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,7 +57,11 @@ impl PeerFile {
     /// # Errors
     /// [`ConfigError`], naming the file and the key.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let mut peer: Self = read_toml(path)?;
+        Self::load_from(&Reading::default(), path)
+    }
+
+    pub(super) fn load_from(reading: &Reading, path: &Path) -> Result<Self, ConfigError> {
+        let mut peer: Self = read_toml(reading, path)?;
         peer.validate(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         peer.revocations = within(folder, &peer.revocations);

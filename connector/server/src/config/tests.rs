@@ -1,4 +1,5 @@
 use super::*;
+use std::fs;
 
 fn load(text: &str) -> Result<Config, ConfigError> {
     let folder = tempfile::tempdir().unwrap();

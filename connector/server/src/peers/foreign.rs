@@ -13,7 +13,6 @@ use oxrdf::{Literal, NamedNode, Term};
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use twinlink_client::{
@@ -24,6 +23,7 @@ use twinlink_core::{Head, Solution, SourceState, SourceStatus};
 use twinlink_federation::{
     Dialect, PeerTraits, Rows, SubAnswer, SubQuery, SubQueryForm, Unanswered, asks, form,
 };
+use twinlink_trust::Reading;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -52,6 +52,9 @@ struct Member {
     abilities: Arc<Abilities>,
 }
 
+/// Endpoints that can be put in force.
+pub(crate) struct ReadyForeign(Vec<Member>);
+
 /// What is wrong with an endpoint's file.
 #[derive(Debug, thiserror::Error)]
 #[error("endpoint <{participant}>: {reason}")]
@@ -67,17 +70,13 @@ impl Foreign {
     /// [`ForeignError`] for a file that cannot work.
     pub fn new(files: Vec<ForeignFile>) -> Result<Self, ForeignError> {
         let foreign = Self::default();
-        foreign.replace(files)?;
+        foreign.replace(Self::ready(files, &Reading::default())?);
         Ok(foreign)
     }
 
-    /// Puts other files in force for all later questions.
-    ///
-    /// # Errors
-    /// As [`Foreign::new`]; then all stays as it was.
-    pub fn replace(&self, files: Vec<ForeignFile>) -> Result<(), ForeignError> {
-        self.members.store(Arc::new(Self::members(files)?));
-        Ok(())
+    /// Puts other endpoints in force for all later questions.
+    pub(crate) fn replace(&self, ready: ReadyForeign) {
+        self.members.store(Arc::new(ready.0));
     }
 
     /// Whether these files could be put in force.
@@ -85,13 +84,17 @@ impl Foreign {
     /// # Errors
     /// As [`Foreign::new`].
     pub fn check(files: Vec<ForeignFile>) -> Result<(), ForeignError> {
-        Self::members(files).map(drop)
+        Self::ready(files, &Reading::default()).map(drop)
     }
 
-    fn members(files: Vec<ForeignFile>) -> Result<Vec<Member>, ForeignError> {
+    /// All that could be wrong is found out here.
+    pub(crate) fn ready(
+        files: Vec<ForeignFile>,
+        reading: &Reading,
+    ) -> Result<ReadyForeign, ForeignError> {
         let mut members = Vec::new();
         for file in files {
-            let endpoint = endpoint(&file).map_err(|reason| ForeignError {
+            let endpoint = endpoint(&file, reading).map_err(|reason| ForeignError {
                 participant: file.participant.clone(),
                 reason,
             })?;
@@ -103,7 +106,7 @@ impl Foreign {
             });
         }
         members.sort_by(|a, b| a.file.participant.cmp(&b.file.participant));
-        Ok(members)
+        Ok(ReadyForeign(members))
     }
 
     /// What they are called.
@@ -376,15 +379,15 @@ impl Member {
     }
 }
 
-fn endpoint(file: &ForeignFile) -> Result<Endpoint, String> {
+fn endpoint(file: &ForeignFile, reading: &Reading) -> Result<Endpoint, String> {
     let url = |text: &str| -> Result<Uri, String> {
         text.parse()
             .map_err(|error| format!("`{text}` is no URL: {error}"))
     };
     let config = EndpointConfig {
         url: url(&file.url)?,
-        tls: Arc::new(tls(file)?),
-        login: login(&file.auth, url)?,
+        tls: Arc::new(tls(file, reading)?),
+        login: login(&file.auth, url, reading)?,
         connect_timeout: CONNECT,
         most_bytes: file.answer_bytes.unwrap_or(ANSWER_BYTES),
         pace: file.requests_per_second,
@@ -392,27 +395,32 @@ fn endpoint(file: &ForeignFile) -> Result<Endpoint, String> {
     Endpoint::new(config).map_err(|error| error.to_string())
 }
 
-fn login(auth: &ForeignAuth, url: impl Fn(&str) -> Result<Uri, String>) -> Result<Login, String> {
+fn login(
+    auth: &ForeignAuth,
+    url: impl Fn(&str) -> Result<Uri, String>,
+    reading: &Reading,
+) -> Result<Login, String> {
     Ok(match auth.kind {
         ForeignAuthKind::None => Login::None,
         ForeignAuthKind::Basic => Login::Basic {
             user: auth.user.clone(),
-            password: secret(auth)?,
+            password: secret(auth, reading)?,
         },
-        ForeignAuthKind::Bearer => Login::Bearer(secret(auth)?),
+        ForeignAuthKind::Bearer => Login::Bearer(secret(auth, reading)?),
         ForeignAuthKind::ClientCredentials => Login::ClientCredentials {
             url: url(&auth.token_url)?,
             client: auth.client_id.clone(),
-            secret: secret(auth)?,
+            secret: secret(auth, reading)?,
             scope: auth.scope.clone(),
         },
     })
 }
 
 /// Reads a secret. What is wrong with it is told without it.
-fn secret(auth: &ForeignAuth) -> Result<Token, String> {
+fn secret(auth: &ForeignAuth, reading: &Reading) -> Result<Token, String> {
     let text = match (&auth.secret_file, &auth.secret_env) {
-        (Some(path), _) => fs::read_to_string(path)
+        (Some(path), _) => reading
+            .text(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
         (None, Some(name)) => std::env::var(name)
             .map_err(|_| format!("the environment has no {name}, or not as text"))?,
@@ -426,14 +434,14 @@ fn secret(auth: &ForeignAuth) -> Result<Token, String> {
 }
 
 // INVARIANT(vouched-or-not-asked): nothing goes to an endpoint whose certificate the authority of its file does not vouch for.
-fn tls(file: &ForeignFile) -> Result<rustls::ClientConfig, String> {
+fn tls(file: &ForeignFile, reading: &Reading) -> Result<rustls::ClientConfig, String> {
     let mut roots = RootCertStore::empty();
     match &file.authority {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
         Some(path) => {
             let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-            let pem = fs::read(path).map_err(|error| wrong(&error))?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
+            let pem = reading.text(path).map_err(|error| wrong(&error))?;
+            for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
                 let certificate = certificate.map_err(|error| wrong(&error))?;
                 roots.add(certificate).map_err(|error| wrong(&error))?;
             }

@@ -6,19 +6,24 @@ use oxrdf::vocab::rdfs;
 use oxrdf::{NamedNodeRef, NamedOrBlankNode, Term};
 use oxrdfio::{JsonLdProfileSet, RdfFormat, RdfParser};
 use oxsdatatypes::DateTime;
-use std::fs;
 use std::path::Path;
 use twinlink_policy::{
     Ask, Permit, Policy, PolicyError, PolicyKind, PolicySet, PurposeHierarchy, PurposeRules,
 };
+use twinlink_trust::Reading;
 use twinlink_vocab::{skos, tl};
 
 /// All published policies, compiled. One that is not understood stops the connector: it might have been a prohibition.
 // INVARIANT(whole-policies): a policy file with an error puts no policy in force, and none out of force.
 pub(crate) fn policies(config: &Config) -> Result<PolicySet, Failure> {
+    policies_from(&Reading::default(), config)
+}
+
+pub(super) fn policies_from(reading: &Reading, config: &Config) -> Result<PolicySet, Failure> {
     let mut all = Vec::new();
-    for path in config.policy_files()? {
-        let text = fs::read_to_string(&path)
+    for path in config.policy_files_from(reading)? {
+        let text = reading
+            .text(&path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let parsed = Policy::parse(&text, policy_format(&path), Some(config.dataset.as_str()))
             .map_err(|errors| in_words(&path, &errors))?;
@@ -33,7 +38,7 @@ pub(crate) fn policies(config: &Config) -> Result<PolicySet, Failure> {
         )
         .into());
     }
-    let (hierarchy, rules) = profiles(config)?;
+    let (hierarchy, rules) = profiles(reading, config)?;
     let failed = |errors: Vec<PolicyError>| in_words(&config.policies, &errors);
     let set = PolicySet::compile_with(config.dataset.clone(), all, hierarchy).map_err(failed)?;
     let set = set.with_purpose_rules(rules);
@@ -51,11 +56,15 @@ fn is_ours(config: &Config, policy: &Policy) -> bool {
 }
 
 /// Which concepts are kinds of which, and who may state which purpose: what is built in, and what the files add.
-fn profiles(config: &Config) -> Result<(PurposeHierarchy, PurposeRules), Failure> {
+fn profiles(
+    reading: &Reading,
+    config: &Config,
+) -> Result<(PurposeHierarchy, PurposeRules), Failure> {
     let mut hierarchy = PurposeHierarchy::standard();
     let mut rules = PurposeRules::default();
     for path in &config.policy.profiles {
-        let text = fs::read_to_string(path)
+        let text = reading
+            .text(path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let read = PurposeRules::parse(&text).map_err(|error| in_words(path, &[error]))?;
         rules = rules.and(read);

@@ -3,40 +3,29 @@
 use super::Node;
 use crate::cli::Failure;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tokio::signal::unix::{SignalKind, signal};
 use twinlink_core::Connector;
-use twinlink_trust::{Expiry, Renewal, Urgency};
+use twinlink_trust::{Expiry, Urgency};
 
 /// How often it is looked whether something came to be overdue.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// How often the files are looked at, and how often it is said that something must be renewed.
-const LOOK: Duration = Duration::from_secs(10);
+pub(super) const LOOK: Duration = Duration::from_secs(10);
 const WARNING: Duration = Duration::from_secs(12 * 3600);
 
-/// Takes in renewed certificates, keys, authorities, revocation lists and peers, and says in time what must be renewed.
-pub(super) async fn keep_fresh(node: Arc<Node>) {
-    let mut renewal: Option<Renewal> = None;
+/// Takes in renewed certificates, keys, authorities, revocation lists and peers, looking so often whether their files
+/// changed, and says in time what must be renewed. Never ends.
+pub async fn keep_fresh(node: Arc<Node>, every: Duration) {
     let mut warned: Option<tokio::time::Instant> = None;
     loop {
         if warned.is_none_or(|at| at.elapsed() >= WARNING) {
             warn_of_expiry(&node);
             warned = Some(tokio::time::Instant::now());
         }
-        let looked = match &mut renewal {
-            // A peer may be new, or gone.
-            Some(renewal) => node.key_files().and_then(|files| {
-                renewal.watch(files);
-                renewal.poll(|| node.reload())
-            }),
-            None => node.key_files().and_then(|files| {
-                let good = files.fingerprint()?;
-                renewal = Some(Renewal::new(files, good));
-                Ok(false)
-            }),
-        };
+        let looked = blocking(&node, |node| node.renew(Instant::now())).await;
         match looked {
             Ok(false) => {}
             Ok(true) => tracing::info!("renewed certificates, lists or peers are in force"),
@@ -44,7 +33,7 @@ pub(super) async fn keep_fresh(node: Arc<Node>) {
                 tracing::error!(%error, "a renewed set is not good: the last one stays in force")
             }
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(every).await;
     }
 }
 
@@ -58,13 +47,22 @@ pub(super) fn stop_signal(node: Arc<Node>) -> Result<impl Future<Output = ()>, F
             tokio::select! {
                 _ = terminate.recv() => return,
                 _ = interrupt.recv() => return,
-                _ = hangup.recv() => match node.reload() {
+                _ = hangup.recv() => match blocking(&node, Node::reload).await {
                     Ok(()) => tracing::info!("policies, peers and certificates are read again"),
                     Err(error) => tracing::error!(%error, "nothing was reloaded"),
                 },
             }
         }
     })
+}
+
+/// Does what reads files, and may wait for another that does, where it may.
+async fn blocking<T: Send + 'static>(
+    node: &Arc<Node>,
+    work: impl FnOnce(&Node) -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    let node = Arc::clone(node);
+    tokio::task::spawn_blocking(move || work(&node)).await?
 }
 
 fn warn_of_expiry(node: &Node) {

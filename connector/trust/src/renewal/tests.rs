@@ -2,28 +2,37 @@ use super::*;
 use crate::testing::{Organisation, certify, iri, now};
 use crate::tls::tests::shake;
 use crate::{
-    Authority, ClientCertificates, CurrentIdentity, Protocol, Registry, SigningKey, Subject,
+    Authority, ClientCertificates, CurrentIdentity, Protocol, Registry, Subject,
     TokenAuthenticator, TokenIssuer, TokenRequest, TrustedParty, client_config, server_config,
 };
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 use time::Duration;
 use twinlink_core::{Authenticator as _, Credentials};
 
-fn files(folder: &Path) -> KeyFiles {
-    KeyFiles {
+/// Where the set lies.
+#[derive(Clone)]
+struct Files {
+    certificate: PathBuf,
+    key: PathBuf,
+    authorities: PathBuf,
+    list: PathBuf,
+}
+
+fn files(folder: &Path) -> Files {
+    Files {
         certificate: folder.join("certificate.pem"),
         key: folder.join("key.pem"),
         authorities: folder.join("authority.pem"),
-        revocations: vec![folder.join("revoked.pem")],
-        others: Vec::new(),
+        list: folder.join("revoked.pem"),
     }
 }
 
 /// Writes a whole set; overwrites, as tools of renewal do.
-fn write(files: &KeyFiles, authority: &Authority, id: &str) {
+fn write(files: &Files, authority: &Authority, id: &str) {
     let subject = Subject {
         participant: iri(id),
         hosts: Vec::new(),
@@ -35,7 +44,7 @@ fn write(files: &KeyFiles, authority: &Authority, id: &str) {
     fs::write(&files.certificate, issued.certificate_pem).unwrap();
     for (path, text) in [
         (&files.authorities, authority.certificate_pem()),
-        (&files.revocations[0], &list),
+        (&files.list, &list),
     ] {
         fs::write(path, text).unwrap();
     }
@@ -43,41 +52,82 @@ fn write(files: &KeyFiles, authority: &Authority, id: &str) {
     crate::write_private(&files.key, issued.key_pem.reveal()).unwrap();
 }
 
-/// Puts a set in force, as a connector does.
-fn take(files: &KeyFiles, current: &CurrentIdentity) -> Result<(), TrustError> {
-    let identity = Identity::load(&files.certificate, &files.key)?;
-    let authorities = pem::read_file(&files.authorities)?;
-    let mut own = TrustedParty::own(&identity, authorities);
-    own.revocations_pem = Some(pem::read_file(&files.revocations[0])?);
+/// Reads and checks a set, as a connector does.
+fn load(reading: &Reading, files: &Files) -> Result<Identity, TrustError> {
+    let identity = reading.identity(&files.certificate, &files.key)?;
+    let mut own = TrustedParty::own(&identity, reading.small(&files.authorities)?);
+    own.revocations_pem = Some(reading.small(&files.list)?);
     let trusted = Trusted::new(own, Vec::new())?;
     check_identity(&identity, &trusted, now())?;
-    current.replace(identity)
+    Ok(identity)
+}
+
+/// A folder's files, as texts.
+fn texts(reading: &Reading, folder: &Path) -> Result<Vec<String>, TrustError> {
+    let paths = reading.folder(folder, &["toml"]).unwrap();
+    paths.iter().map(|path| reading.small(path)).collect()
 }
 
 #[test]
 fn files_that_come_and_go_are_changes() {
     let folder = tempfile::tempdir().unwrap();
-    let first = files(folder.path());
-    let authority = Authority::create("city", now()).unwrap();
-    write(&first, &authority, "https://city.example/");
-    let mut renewal = Renewal::new(first.clone(), first.fingerprint().unwrap());
-    let peer = folder.path().join("peer.toml");
-    fs::write(&peer, "peer").unwrap();
-    let with_peer = KeyFiles {
-        others: vec![peer],
-        ..first.clone()
+    let read = |reading: &Reading| texts(reading, folder.path());
+    let (peer, other) = (folder.path().join("a.toml"), folder.path().join("b.toml"));
+    fs::write(&peer, "a").unwrap();
+    let (first, good) = read_set(read).unwrap();
+    let mut renewal = Renewal::new(good);
+    let mut in_force = first;
+    let start = Instant::now();
+    let mut poll = |seconds: u64| {
+        let now = start + std::time::Duration::from_secs(seconds);
+        let put = |new| {
+            in_force = new;
+            Ok::<_, TrustError>(())
+        };
+        let is_new = renewal.poll(now, |_| true, read, put).unwrap();
+        (is_new, in_force.concat())
     };
-    for (files, is_new) in [
-        (&first, false),
-        (&with_peer, true),
-        (&with_peer, false),
-        (&first, true),
-        (&first, false),
-    ] {
-        renewal.watch(files.clone());
-        let taken: Result<bool, TrustError> = renewal.poll(|| Ok(()));
-        assert_eq!(taken.unwrap(), is_new);
-    }
+    let said = |is_new, text: &str| (is_new, text.to_owned());
+    assert_eq!(poll(0), said(false, "a"));
+    fs::write(folder.path().join("a.toml~"), "of an editor").unwrap();
+    assert_eq!(poll(0), said(false, "a"));
+    fs::write(&other, "b").unwrap();
+    assert_eq!(poll(0), said(true, "ab"));
+    assert_eq!(poll(0), said(false, "ab"));
+    // Gone for a moment: somebody saves it. What changes meanwhile waits for it.
+    fs::remove_file(&peer).unwrap();
+    assert_eq!(poll(1), said(false, "ab"));
+    fs::write(&other, "c").unwrap();
+    assert_eq!(poll(2), said(false, "ab"));
+    fs::write(&peer, "a").unwrap();
+    assert_eq!(poll(3), said(true, "ac"));
+    // Gone for good.
+    fs::remove_file(&peer).unwrap();
+    assert_eq!(poll(4), said(false, "ac"));
+    assert_eq!(poll(5), said(false, "ac"));
+    assert_eq!(poll(9), said(true, "c"));
+    assert_eq!(poll(20), said(false, "c"));
+}
+
+#[test]
+fn whoever_says_so_need_not_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let peer = folder.path().join("a.toml");
+    fs::write(&peer, "a").unwrap();
+    let read = |reading: &Reading| texts(reading, folder.path());
+    let (_, good) = read_set(read).unwrap();
+    let mut renewal = Renewal::new(good);
+    fs::remove_file(&peer).unwrap();
+    let mut in_force = vec!["a".to_owned()];
+    let put = |new| {
+        in_force = new;
+        Ok(())
+    };
+    renewal.reload(read, put).unwrap();
+    assert_eq!(in_force, Vec::<String>::new());
+    let put = |_| panic!("nothing is new");
+    let polled: Result<_, TrustError> = renewal.poll(Instant::now(), |_| true, read, put);
+    assert!(!polled.unwrap());
 }
 
 #[test]
@@ -86,13 +136,14 @@ fn last_good_kept() {
     let files = files(folder.path());
     let authority = Authority::create("city", now()).unwrap();
     write(&files, &authority, "https://city.example/");
-    let load = || Identity::load(&files.certificate, &files.key);
-    let (identity, good) = files.read(load).unwrap();
+    let read = |reading: &Reading| load(reading, &files);
+    let (identity, good) = read_set(read).unwrap();
     let current = CurrentIdentity::new(identity);
-    let mut renewal = Renewal::new(files.clone(), good);
+    let mut renewal = Renewal::new(good);
     let mut poll = || {
+        let put = |identity| current.replace(identity);
         renewal
-            .poll(|| take(&files, &current))
+            .poll(Instant::now(), |_| true, read, put)
             .map_err(|error| error.to_string())
     };
     let in_force = || current.load().thumbprint().to_owned();
@@ -109,7 +160,7 @@ fn last_good_kept() {
     let key = fs::read_to_string(&files.key).unwrap();
     let certificate = fs::read_to_string(&files.certificate).unwrap();
     let authorities = fs::read_to_string(&files.authorities).unwrap();
-    let list = fs::read_to_string(&files.revocations[0]).unwrap();
+    let list = fs::read_to_string(&files.list).unwrap();
     let stranger = Organisation::new("https://city.example/");
     let half = certificate.get(..certificate.len() / 2).unwrap().to_owned();
     let expired = authority
@@ -129,9 +180,9 @@ fn last_good_kept() {
             &authorities,
             "cannot be used",
         ),
-        (&files.revocations[0], "no list".to_owned(), &list, "PEM"),
-        (&files.revocations[0], expired, &list, "cannot be used"),
-        (&files.revocations[0], revoked, &list, "cannot be used"),
+        (&files.list, "no list".to_owned(), &list, "PEM"),
+        (&files.list, expired, &list, "cannot be used"),
+        (&files.list, revoked, &list, "cannot be used"),
     ] {
         fs::write(path, bad).unwrap();
         let error = poll().unwrap_err();
@@ -154,27 +205,67 @@ fn last_good_kept() {
 }
 
 #[test]
-fn a_set_that_changes_while_it_is_read_is_read_again() {
+fn one_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("a.toml"), "a").unwrap();
+    fs::write(at("b.toml"), "b").unwrap();
+    // Away while it is read, and back as it was before anybody looks again: what was read is not what is there.
+    let mut reads = 0;
+    let (read, _) = read_set(|reading| {
+        reads += 1;
+        if reads == 1 {
+            fs::remove_file(at("b.toml")).unwrap();
+        }
+        let read = texts(reading, folder.path());
+        fs::write(at("b.toml"), "b").unwrap();
+        read
+    })
+    .unwrap();
+    assert_eq!((reads, read.concat()), (2, "ab".to_owned()));
+    // What was read once is not read again: no two halves of two sets.
+    let (read, _) = read_set(|reading| {
+        let first = reading.small(&at("a.toml"))?;
+        if first == "a" {
+            fs::write(at("a.toml"), "new").unwrap();
+        }
+        let again = reading.small(&at("a.toml"))?;
+        assert_eq!(first, again);
+        Ok::<_, TrustError>(again)
+    })
+    .unwrap();
+    assert_eq!(read, "new");
+    // Faster than anybody reads: nothing is taken in, and that is told where somebody asked for it.
+    let mut number = 0;
+    let mut restless = |reading: &Reading| {
+        let read = texts(reading, folder.path());
+        number += 1;
+        fs::write(at("a.toml"), number.to_string()).unwrap();
+        read
+    };
+    let error = read_set(&mut restless).unwrap_err();
+    assert!(error.to_string().contains("change while they are read"));
+    let (_, good) = read_set(|reading| texts(reading, folder.path())).unwrap();
+    let mut renewal = Renewal::new(good);
+    fs::write(at("b.toml"), "c").unwrap();
+    let put = |_| panic!("it was never whole");
+    let polled: Result<_, TrustError> = renewal.poll(Instant::now(), |_| true, &mut restless, put);
+    assert!(!polled.unwrap());
+    assert!(renewal.reload(&mut restless, put).is_err());
+}
+
+#[test]
+fn a_set_that_is_read_shows_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let files = files(folder.path());
     let authority = Authority::create("city", now()).unwrap();
     write(&files, &authority, "https://city.example/");
-    let mut reads = 0;
-    let (last, _) = files
-        .read(|| {
-            reads += 1;
-            if reads == 1 {
-                write(&files, &authority, "https://city.example/");
-            }
-            Ok(reads)
-        })
-        .unwrap();
-    assert_eq!(last, 2);
-    let restless = files.read(|| {
-        write(&files, &authority, "https://city.example/");
-        Ok(())
-    });
-    assert!(restless.unwrap_err().to_string().contains("changes"));
+    let reading = Reading::default();
+    load(&reading, &files).unwrap();
+    let shown = format!("{reading:?} {:?}", reading.fingerprint());
+    let key = fs::read_to_string(&files.key).unwrap();
+    let lines = key.lines().filter(|line| !line.starts_with("---"));
+    assert!(shown.contains("key.pem") && lines.into_iter().all(|line| !shown.contains(line)));
 }
 
 #[test]
@@ -251,6 +342,22 @@ fn trust(own: &Party, other: &Party) -> Trusted {
     Trusted::new(own.trusted(), vec![other.trusted()]).unwrap()
 }
 
+/// What an officer of the police asks the city with.
+fn asked(own: &CurrentIdentity) -> TokenRequest {
+    TokenRequest {
+        claims: std::collections::BTreeMap::new(),
+        subject: "officer-7".to_owned(),
+        client_id: "https://police.example/".to_owned(),
+        audience: iri("https://city.example/"),
+        roles: Vec::new(),
+        purpose: None,
+        thumbprint: own.load().thumbprint().to_owned(),
+        lifetime: std::time::Duration::from_secs(60),
+        agreement: None,
+        request: None,
+    }
+}
+
 #[test]
 fn rotation_under_load_fails_no_request() {
     let (mut city, mut police) = (
@@ -277,18 +384,7 @@ fn rotation_under_load_fails_no_request() {
         );
         let seen =
             shake(connection.unwrap(), listener.unwrap()).map_err(|error| error.to_string())?;
-        let asked = TokenRequest {
-            claims: std::collections::BTreeMap::new(),
-            subject: "officer-7".to_owned(),
-            client_id: "https://police.example/".to_owned(),
-            audience: iri("https://city.example/"),
-            roles: Vec::new(),
-            purpose: None,
-            thumbprint: own.load().thumbprint().to_owned(),
-            lifetime: std::time::Duration::from_secs(60),
-            agreement: None,
-            request: None,
-        };
+        let asked = asked(&own);
         let token = TokenIssuer::new(own).issue(&asked, now()).unwrap();
         let credentials = Credentials {
             token: Some(token),
@@ -303,6 +399,7 @@ fn rotation_under_load_fails_no_request() {
     let is_over = AtomicBool::new(false);
     let done: [AtomicUsize; WORKERS] = Default::default();
     let failures = std::sync::Mutex::new(Vec::new());
+    let mut retired = Vec::new();
     std::thread::scope(|scope| {
         for done in &done {
             scope.spawn(|| {
@@ -341,6 +438,9 @@ fn rotation_under_load_fails_no_request() {
                 at_city.replace(trust(&city, &police));
                 at_police.replace(trust(&police, &city));
                 overlap();
+                if !is_city {
+                    retired.push((*current.load()).clone());
+                }
                 current.replace(renewed).unwrap();
                 overlap();
                 let rotating = if is_city { &mut city } else { &mut police };
@@ -360,12 +460,17 @@ fn rotation_under_load_fails_no_request() {
         failures.first()
     );
     assert!(done.iter().all(|done| done.load(Ordering::SeqCst) >= 24));
-    // An old key is of no use any more.
-    let old = SigningKey::generate().unwrap();
-    assert!(
-        !at_city
-            .current()
-            .keys(&iri("https://police.example/"))
-            .contains(old.public())
-    );
+    // What the police had in force before is of no use any more, neither its key nor its certificate and list.
+    let trusted = at_city.current();
+    let keys = trusted.keys(&iri(police.id));
+    assert_eq!(keys, [police.current.load().key().public().clone()]);
+    assert_eq!(retired.len(), 4);
+    for old in retired {
+        assert!(!keys.contains(old.key().public()));
+        let own = CurrentIdentity::new(old);
+        let token = TokenIssuer::new(Arc::clone(&own)).issue(&asked(&own), now());
+        let thumbprint = own.load().thumbprint().to_owned();
+        let refused = crate::verify_token(&token.unwrap(), &trusted, &thumbprint, now());
+        assert_eq!(refused.unwrap_err().check(), "token.kid");
+    }
 }

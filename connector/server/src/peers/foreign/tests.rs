@@ -11,6 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode};
 use oxrdf::{GraphName, Quad};
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Mutex;
 use twinlink_core::{Budget, Change, Connector, DatasetChoice, Delegation, Twin as _};
 use twinlink_federation::Room;
