@@ -5,10 +5,16 @@
 
 mod app;
 mod clients;
+mod doors;
+mod envelopes;
 mod forge;
+mod lines;
 mod possession;
+mod replicas;
 mod signed;
+mod sockets;
 mod tokens;
+mod withdrawn;
 
 use app::App;
 use clients::Clients;
@@ -18,6 +24,7 @@ use crate::http::{Remote, Request, SPARQL, Target as _, percent_encoded};
 use crate::library::Fault;
 use crate::report::{Report, Verdict};
 use crate::town::{OFFICER, Organisation, Town, certify};
+use sockets::Watch;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +87,7 @@ pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
     let good = town.police.token(&town.city.id, OFFICER)?;
     let forged = Tokens::of(&town, good.reveal(), address)?;
     let police = Doors::open(&town, &town.police.identity)?;
+    let sockets = Watch::begin();
     let mut cases = Vec::new();
     // What the log of use must hold at the end, in this order: the case, and the check.
     let mut expected: Vec<(usize, &'static str)> = Vec::new();
@@ -102,10 +110,14 @@ pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
         expected.push((cases.len(), check));
         cases.push((format!("{door}: no token"), refused(taken)));
     }
+    doors::attack(&town, &forged, &mut cases, &mut expected)?;
     let app = App::new(&town)?;
     possession::attack(&town, &app, good.reveal(), &mut cases, &mut expected)?;
     signed::attack(&town, &app, &mut cases, &mut expected)?;
+    envelopes::attack(&town, good.reveal(), &mut cases, &mut expected)?;
+    replicas::attack(&town, &app, &mut cases, &mut expected)?;
     clients.attack(&town, &app, &rescue.http, &mut cases, &mut expected)?;
+    withdrawn::attack(&town, &rescue, &mut cases, &mut expected)?;
     for bad in certificates(&town, revoked)? {
         let doors = Doors::open(&town, &bad.identity)?;
         for (door, taken) in doors.both(Some(good.reveal())) {
@@ -116,9 +128,12 @@ pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
     cases.extend(app.good("a good request of an app after"));
     expected.extend([(usize::MAX, "certificate"); 2]);
     cases.push(("no connection to jku or x5u".to_owned(), untouched(&trap)));
+    cases.extend(sockets.end());
     let refusals = expected.len();
     drop((police, rescue, app));
     check_log(&town.stop()?, &expected, &mut cases);
+    let lines = lines::judge(&cases);
+    cases.extend(lines);
     Ok(Report::of(name, cases).with("refusals in the log of use", refusals))
 }
 

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use twinlink::config::Config;
 use twinlink::http::HttpSettings;
-use twinlink::wire::{Node, runtime};
+use twinlink::wire::{Node, keep_fresh, runtime};
 use twinlink_core::Secret;
 use twinlink_policy::owner_policy;
 use twinlink_trust::{
@@ -80,18 +80,62 @@ impl Running {
     /// # Errors
     /// [`Fault::Target`] where it does not start.
     pub(crate) fn start(home: &Path) -> Result<Self, Fault> {
-        Self::start_behind(home, |service| service)
+        Self::start_with(home, Setting::default())
     }
 
     /// As [`Self::start`], with something before its doors.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] where it does not start.
     pub(crate) fn start_behind(
         home: &Path,
         door: impl FnOnce(Router) -> Router + Send + 'static,
     ) -> Result<Self, Fault> {
+        let door: Door = Box::new(door);
+        Self::start_with(
+            home,
+            Setting {
+                door: Some(door),
+                ..Setting::default()
+            },
+        )
+    }
+
+    /// As [`Self::start`], where others reach it by this URL: as if something stood before it.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] where it does not start.
+    pub(crate) fn start_as(home: &Path, public_url: String) -> Result<Self, Fault> {
+        let public_url = Some(public_url);
+        Self::start_with(
+            home,
+            Setting {
+                public_url,
+                ..Setting::default()
+            },
+        )
+    }
+
+    /// As [`Self::start`]; it looks so often whether its files have changed.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] where it does not start.
+    pub(crate) fn start_watched(home: &Path, every: std::time::Duration) -> Result<Self, Fault> {
+        let look = Some(every);
+        Self::start_with(
+            home,
+            Setting {
+                look,
+                ..Setting::default()
+            },
+        )
+    }
+
+    fn start_with(home: &Path, setting: Setting) -> Result<Self, Fault> {
         let config = Config::load(&home.join("twinlink.toml")).map_err(fault)?;
         let (stop, stopped) = oneshot::channel();
         let (say, heard) = mpsc::channel();
-        let thread = std::thread::spawn(move || serve(config, door, stopped, &say));
+        let thread = std::thread::spawn(move || serve(config, setting, stopped, &say));
         let (address, node, runtime) = heard.recv().map_err(fault)?.map_err(Fault::Target)?;
         Ok(Self {
             address,
@@ -105,6 +149,11 @@ impl Running {
     /// Scheme and authority, without a slash at the end.
     pub(crate) fn url(&self) -> String {
         url(self.address)
+    }
+
+    /// The port that it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 }
 
@@ -125,6 +174,15 @@ impl Running {
         let number =
             lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
         number.ok_or_else(|| fault(format!("there is no number {name}")))
+    }
+
+    /// Whether what its files say is in force.
+    ///
+    /// # Errors
+    /// [`Fault::Target`] where it has stopped.
+    pub(crate) fn is_current(&self) -> Result<bool, Fault> {
+        let node = self.node.upgrade().ok_or_else(|| fault("it has stopped"))?;
+        Ok(node.is_current())
     }
 
     /// Reads certificates, peers and policies again, as SIGHUP has it.
@@ -161,10 +219,23 @@ impl Drop for Running {
 /// Where a connector listens, the connector while it serves, and where it runs.
 type Served = (SocketAddr, Weak<Node>, Handle);
 
+/// What stands before a connector's doors.
+type Door = Box<dyn FnOnce(Router) -> Router + Send>;
+
+/// In what a connector runs.
+#[derive(Default)]
+struct Setting {
+    /// How others reach it.
+    public_url: Option<String>,
+    /// How often it looks whether its files have changed.
+    look: Option<std::time::Duration>,
+    door: Option<Door>,
+}
+
 /// Serves until told to stop; says first where, or why not.
 fn serve(
     config: Config,
-    door: impl FnOnce(Router) -> Router,
+    setting: Setting,
     stopped: oneshot::Receiver<()>,
     say: &mpsc::Sender<Result<Served, String>>,
 ) {
@@ -175,10 +246,18 @@ fn serve(
                 let node = Arc::new(Node::open(config).map_err(|error| error.to_string())?);
                 let listener = node.listen().await.map_err(|error| error.to_string())?;
                 let address = listener.address().map_err(|error| error.to_string())?;
-                let service = node.service(HttpSettings::new(url(address)));
+                if let Some(every) = setting.look {
+                    tokio::spawn(keep_fresh(Arc::clone(&node), every));
+                }
+                let public_url = setting.public_url.unwrap_or_else(|| url(address));
+                let service = node.service(HttpSettings::new(public_url));
                 drop(say.send(Ok((address, Arc::downgrade(&node), Handle::current()))));
                 let end = async { drop(stopped.await) };
-                listener.serve(door(service), end).await;
+                let service = match setting.door {
+                    Some(door) => door(service),
+                    None => service,
+                };
+                listener.serve(service, end).await;
                 Ok(())
             })
         });

@@ -23,7 +23,7 @@ pub(crate) const OFFICER: &str = "https://roles.example/officer";
 /// The purpose that the city's peers may assert.
 pub(crate) const EMERGENCY: &str = "https://purposes.example/emergency";
 
-const DATASET: &str = "https://city.example/twin";
+pub(crate) const DATASET: &str = "https://city.example/twin";
 /// Longer than any suite takes.
 const LIFETIME: Duration = Duration::from_secs(900);
 /// How long a connection may take to come about.
@@ -46,6 +46,13 @@ pub(crate) struct Town {
     pub(crate) rescue: Organisation,
     /// Whom the clients expect to meet.
     pub(crate) registry: Arc<Registry>,
+    running: Running,
+    folder: tempfile::TempDir,
+}
+
+/// A second process of the city's.
+#[derive(Debug)]
+pub(crate) struct Replica {
     running: Running,
     folder: tempfile::TempDir,
 }
@@ -142,6 +149,23 @@ impl Town {
         more: &str,
         prepare: impl FnOnce(&Path, &Authority) -> Result<(), Fault>,
     ) -> Result<Self, Fault> {
+        Self::start_by(more, prepare, Running::start)
+    }
+
+    /// As [`Self::start_with`]; it looks so often whether its files have changed.
+    pub(crate) fn start_watched(
+        more: &str,
+        every: Duration,
+        prepare: impl FnOnce(&Path, &Authority) -> Result<(), Fault>,
+    ) -> Result<Self, Fault> {
+        Self::start_by(more, prepare, |home| Running::start_watched(home, every))
+    }
+
+    fn start_by(
+        more: &str,
+        prepare: impl FnOnce(&Path, &Authority) -> Result<(), Fault>,
+        start: impl FnOnce(&Path) -> Result<Running, Fault>,
+    ) -> Result<Self, Fault> {
         let folder = tempfile::tempdir().map_err(fault)?;
         let home = folder.path();
         let [city, police, rescue] = ["city", "police", "rescue"];
@@ -170,7 +194,7 @@ impl Town {
             police,
             rescue,
             registry,
-            running: Running::start(home)?,
+            running: start(home)?,
             folder,
         })
     }
@@ -220,15 +244,41 @@ impl Town {
         self.running.reload()
     }
 
+    /// Whether what its files say is in force.
+    pub(crate) fn is_current(&self) -> Result<bool, Fault> {
+        self.running.is_current()
+    }
+
+    /// Lets officers of these read all, and nobody else.
+    pub(crate) fn permit(&self, peers: &[&Organisation]) -> Result<(), Fault> {
+        let file = self.home().join("policies/peers.ttl");
+        fs::write(file, policy(peers)).map_err(fault)?;
+        self.reload()
+    }
+
+    /// Another process of the city, as if both were behind one URL: the same identity, peers and clients, but a twin and
+    /// a log of its own.
+    pub(crate) fn replica(&self) -> Result<Replica, Fault> {
+        let folder = tempfile::tempdir().map_err(fault)?;
+        for part in ["identity", "policies", "peers", "clients"] {
+            fs::create_dir(folder.path().join(part)).map_err(fault)?;
+            for file in fs::read_dir(self.home().join(part)).map_err(fault)? {
+                let file = file.map_err(fault)?;
+                let to = folder.path().join(part).join(file.file_name());
+                fs::copy(file.path(), to).map_err(fault)?;
+            }
+        }
+        let config = "twinlink.toml";
+        fs::copy(self.home().join(config), folder.path().join(config)).map_err(fault)?;
+        Ok(Replica {
+            running: Running::start_as(folder.path(), self.url())?,
+            folder,
+        })
+    }
+
     /// Stops the connector, and reads its log of use.
     pub(crate) fn stop(self) -> Result<Vec<Entry>, Fault> {
-        let Self {
-            running, folder, ..
-        } = self;
-        drop(running);
-        let journal = reopen(&folder.path().join("twin"))?.journal();
-        let entries = list_entries(&journal, 0, usize::MAX).map_err(fault)?;
-        Ok(entries.into_iter().map(|(_, entry)| entry).collect())
+        stopped(self.running, &self.folder)
     }
 
     /// How a client shows itself, and whom it expects.
@@ -240,6 +290,25 @@ impl Town {
         let (registry, city) = (Arc::clone(&self.registry), self.city.id.clone());
         client_config(Arc::clone(identity), registry, city, protocol).map_err(fault)
     }
+}
+
+impl Replica {
+    /// Where it listens: its URL is another one's.
+    pub(crate) fn port(&self) -> u16 {
+        self.running.port()
+    }
+
+    /// Stops it, and reads its log of use.
+    pub(crate) fn stop(self) -> Result<Vec<Entry>, Fault> {
+        stopped(self.running, &self.folder)
+    }
+}
+
+fn stopped(running: Running, folder: &tempfile::TempDir) -> Result<Vec<Entry>, Fault> {
+    drop(running);
+    let journal = reopen(&folder.path().join("twin"))?.journal();
+    let entries = list_entries(&journal, 0, usize::MAX).map_err(fault)?;
+    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
 }
 
 /// A certificate with a new key; a negative lifetime makes one that has expired.
@@ -282,7 +351,7 @@ pub(crate) fn card(id: &NamedNode, keys: &[&str], authorities: &str) -> String {
 }
 
 /// Officers of these may read all.
-fn policy(peers: &[&Organisation]) -> String {
+pub(crate) fn policy(peers: &[&Organisation]) -> String {
     let permission = |peer: &&Organisation| {
         format!(
             "odrl:permission [ odrl:target <{DATASET}> ; odrl:assignee <{}> ; odrl:action odrl:read ;\n\
@@ -298,6 +367,23 @@ fn policy(peers: &[&Organisation]) -> String {
         twinlink_vocab::tl::PROFILE,
         permissions.join(" ;\n")
     )
+}
+
+/// An agreement by which officers of a peer may read all: its id, and its text.
+pub(crate) fn agreement(city: &Organisation, peer: &Organisation) -> (String, String) {
+    let uid = format!("{DATASET}#agreement");
+    let text = format!(
+        "@prefix odrl: <{}> .\n@prefix tl: <{}> .\n<{uid}> a odrl:Agreement ; odrl:profile {} ;\n\
+         odrl:assigner <{}> ; odrl:assignee <{}> ;\n\
+         odrl:permission [ odrl:target <{DATASET}> ; odrl:action odrl:read ;\n\
+         odrl:constraint [ odrl:leftOperand tl:role ; odrl:operator odrl:eq ; odrl:rightOperand <{OFFICER}> ] ] .\n",
+        twinlink_vocab::odrl::NAMESPACE,
+        twinlink_vocab::tl::NAMESPACE,
+        twinlink_vocab::tl::PROFILE,
+        city.id.as_str(),
+        peer.id.as_str()
+    );
+    (uid, text)
 }
 
 fn iri(text: &str) -> NamedNode {

@@ -31,3 +31,20 @@ pub mod v1 {
 
 /// The descriptors of `twinlink.v1` and of what it imports, as an encoded `google.protobuf.FileDescriptorSet`.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/twinlink.v1.bin");
+
+/// The paths of all methods of `twinlink.v1`, as gRPC has them: `/twinlink.v1.Connector/Query`.
+///
+/// # Errors
+/// [`prost::DecodeError`] where the descriptors cannot be read.
+pub fn methods() -> Result<Vec<String>, prost::DecodeError> {
+    let files = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET)?.file;
+    let services = files.iter().flat_map(|file| {
+        let package = file.package();
+        file.service.iter().map(move |service| (package, service))
+    });
+    let methods = services.flat_map(|(package, service)| {
+        let names = service.method.iter();
+        names.map(move |method| format!("/{package}.{}/{}", service.name(), method.name()))
+    });
+    Ok(methods.collect())
+}

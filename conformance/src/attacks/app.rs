@@ -38,10 +38,10 @@ pub(super) enum Door {
 
 /// An app of the city, and the means to lie in its proofs.
 pub(super) struct App {
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
     tls: ClientConfig,
     url: String,
-    port: u16,
+    pub(super) port: u16,
     pub(super) key: Forger,
     thumbprint: String,
     /// Bound to its key.
@@ -219,7 +219,9 @@ impl App {
 
     /// Shows all of these at once: how many are answered.
     pub(super) fn ask_all_at_once(&self, door: Door, shown: &[Shown]) -> usize {
-        let tries = shown.iter().map(|shown| self.answer(door, shown));
+        let tries = shown
+            .iter()
+            .map(|shown| self.answer_at(self.port, door, shown));
         let answers = self.runtime.block_on(futures::future::join_all(tries));
         let is_answered = |answer| matches!(taken(door, answer), Taken::Answered);
         answers
@@ -244,11 +246,14 @@ impl App {
     }
 
     fn send(&self, door: Door, shown: &Shown) -> Result<(StatusCode, HeaderMap, String), Fault> {
-        self.runtime.block_on(self.answer(door, shown))
+        self.runtime
+            .block_on(self.answer_at(self.port, door, shown))
     }
 
-    async fn answer(
+    /// As it comes from who answers at a port under our one URL.
+    pub(super) async fn answer_at(
         &self,
+        port: u16,
         door: Door,
         shown: &Shown,
     ) -> Result<(StatusCode, HeaderMap, String), Fault> {
@@ -276,7 +281,7 @@ impl App {
             request = request.header("twinlink-envelope", envelope);
         }
         let request = request.body(Full::new(body)).map_err(fault)?;
-        tokio::time::timeout(PATIENCE, self.exchange(door, request))
+        tokio::time::timeout(PATIENCE, exchange((&self.tls, port), door, request))
             .await
             .map_err(fault)?
     }
@@ -300,50 +305,54 @@ impl App {
             .body(Full::new(form.to_owned().into()))
             .map_err(fault)?;
         self.runtime.block_on(async {
-            tokio::time::timeout(PATIENCE, self.exchange(Door::Http, request))
-                .await
-                .map_err(fault)?
+            tokio::time::timeout(
+                PATIENCE,
+                exchange((&self.tls, self.port), Door::Http, request),
+            )
+            .await
+            .map_err(fault)?
         })
     }
+}
 
-    async fn exchange(
-        &self,
-        door: Door,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, HeaderMap, String), Fault> {
-        let mut tls = self.tls.clone();
-        let protocol: &[u8] = match door {
-            Door::Http => b"http/1.1",
-            Door::Grpc => b"h2",
-        };
-        tls.alpn_protocols = vec![protocol.to_vec()];
-        let tcp = TcpStream::connect(("localhost", self.port))
-            .await
-            .map_err(fault)?;
-        let name = "localhost".try_into().map_err(fault)?;
-        let tls = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await;
-        let io = TokioIo::new(tls.map_err(fault)?);
-        let response = match door {
-            Door::Http => {
-                let opened = hyper::client::conn::http1::handshake(io).await;
-                let (mut sender, connection) = opened.map_err(fault)?;
-                tokio::spawn(connection);
-                sender.send_request(request).await
-            }
-            Door::Grpc => {
-                let opened = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
-                let (mut sender, connection) = opened.map_err(fault)?;
-                tokio::spawn(connection);
-                sender.send_request(request).await
-            }
-        };
-        let (head, body) = response.map_err(fault)?.into_parts();
-        let body = body.collect().await.map_err(fault)?;
-        let mut headers = head.headers;
-        headers.extend(body.trailers().cloned().unwrap_or_default());
-        let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-        Ok((head.status, headers, text))
-    }
+/// Sends a request over a connection of its own.
+pub(super) async fn exchange(
+    (tls, port): (&ClientConfig, u16),
+    door: Door,
+    request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, HeaderMap, String), Fault> {
+    let mut tls = tls.clone();
+    let protocol: &[u8] = match door {
+        Door::Http => b"http/1.1",
+        Door::Grpc => b"h2",
+    };
+    tls.alpn_protocols = vec![protocol.to_vec()];
+    let tcp = TcpStream::connect(("localhost", port))
+        .await
+        .map_err(fault)?;
+    let name = "localhost".try_into().map_err(fault)?;
+    let tls = TlsConnector::from(Arc::new(tls)).connect(name, tcp).await;
+    let io = TokioIo::new(tls.map_err(fault)?);
+    let response = match door {
+        Door::Http => {
+            let opened = hyper::client::conn::http1::handshake(io).await;
+            let (mut sender, connection) = opened.map_err(fault)?;
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        }
+        Door::Grpc => {
+            let opened = hyper::client::conn::http2::handshake(TokioExecutor::new(), io).await;
+            let (mut sender, connection) = opened.map_err(fault)?;
+            tokio::spawn(connection);
+            sender.send_request(request).await
+        }
+    };
+    let (head, body) = response.map_err(fault)?.into_parts();
+    let body = body.collect().await.map_err(fault)?;
+    let mut headers = head.headers;
+    headers.extend(body.trailers().cloned().unwrap_or_default());
+    let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    Ok((head.status, headers, text))
 }
 
 /// The question as a message of gRPC: <https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>.
@@ -361,7 +370,7 @@ fn message(envelope: &str) -> Bytes {
     bytes.into()
 }
 
-fn taken(door: Door, (status, headers, text): (StatusCode, HeaderMap, String)) -> Taken {
+pub(super) fn taken(door: Door, (status, headers, text): (StatusCode, HeaderMap, String)) -> Taken {
     let field = |name| {
         headers
             .get(name)

@@ -13,9 +13,9 @@ use std::path::Path;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-const TOKEN: &str = "/oauth/token";
-const INTROSPECT: &str = "/oauth/introspect";
-const REVOKE: &str = "/oauth/revoke";
+pub(super) const TOKEN: &str = "/oauth/token";
+pub(super) const INTROSPECT: &str = "/oauth/introspect";
+pub(super) const REVOKE: &str = "/oauth/revoke";
 const ASSERTED: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -168,6 +168,16 @@ impl Clients {
                 "of another client",
                 json!({"iss": "backend", "sub": "backend"}),
                 "assertion.signature",
+            ),
+            (
+                "whose subject is another client",
+                json!({"sub": "backend"}),
+                "assertion.signature",
+            ),
+            (
+                "whose subject is a person",
+                json!({"sub": "person-7"}),
+                "client",
             ),
             (
                 "by another issuer",

@@ -1,5 +1,6 @@
 //! Tokens that an attacker shows: each with the check that has to refuse it.
 
+mod chains;
 mod delegation;
 
 use super::forge::{Forger, hmac, join, signed};
@@ -39,17 +40,12 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     /// From a good token, to be spoilt.
     pub(super) fn of(town: &'a Town, good: &str, trap: String) -> Result<Vec<Forged>, Fault> {
-        let part = |number: usize| -> Result<Value, Fault> {
-            let text = good.split('.').nth(number).unwrap_or_default();
-            let bytes = URL_SAFE_NO_PAD.decode(text).map_err(fault)?;
-            serde_json::from_slice(&bytes).map_err(fault)
-        };
         let mut tokens = Self {
             town,
             police: Forger::new(&town.police.identity.load())?,
             rescue: Forger::new(&town.rescue.identity.load())?,
-            header: part(0)?,
-            claims: part(1)?,
+            header: part(good, 0)?,
+            claims: part(good, 1)?,
             trap,
             made: Vec::new(),
         };
@@ -64,6 +60,7 @@ impl<'a> Tokens<'a> {
         tokens.delegation()?;
         tokens.other_texts()?;
         tokens.clocks()?;
+        tokens.chains()?;
         Ok(tokens.made)
     }
 
@@ -166,6 +163,7 @@ impl<'a> Tokens<'a> {
             ("jku", json!(format!("https://{trap}/keys"))),
             ("jku", json!(format!("http://{trap}/keys"))),
             ("x5u", json!(format!("https://{trap}/chain"))),
+            ("jku", json!("http://169.254.169.254/latest")),
             ("x5u", json!("http://169.254.169.254/latest")),
             ("jwk", rescue),
             ("jwk", own),
@@ -467,6 +465,13 @@ impl<'a> Tokens<'a> {
         let name = name.into();
         self.made.push(Forged { name, token, check });
     }
+}
+
+/// A part of a token that was made well: its header, or its claims.
+pub(super) fn part(token: &str, number: usize) -> Result<Value, Fault> {
+    let text = token.split('.').nth(number).unwrap_or_default();
+    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(fault)?;
+    serde_json::from_slice(&bytes).map_err(fault)
 }
 
 fn with(object: &Value, name: &str, value: Value) -> Value {

@@ -20,7 +20,7 @@ use crate::shown;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
+use axum::routing::{MethodRouter, any};
 use axum::{Json, Router};
 use fault::Fault;
 use http::header::{ALLOW, CACHE_CONTROL, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS};
@@ -74,35 +74,11 @@ pub(crate) fn routes(
         settings,
         server,
     });
-    Router::new()
-        .route("/", any(about))
-        .route("/health", any(health))
-        .route("/ready", any(ready))
-        .route("/sparql", any(protocol::handle))
-        .route("/sparql/", any(protocol::handle))
-        .route("/data", any(graph_store::handle))
-        .route("/data/", any(graph_store::handle))
-        .route("/data/{*path}", any(graph_store::handle))
-        .route(
-            oauth::TOKEN,
-            any(|State(door), request| oauth::token(door, request)),
-        )
-        .route(
-            oauth::INTROSPECT,
-            any(|State(door), request| oauth::introspect(door, request)),
-        )
-        .route(
-            oauth::REVOKE,
-            any(|State(door), request| oauth::revoke(door, request)),
-        )
-        .route(
-            oauth::JWKS,
-            any(|State(door), request| oauth::jwks(door, request)),
-        )
-        .route(
-            oauth::METADATA,
-            any(|State(door), request| oauth::metadata(door, request)),
-        )
+    table()
+        .into_iter()
+        .fold(Router::new(), |router, (path, handler)| {
+            router.route(path, handler)
+        })
         .fallback(unknown)
         .with_state(door)
         // Our own limits are lower for texts and higher for RDF than the framework's one limit for all.
@@ -110,6 +86,45 @@ pub(crate) fn routes(
         .layer(from_fn(short_url))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(finished))
+}
+
+/// The paths of the HTTP door, as its router matches them: whoever tests them all forgets none.
+pub fn paths() -> Vec<&'static str> {
+    table().into_iter().map(|(path, _)| path).collect()
+}
+
+/// All there is behind the HTTP door.
+fn table() -> [(&'static str, MethodRouter<Arc<Door>>); 13] {
+    [
+        ("/", any(about)),
+        ("/health", any(health)),
+        ("/ready", any(ready)),
+        ("/sparql", any(protocol::handle)),
+        ("/sparql/", any(protocol::handle)),
+        ("/data", any(graph_store::handle)),
+        ("/data/", any(graph_store::handle)),
+        ("/data/{*path}", any(graph_store::handle)),
+        (
+            oauth::TOKEN,
+            any(|State(door), request| oauth::token(door, request)),
+        ),
+        (
+            oauth::INTROSPECT,
+            any(|State(door), request| oauth::introspect(door, request)),
+        ),
+        (
+            oauth::REVOKE,
+            any(|State(door), request| oauth::revoke(door, request)),
+        ),
+        (
+            oauth::JWKS,
+            any(|State(door), request| oauth::jwks(door, request)),
+        ),
+        (
+            oauth::METADATA,
+            any(|State(door), request| oauth::metadata(door, request)),
+        ),
+    ]
 }
 
 impl HttpSettings {

@@ -50,8 +50,8 @@ impl Tokens<'_> {
         let proof = with(&with(&self.header, "jwk", own), "typ", json!("dpop+jwt"));
         let proof = without(&proof, "kid").to_string();
         self.header("a proof of possession as a token", &proof, "token.header")?;
-        // A key that was taken out, or never was there.
-        for kid in ["retired", "0", "null"] {
+        // Keys that never were there.
+        for kid in ["other", "0", "null"] {
             let header = with(&self.header, "kid", json!(kid)).to_string();
             self.header(
                 format!("kid `{kid}`, which the issuer has not"),
