@@ -1,258 +1,254 @@
-//! Certificates, keys, authorities and token keys change while a connector is asked all the time: no request fails.
+//! Certificates, keys, authorities, revocation lists and token keys change while a connector is asked all the time, and
+//! asks a member: no request fails, but one over a certificate that was revoked.
+
+mod load;
+mod member;
 
 use crate::embedded::files;
-use crate::http::{Remote, RemoteSettings, Request, Target as _};
 use crate::library::Fault;
 use crate::report::{Report, Verdict};
-use crate::town::{OFFICER, Organisation, Town, card, certify};
+use crate::town::{Town, card};
+use load::{Held, Load};
+use member::Member;
+use oxrdf::NamedNode;
 use std::fs;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
-use twinlink_client::{Client, QueryOptions};
 use twinlink_trust::{
-    Authority, CurrentIdentity, Protocol, Subject, Trusted, TrustedParty, write_private,
+    Authority, CertificateFacts, Issued, SigningKey, Subject, Trusted, TrustedParty, write_private,
 };
 
-/// How often everything is changed.
-const ROUNDS: usize = 3;
-/// Who asks all the time: half of them over gRPC, half over HTTP.
-const CALLERS: usize = 4;
-/// Questions on one connection.
-const QUESTIONS: usize = 10;
+/// How often everything is changed: each second time nobody says so, and the files alone tell it.
+const ROUNDS: usize = 4;
+/// How often the connectors look whether their files have changed.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a change of files may take to be taken in.
 const PATIENCE: Duration = Duration::from_secs(30);
-const QUERY: &str = "ASK {}";
+/// The city's lists of revoked certificates, and keys of its tokens beside that of its certificate.
+const MORE: &str =
+    "revocations = [\"identity/revoked.pem\"]\noverlapping_keys = [\"identity/beside.jwk\"]\n";
 
-/// What all callers share.
-struct Load<'a> {
+/// What changes, and how far it is.
+struct Rotation<'a> {
+    load: &'a Load<'a>,
     town: &'a Town,
-    /// What the callers' organisation shows from its next connection on.
-    identity: Arc<CurrentIdentity>,
-    is_over: AtomicBool,
-    asked: AtomicUsize,
-    /// Connections of each caller that have ended.
-    connections: [AtomicUsize; CALLERS],
-    failures: Mutex<Vec<String>>,
+    member: &'a Member,
+    round: usize,
+    cases: Vec<(String, Verdict)>,
 }
 
 pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
-    let town = Town::start("")?;
-    let load = Load {
-        identity: CurrentIdentity::new((*town.police.identity.load()).clone()),
-        town: &town,
-        is_over: AtomicBool::new(false),
-        asked: AtomicUsize::new(0),
-        connections: Default::default(),
-        failures: Mutex::default(),
-    };
-    let mut cases = Vec::new();
-    std::thread::scope(|scope| {
-        for caller in 0..CALLERS {
-            let load = &load;
-            scope.spawn(move || load.ask(caller));
-        }
-        let rotated = rotate(&load, &mut cases);
-        load.is_over.store(true, Ordering::SeqCst);
-        rotated
+    let town = Town::start_watched(MORE, LOOK, |home, authority| {
+        let beside = SigningKey::generate().map_err(fault)?.public().to_jwk();
+        fs::write(home.join("identity/beside.jwk"), beside).map_err(fault)?;
+        fs::write(home.join("identity/revoked.pem"), list(authority, &[])?).map_err(fault)
     })?;
-    let connections = load
-        .connections
-        .iter()
-        .map(|one| one.load(Ordering::SeqCst));
-    Ok(Report::of(name, cases)
-        .with("requests", load.asked.load(Ordering::SeqCst))
-        .with("connections", connections.sum()))
-}
-
-fn rotate(load: &Load<'_>, cases: &mut Vec<(String, Verdict)>) -> Result<(), Fault> {
-    let town = load.town;
-    let mut authority: Option<Authority> = None;
-    let mut peer: Option<Authority> = None;
-    load.overlap()?;
-    for round in 1..=ROUNDS {
-        let mut step = |what: &str, done: Result<(), Fault>| -> Result<(), Fault> {
-            done?;
-            load.overlap()?;
-            cases.push((format!("{what}, round {round}"), load.verdict()));
-            Ok(())
+    let member = Member::start(&town)?;
+    let load = Load::new(&town);
+    let cases = load.during(|| {
+        let mut rotation = Rotation {
+            load: &load,
+            town: &town,
+            member: &member,
+            round: 0,
+            cases: Vec::new(),
         };
-        let old = authority.take();
-        let old = old.as_ref().unwrap_or(&town.city.authority);
-        step("certificate and key of the connector", renew(town, old))?;
-        let next = Authority::create("next", OffsetDateTime::now_utc()).map_err(fault)?;
-        let both = format!("{}{}", old.certificate_pem(), next.certificate_pem());
-        step("both authorities of the connector", trust(town, &both))?;
-        step("certificate of its next authority", renew(town, &next))?;
-        step(
-            "its next authority alone",
-            trust(town, next.certificate_pem()),
-        )?;
-        authority = Some(next);
-
-        // The key of a peer's certificate is the one that signs its tokens.
-        let old = peer.take();
-        let old = old.as_ref().unwrap_or(&town.police.authority);
-        let next = Authority::create("next", OffsetDateTime::now_utc()).map_err(fault)?;
-        let both = format!("{}{}", old.certificate_pem(), next.certificate_pem());
-        let now = load.key();
-        let renewed = certify(&next, town.police.id.as_str(), time::Duration::days(1))?;
-        let renewed = (*renewed.load()).clone();
-        let key = renewed.key().public().to_jwk();
-        let overlapping = introduce(town, &[&now, &key], &both);
-        step(
-            "overlapping token keys and authorities of a peer",
-            overlapping,
-        )?;
-        load.identity.replace(renewed).map_err(fault)?;
-        step("certificate and token key of a peer", Ok(()))?;
-        let alone = introduce(town, &[&key], next.certificate_pem());
-        step("the peer's next key and authority alone", alone)?;
-        peer = Some(next);
-    }
-    Ok(())
+        rotation.rotate().map(|()| rotation.cases)
+    })?;
+    let [requests, connections, longest] = load.counts();
+    Ok(Report::of(name, cases)
+        .with("requests", requests)
+        .with("connections", connections)
+        .with("most requests on one connection", longest))
 }
 
-/// A new certificate with a new key for the connector.
-fn renew(town: &Town, authority: &Authority) -> Result<(), Fault> {
-    let subject = Subject {
-        participant: town.city.id.clone(),
-        hosts: vec!["localhost".to_owned()],
-    };
-    let lifetime = time::Duration::days(1);
-    let issued = authority.issue(&subject, lifetime, OffsetDateTime::now_utc());
-    let issued = issued.map_err(fault)?;
-    let [certificate, key, _] = files(town.home());
-    // A private file is never written over by mistake.
-    fs::remove_file(&key).map_err(fault)?;
-    write_private(&key, issued.key_pem.reveal()).map_err(fault)?;
-    fs::write(&certificate, &issued.certificate_pem).map_err(fault)?;
-    town.reload()
-}
-
-/// Other authorities of the connector: for itself, and for those who ask it.
-fn trust(town: &Town, authorities: &str) -> Result<(), Fault> {
-    let [_, _, authority] = files(town.home());
-    fs::write(&authority, authorities).map_err(fault)?;
-    town.reload()?;
-    let identity = town.city.identity.load();
-    let own = TrustedParty::own(&identity, authorities.to_owned());
-    let trusted = Trusted::new(own, Vec::new()).map_err(fault)?;
-    town.registry.replace(trusted);
-    Ok(())
-}
-
-/// Other token keys and authorities of the police.
-fn introduce(town: &Town, keys: &[&str], authorities: &str) -> Result<(), Fault> {
-    let file = town.home().join("peers/police.toml");
-    fs::write(file, card(&town.police.id, keys, authorities)).map_err(fault)?;
-    town.reload()
-}
-
-impl Load<'_> {
-    /// Asks until it is over.
-    fn ask(&self, caller: usize) {
-        while !self.is_over.load(Ordering::SeqCst) {
-            // One connection shows one certificate, and its tokens are bound to that.
-            let identity = CurrentIdentity::new((*self.identity.load()).clone());
-            let result = if caller.is_multiple_of(2) {
-                self.ask_grpc(identity)
-            } else {
-                self.ask_http(identity)
-            };
-            if let Err(failure) = result {
-                self.failures().push(failure.to_string());
-            }
-            if let Some(connections) = self.connections.get(caller) {
-                connections.fetch_add(1, Ordering::SeqCst);
-            }
-        }
-    }
-
-    fn ask_grpc(&self, identity: Arc<CurrentIdentity>) -> Result<(), Fault> {
-        let caller = self.caller(identity)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(fault)?;
-        runtime.block_on(async {
-            let token = caller.token(&self.town.city.id, OFFICER)?;
-            let config = self.town.grpc(&caller.identity, token.reveal())?;
-            let client = Client::connect(&config).await.map_err(fault)?;
-            for _ in 0..QUESTIONS {
-                let deadline = tokio::time::Instant::now() + PATIENCE;
-                let options = QueryOptions::new(QUERY, deadline);
-                let mut answer = client.query(options).await.map_err(fault)?;
-                while answer.next().await.map_err(fault)?.is_some() {}
-                answer.outcome().await.map_err(fault)?;
-                self.asked.fetch_add(1, Ordering::SeqCst);
-            }
-            Ok(())
-        })
-    }
-
-    fn ask_http(&self, identity: Arc<CurrentIdentity>) -> Result<(), Fault> {
-        let caller = self.caller(identity)?;
-        let tls = self.town.tls(&caller.identity, Protocol::Http1)?;
-        let remote = Remote::new(RemoteSettings {
-            url: self.town.url(),
-            tls: Some(Arc::new(tls)),
-            token: Some(caller.token(&self.town.city.id, OFFICER)?),
-        })?;
-        for _ in 0..QUESTIONS {
-            let response = remote.send(&Request::get("/sparql?query=ASK%20%7B%7D"))?;
-            if !response.is_success() {
-                return Err(fault(response.summary()));
-            }
-            self.asked.fetch_add(1, Ordering::SeqCst);
+impl Rotation<'_> {
+    fn rotate(&mut self) -> Result<(), Fault> {
+        let mut city: Option<Authority> = None;
+        let mut police: Option<Authority> = None;
+        self.load.overlap()?;
+        for round in 1..=ROUNDS {
+            self.round = round;
+            let old = city.take();
+            let next = self.of_the_city(old.as_ref().unwrap_or(&self.town.city.authority))?;
+            city = Some(next);
+            let old = police.take();
+            let next = self.of_a_peer(old.as_ref().unwrap_or(&self.town.police.authority))?;
+            police = Some(next);
+            let renewed = self.member.renew(self.town, || self.load.overlap());
+            self.step("certificate and key of a member", renewed)?;
         }
         Ok(())
     }
 
-    fn caller(&self, identity: Arc<CurrentIdentity>) -> Result<Organisation, Fault> {
-        Ok(Organisation {
-            id: self.town.police.id.clone(),
-            authority: Authority::create("unused", OffsetDateTime::now_utc()).map_err(fault)?,
-            identity,
-        })
+    /// The connector's own: gives its next authority.
+    fn of_the_city(&mut self, old: &Authority) -> Result<Authority, Fault> {
+        let next = Authority::create("next", OffsetDateTime::now_utc()).map_err(fault)?;
+        let both = format!("{}{}", old.certificate_pem(), next.certificate_pem());
+        let former = self.load.city.load().facts().clone();
+        let done = self.renew(old, old.certificate_pem());
+        self.step("certificate and key of the connector", done)?;
+        // In the first round its own authority issued the one before too.
+        let revoked = if self.round == 1 {
+            vec![former]
+        } else {
+            Vec::new()
+        };
+        let lists = list(old, &revoked)?;
+        let done = self.revoke(&lists);
+        self.step(
+            "a revocation list of the connector, with its former certificate",
+            done,
+        )?;
+        let done = self
+            .revoke(&format!("{lists}{}", list(&next, &[])?))
+            .and_then(|()| self.trust(&both));
+        self.step("both authorities of the connector", done)?;
+        let done = self.renew(&next, &both);
+        self.step("certificate of its next authority", done)?;
+        let done = self.trust(next.certificate_pem());
+        let done = done.and_then(|()| self.revoke(&list(&next, &[])?));
+        self.step("its next authority and list alone", done)?;
+        Ok(next)
+    }
+
+    /// A peer's: the key of its certificate is the one that signs its tokens. Gives its next authority.
+    fn of_a_peer(&mut self, old: &Authority) -> Result<Authority, Fault> {
+        let id = &self.town.police.id;
+        let next = Authority::create("next", OffsetDateTime::now_utc()).map_err(fault)?;
+        let both = format!("{}{}", old.certificate_pem(), next.certificate_pem());
+        let (one, other) = (list(old, &[])?, list(&next, &[])?);
+        let now = self.key();
+        let renewed = issue(&next, id)?.identity().map_err(fault)?;
+        let key = renewed.key().public().to_jwk();
+        let done = self.introduce(&[&now, &key], &both, &format!("{one}{other}"));
+        self.step(
+            "overlapping token keys, authorities and lists of a peer",
+            done,
+        )?;
+        let done = self.load.police.replace(renewed).map_err(fault);
+        self.step("certificate and token key of a peer", done)?;
+        let alone = next.certificate_pem();
+        let done = self.introduce(&[&key], alone, &other);
+        self.step("the peer's next key, authority and list alone", done)?;
+
+        // Another one, and the one before is revoked: who still shows that is refused, at once and on its old connection.
+        let held = Held::open(self.town, &self.load.police()?)?;
+        let former = self.load.police.load().facts().clone();
+        let renewed = issue(&next, id)?.identity().map_err(fault)?;
+        let keys = [key, renewed.key().public().to_jwk()];
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let done = self.introduce(&keys, alone, &other);
+        self.step("a second token key of a peer", done)?;
+        let done = self.load.police.replace(renewed).map_err(fault);
+        self.step("a second certificate of a peer", done)?;
+        let done = self.introduce(&keys, alone, &list(&next, &[former])?);
+        self.step(
+            "a revocation list of a peer, with its former certificate",
+            done,
+        )?;
+        let name = "a connection whose certificate was revoked is refused";
+        self.cases
+            .push((format!("{name}, round {}", self.round), held.is_refused()));
+        Ok(next)
+    }
+
+    fn step(&mut self, what: &str, done: Result<(), Fault>) -> Result<(), Fault> {
+        done?;
+        self.load.overlap()?;
+        let case = format!("{what}, round {}", self.round);
+        self.cases.push((case, self.load.verdict()));
+        Ok(())
+    }
+
+    /// A new certificate with a new key for the connector. Its own people's tokens are signed by the key before, too.
+    fn renew(&self, authority: &Authority, authorities: &str) -> Result<(), Fault> {
+        let (town, old) = (self.town, self.load.city.load());
+        let issued = issue(authority, &town.city.id)?;
+        let new = issued.identity().map_err(fault)?;
+        let [old, key] = [&*old, &new].map(|one| one.key().public().to_jwk());
+        self.member.meet(town, &[&old, &key], authorities)?;
+        write(town.home(), &issued)?;
+        fs::write(town.home().join("identity/beside.jwk"), old).map_err(fault)?;
+        self.take_in()?;
+        self.load.city.replace(new).map_err(fault)
+    }
+
+    /// Other authorities of the connector: for itself, for those who ask it, and for the member that it asks.
+    fn trust(&self, authorities: &str) -> Result<(), Fault> {
+        let town = self.town;
+        let [_, _, authority] = files(town.home());
+        let key = self.load.city.load().key().public().to_jwk();
+        self.member.meet(town, &[&key], authorities)?;
+        fs::write(&authority, authorities).map_err(fault)?;
+        self.take_in()?;
+        let own = TrustedParty::own(&self.load.city.load(), authorities.to_owned());
+        let trusted = Trusted::new(own, Vec::new()).map_err(fault)?;
+        town.registry.replace(trusted);
+        Ok(())
+    }
+
+    /// Other revocation lists of the connector.
+    fn revoke(&self, lists: &str) -> Result<(), Fault> {
+        fs::write(self.town.home().join("identity/revoked.pem"), lists).map_err(fault)?;
+        self.take_in()
+    }
+
+    /// Other token keys, authorities and lists of the police.
+    fn introduce(&self, keys: &[&str], authorities: &str, lists: &str) -> Result<(), Fault> {
+        let peers = self.town.home().join("peers");
+        let card = card(&self.town.police.id, keys, authorities);
+        fs::write(peers.join("police.pem"), lists).map_err(fault)?;
+        let text = format!("revocations = [\"police.pem\"]\n{card}");
+        fs::write(peers.join("police.toml"), text).map_err(fault)?;
+        self.take_in()
+    }
+
+    /// Until what the files say is in force: by a word of ours, or without.
+    fn take_in(&self) -> Result<(), Fault> {
+        if !self.round.is_multiple_of(2) {
+            return self.town.reload();
+        }
+        let begun = Instant::now();
+        while !self.town.is_current()? {
+            if begun.elapsed() > PATIENCE {
+                return Err(fault("the files are not taken in"));
+            }
+            std::thread::sleep(LOOK / 10);
+        }
+        Ok(())
     }
 
     /// The key that signs the callers' tokens now.
     fn key(&self) -> String {
-        self.identity.load().key().public().to_jwk()
+        self.load.police.load().key().public().to_jwk()
     }
+}
 
-    /// Until each caller has opened a connection and closed it: what began before is over then.
-    fn overlap(&self) -> Result<(), Fault> {
-        let count = |one: &AtomicUsize| one.load(Ordering::SeqCst);
-        let before: Vec<usize> = self.connections.iter().map(count).collect();
-        let begun = Instant::now();
-        while self
-            .connections
-            .iter()
-            .zip(&before)
-            .any(|(now, before)| count(now) < before + 2)
-        {
-            if begun.elapsed() > 2 * PATIENCE {
-                return Err(fault("the callers are not answered any more"));
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        Ok(())
-    }
+fn issue(authority: &Authority, id: &NamedNode) -> Result<Issued, Fault> {
+    let subject = Subject {
+        participant: id.clone(),
+        hosts: vec!["localhost".to_owned()],
+    };
+    let issued = authority.issue(&subject, time::Duration::days(1), OffsetDateTime::now_utc());
+    issued.map_err(fault)
+}
 
-    /// What has failed since this was last asked.
-    fn verdict(&self) -> Verdict {
-        let failures = std::mem::take(&mut *self.failures());
-        match failures.first() {
-            None => Verdict::Passed,
-            Some(first) => Verdict::Failed(format!("{} failed, first: {first}", failures.len())),
-        }
-    }
+/// A list of revoked certificates for a day.
+fn list(authority: &Authority, revoked: &[CertificateFacts]) -> Result<String, Fault> {
+    let now = OffsetDateTime::now_utc();
+    let list = authority.revoke(revoked, now, now + time::Duration::days(1));
+    list.map_err(fault)
+}
 
-    fn failures(&self) -> std::sync::MutexGuard<'_, Vec<String>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// In place of what a connector's folder has.
+fn write(home: &Path, issued: &Issued) -> Result<(), Fault> {
+    let [certificate, key, _] = files(home);
+    // A private file is never written over by mistake.
+    fs::remove_file(&key).map_err(fault)?;
+    write_private(&key, issued.key_pem.reveal()).map_err(fault)?;
+    fs::write(&certificate, &issued.certificate_pem).map_err(fault)
 }
 
 fn fault(error: impl ToString) -> Fault {
