@@ -1,3 +1,4 @@
+mod differential;
 mod form;
 
 use super::*;
