@@ -1,13 +1,16 @@
 //! Queries made to bring a connector down: each ends in time and in memory, and others are answered meanwhile.
 
+mod crowd;
 mod hungry;
 mod leaving;
+mod other;
 mod queries;
 
 use crate::http::Request;
 use crate::library::Fault;
 use crate::report::{Report, Verdict};
-use crate::town::{OFFICER, Organisation, Town};
+use crate::town::{Organisation, Town};
+use other::{Other, Sample};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -30,12 +33,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The most that the process may grow by while a query runs, in MiB: what an evaluation may hold, and room for what is on
 /// its way at both ends of the connection.
 const GROWTH: usize = 128 + 64;
-/// The most that the 95th percentile of the other caller may rise by.
-const SLOWER: usize = 2;
-/// How long the other caller asks alone.
-const ALONE: Duration = Duration::from_secs(2);
-/// Answers that are dropped in a row, and how long each is waited for.
+/// How long the other caller asks at a time, alone or after cancels. A 95th percentile is the word of one in twenty: of two
+/// seconds it is that of some thirty answers, and moved by half from one run to the next.
+const SAMPLE: Duration = Duration::from_secs(5);
+/// Answers that are dropped in a row, how often that is done, and how long each is waited for.
 const CANCELS: usize = 1000;
+const STORMS: usize = 2;
 const GLANCE: Duration = Duration::from_millis(20);
 /// <https://man7.org/linux/man-pages/man7/sched.7.html>, "The nice value".
 #[cfg(target_os = "linux")]
@@ -51,12 +54,6 @@ enum End {
     Refused,
 }
 
-/// Someone who asks simple questions all the time.
-struct Other {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Vec<Duration>, String>>,
-}
-
 /// Looks at how much memory the process has, all the time.
 struct Scales {
     stop: Arc<AtomicBool>,
@@ -67,73 +64,84 @@ struct Scales {
 pub(crate) fn run(name: &'static str) -> Result<Report, Fault> {
     let town = Town::start(LIMITS)?;
     load(&town)?;
-    let hostile = std::thread::scope(|scope| scope.spawn(|| attack(name, &town)).join());
-    hostile.unwrap_or_else(|_| Err(fault("the hostile caller panicked")))
-}
-
-/// All that the hostile caller does. On a machine of its own it would take nothing from ours, so here it gets what is
-/// left over.
-fn attack(name: &'static str, town: &Town) -> Result<Report, Fault> {
-    #[cfg(target_os = "linux")]
-    rustix::process::setpriority_process(Some(rustix::thread::gettid()), LOWEST).map_err(fault)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(fault)?;
-    let client = connect(town, &town.city, tl::STEWARD.as_str(), &runtime)?;
-    let alone = percentile(Other::ask_for(town, ALONE)?);
+    let (mut cases, mut ends) = (Vec::new(), Vec::new());
+    let (mut overrun, mut growth) = (Duration::ZERO, 0);
+    let mut alone = Sample::default();
+    alone.add(Other::ask_for(&town, SAMPLE));
     let scales = Scales::start();
-    let other = Other::start(town)?;
-    let mut cases = Vec::new();
-    let (mut overrun, mut ends) = (Duration::ZERO, Vec::new());
-    let mut growth = 0;
-    for (what, query) in queries::all() {
-        let (started, at_rest) = (Instant::now(), scales.reset());
-        let end = runtime.block_on(ask(&client, &query));
-        let over = started.elapsed().saturating_sub(DEADLINE);
-        overrun = overrun.max(over);
-        let grown = scales.peak().saturating_sub(at_rest);
-        growth = growth.max(grown);
-        let verdict = match end {
-            Ok(_) if over > LEEWAY => Verdict::Failed(format!("{} ms late", over.as_millis())),
-            Ok(_) if grown > GROWTH => Verdict::Failed(format!("{grown} MiB more in memory")),
-            Ok(end) => {
-                ends.push(end);
-                Verdict::Passed
+    let meanwhile = Other::during(&town, || {
+        hostile(|runtime| {
+            let client = connect(&town, &town.city, tl::STEWARD.as_str(), runtime)?;
+            for (what, query) in queries::all() {
+                let (started, at_rest) = (Instant::now(), scales.reset());
+                let end = runtime.block_on(ask(&client, &query));
+                let over = started.elapsed().saturating_sub(DEADLINE);
+                overrun = overrun.max(over);
+                let grown = scales.peak().saturating_sub(at_rest);
+                growth = growth.max(grown);
+                let verdict = match end {
+                    Ok(_) if over > LEEWAY => {
+                        Verdict::Failed(format!("{} ms late", over.as_millis()))
+                    }
+                    Ok(_) if grown > GROWTH => {
+                        Verdict::Failed(format!("{grown} MiB more in memory"))
+                    }
+                    Ok(end) => {
+                        ends.push(end);
+                        Verdict::Passed
+                    }
+                    Err(error) => Verdict::Failed(error),
+                };
+                cases.push((what.to_owned(), verdict));
             }
-            Err(error) => Verdict::Failed(error),
-        };
-        cases.push((what.to_owned(), verdict));
+            Ok(())
+        })
+    })?;
+    // Each storm has a sample right before and one right after it, so that what else goes on here meets both alike.
+    let mut after = Sample::default();
+    for _ in 0..STORMS {
+        alone.add(Other::ask_for(&town, SAMPLE));
+        hostile(|runtime| {
+            let client = connect(&town, &town.city, tl::STEWARD.as_str(), runtime)?;
+            runtime.block_on(cancel(&client));
+            Ok(())
+        })?;
+        after.add(Other::ask_for(&town, SAMPLE));
+        cases.push(idle(&town, "cancels")?);
     }
-    let meanwhile = other.stop();
-    cases.push((
-        "simple queries meanwhile".to_owned(),
-        slower(&meanwhile, alone),
-    ));
-    runtime.block_on(cancel(&client));
-    let after = Other::ask_for(town, ALONE);
-    let after = after.map_err(|fault| fault.to_string());
-    cases.push((
-        format!("simple queries after {CANCELS} cancels"),
-        slower(&after, alone),
-    ));
-    let left = leaving::leave(town, &runtime)?;
-    let fed = hungry::feed(town, &runtime, &scales)?;
+    let crowd = crowd::gather(&town, &mut alone)?;
+    let (left, fed) = hostile(|runtime| {
+        let left = leaving::leave(&town, runtime)?;
+        Ok((left, hungry::feed(&town, runtime, &scales)?))
+    })?;
     scales.stop();
+    for (what, sample) in [
+        ("simple queries meanwhile".to_owned(), &meanwhile),
+        (format!("simple queries after {CANCELS} cancels"), &after),
+        (
+            format!("simple queries beside {} hostile ones", crowd::AT_ONCE),
+            &crowd.beside,
+        ),
+    ] {
+        cases.push((what, sample.compared(&alone)));
+    }
     let (freed, freed_at_most) = (left.at(95), left.at(100));
+    cases.extend(crowd.cases);
     cases.extend(left.cases);
     cases.extend(fed.cases);
     let count = |end| ends.iter().filter(|its| **its == end).count();
-    let micros = |all: Result<Vec<Duration>, String>| all.map_or(0, |all| whole(percentile(all)));
     Ok(Report::of(name, cases)
         .with("answered in time", count(End::Answered))
         .with("stopped in time", count(End::Stopped))
         .with("refused in time", count(End::Refused))
         .with("most late, ms", whole(overrun) / 1000)
         .with("most memory of a query, MiB", growth)
-        .with("p95 of simple queries alone, us", whole(alone))
-        .with("p95 meanwhile, us", micros(meanwhile))
-        .with("p95 after cancels, us", micros(after))
+        .with("simple queries alone", alone.len())
+        .with("p95 of simple queries alone, us", alone.at(95))
+        .with("p95 meanwhile, us", meanwhile.at(95))
+        .with("p95 after cancels, us", after.at(95))
+        .with("p95 beside a crowd, us", crowd.beside.at(95))
+        .with("hostile requests of the crowd", crowd.asked)
         .with("p95 from leaving to a free thread, ms", freed)
         .with("most from leaving to a free thread, ms", freed_at_most)
         .with("changes left whole", left.made)
@@ -141,6 +149,33 @@ fn attack(name: &'static str, town: &Town) -> Result<Report, Fault> {
         .with("refused for the memory of all", fed.refused)
         .with("most memory reserved by all, MiB", fed.most)
         .with("most growth meanwhile, MiB", fed.grown))
+}
+
+/// Does what a hostile caller does. On a machine of its own it would take nothing from ours, so here it gets what is left
+/// over; whoever is measured is on another thread, which does not.
+fn hostile<T: Send>(work: impl FnOnce(&Runtime) -> Result<T, Fault> + Send) -> Result<T, Fault> {
+    let lowered = move || {
+        #[cfg(target_os = "linux")]
+        rustix::process::setpriority_process(Some(rustix::thread::gettid()), LOWEST)
+            .map_err(fault)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(fault)?;
+        work(&runtime)
+    };
+    let done = std::thread::scope(|scope| scope.spawn(lowered).join());
+    done.unwrap_or_else(|_| Err(fault("the hostile caller panicked")))
+}
+
+/// Whether nothing of what was cancelled is evaluated any more, by the connector's own gauge.
+fn idle(town: &Town, after: &str) -> Result<(String, Verdict), Fault> {
+    let running = town.gauge("twinlink_evaluations_running")?;
+    let verdict = match running > 0.0 {
+        false => Verdict::Passed,
+        true => Verdict::Failed(format!("{running} evaluations")),
+    };
+    Ok((format!("nothing runs after {after}"), verdict))
 }
 
 fn load(town: &Town) -> Result<(), Fault> {
@@ -205,45 +240,6 @@ async fn cancel(client: &Client) {
     drop(ask(client, "ASK {}").await);
 }
 
-impl Other {
-    fn start(town: &Town) -> Result<Self, Fault> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(fault)?;
-        let client = connect(town, &town.police, OFFICER, &runtime)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let query = format!("SELECT ?o {{ <{}n7> <{0}knows> ?o }}", queries::BASE);
-            let mut all = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                let started = Instant::now();
-                match runtime.block_on(ask(&client, &query))? {
-                    End::Answered => all.push(started.elapsed()),
-                    end => return Err(format!("a simple query was not answered: {end:?}")),
-                }
-                // As someone who reads what came before asking on.
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            Ok(all)
-        });
-        Ok(Self { stop, thread })
-    }
-
-    fn stop(self) -> Result<Vec<Duration>, String> {
-        self.stop.store(true, Ordering::Relaxed);
-        let joined = self.thread.join();
-        joined.unwrap_or_else(|_| Err("the other caller panicked".to_owned()))
-    }
-
-    fn ask_for(town: &Town, time: Duration) -> Result<Vec<Duration>, Fault> {
-        let other = Self::start(town)?;
-        std::thread::sleep(time);
-        other.stop().map_err(Fault::Target)
-    }
-}
-
 impl Scales {
     fn start() -> Self {
         let (stop, peak) = (
@@ -277,31 +273,6 @@ impl Scales {
     }
 }
 
-fn slower(all: &Result<Vec<Duration>, String>, alone: Duration) -> Verdict {
-    match all {
-        Err(error) => Verdict::Failed(error.clone()),
-        Ok(all) if all.is_empty() => Verdict::Failed("none was answered".to_owned()),
-        Ok(all) => {
-            let (now, alone) = (whole(percentile(all.clone())), whole(alone).max(1));
-            if now > SLOWER * alone {
-                let percent = now * 100 / alone;
-                Verdict::Failed(format!(
-                    "the 95th percentile is at {percent} % of that alone"
-                ))
-            } else {
-                Verdict::Passed
-            }
-        }
-    }
-}
-
-/// What 95 in 100 do not exceed.
-fn percentile(mut all: Vec<Duration>) -> Duration {
-    all.sort_unstable();
-    let at = (all.len() * 95).div_ceil(100).saturating_sub(1);
-    all.get(at).copied().unwrap_or_default()
-}
-
 fn whole(time: Duration) -> usize {
     usize::try_from(time.as_micros()).unwrap_or(usize::MAX)
 }
@@ -322,13 +293,6 @@ fn fault(error: impl ToString) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_of_the_slowest() {
-        let all: Vec<Duration> = (1..=100).map(Duration::from_millis).rev().collect();
-        assert_eq!(percentile(all), Duration::from_millis(95));
-        assert_eq!(percentile(Vec::new()), Duration::ZERO);
-    }
 
     #[test]
     fn the_twin_is_as_large_as_it_says() {

@@ -167,7 +167,7 @@ fn asked(number: u32, query: &str) -> Asked {
     }
 }
 
-async fn stream(town: &Town, protocol: Protocol) -> Result<TlsStream<TcpStream>, Fault> {
+pub(super) async fn stream(town: &Town, protocol: Protocol) -> Result<TlsStream<TcpStream>, Fault> {
     let tls = town.tls(&town.city.identity, protocol)?;
     let url: http::Uri = town.url().parse().map_err(fault)?;
     let port = url.port_u16().ok_or_else(|| fault("no port"))?;
