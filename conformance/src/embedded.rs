@@ -158,11 +158,6 @@ impl Running {
 }
 
 impl Running {
-    /// The port of loopback where it listens.
-    pub(crate) fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// One of the numbers that it tells of itself.
     ///
     /// # Errors

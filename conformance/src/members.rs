@@ -370,6 +370,7 @@ fn delegation() -> Delegation {
         request: Uuid::nil(),
         participant: participant(0),
         subject: "conformance".to_owned(),
+        actors: Vec::new(),
         roles: Vec::new(),
         purpose: None,
         break_glass: None,

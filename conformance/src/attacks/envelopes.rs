@@ -32,7 +32,7 @@ impl Log {
     fn of(identity: &Arc<CurrentIdentity>) -> Result<Self, Fault> {
         let folder = tempfile::tempdir().map_err(fault)?;
         let store = TwinStore::open(folder.path(), EvaluationOptions::default()).map_err(fault)?;
-        let receipts = Receipts::open(Arc::new(store.journal()), Arc::clone(identity));
+        let receipts = Receipts::open(Arc::new(store.journal()), Arc::clone(identity), &[]);
         Ok(Self {
             receipts: receipts.map_err(fault)?,
             _folder: folder,

@@ -96,6 +96,8 @@ fn attacks(
             json!("https://w3id.org/twinlink/ns#EmergencyResponse"),
             "envelope.purpose",
         ),
+        ("options", json!(["federated=true"]), "envelope.options"),
+        ("options", json!("federated=true"), "envelope.form"),
         ("jti", Value::Null, "envelope.form"),
         ("jti", json!("x".repeat(129)), "envelope.form"),
     ];

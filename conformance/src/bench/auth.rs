@@ -131,6 +131,7 @@ pub(super) fn checks(
             certificate: Some(certificate.to_vec()),
             possession: None,
             envelope: None,
+            trace: None,
         };
         let begun = Instant::now();
         let caller = connector

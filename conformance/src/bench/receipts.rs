@@ -59,6 +59,7 @@ pub(super) fn run() -> Result<Value, Fault> {
         certificate: Some(identity.certificate().to_vec()),
         possession: None,
         envelope: None,
+        trace: None,
     });
     let fsync_ms = fsync(home)?;
     let runtime = runtime().map_err(fault)?;
@@ -142,20 +143,7 @@ async fn measure(
 
 /// A request through the connector's one way; gives its receipt.
 async fn once(connector: &Connector, credentials: &Credentials) -> Result<String, Fault> {
-    let request = Request {
-        id: Uuid::now_v7(),
-        query: QUERY.to_owned(),
-        base: None,
-        dataset: None,
-        federated: false,
-        left_out: Vec::new(),
-        require: Default::default(),
-        explain: None,
-        purpose: None,
-        break_glass: None,
-        envelope: None,
-        patience: None,
-    };
+    let request = Request::new(QUERY);
     let reply = answer(connector, credentials, request)
         .await
         .map_err(fault)?;
@@ -223,24 +211,16 @@ impl UseLog for Forgetful {
 
 fn record() -> UseRecord {
     let iri = NamedNode::new_unchecked;
+    let action = iri("http://www.w3.org/ns/odrl/2/read");
     UseRecord {
-        request: Uuid::now_v7(),
-        time: OffsetDateTime::now_utc(),
         participant: Some(iri("https://police.example/")),
         subject: Some("officer-7".to_owned()),
         purpose: Some(iri("https://purposes.example/emergency")),
-        action: iri("http://www.w3.org/ns/odrl/2/read"),
         policies: vec![iri("https://conformance.example/policies/1")],
         policy_version: "v1".to_owned(),
-        agreements: Vec::new(),
-        break_glass: None,
         token_id: Some("token".to_owned()),
         request_digest: "ab".repeat(32),
-        policy_hashes: Vec::new(),
-        signed: None,
-        refused: None,
-        dataset_version: None,
-        times: None,
+        ..UseRecord::new(Uuid::now_v7(), OffsetDateTime::now_utc(), action)
     }
 }
 
@@ -250,6 +230,7 @@ fn done() -> Recorded {
         result_digest: "cd".repeat(32),
         complete: true,
         failed: None,
+        changed_to: None,
         time: OffsetDateTime::now_utc(),
     }
 }

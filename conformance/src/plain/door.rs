@@ -71,6 +71,7 @@ impl Door {
             request: Uuid::nil(),
             participant: self.participant.clone(),
             subject: String::new(),
+            actors: Vec::new(),
             roles: Vec::new(),
             purpose: None,
             claims: BTreeMap::new(),

@@ -170,6 +170,7 @@ impl Side {
             result_digest: result_digest.clone(),
             complete: true,
             failed: None,
+            changed_to: None,
             time: now,
         };
         let receipt = block_on(self.receipts.complete(intent, done)).map_err(fault)?;
@@ -229,24 +230,16 @@ impl Side {
 
 fn record(consumer: &Side) -> UseRecord {
     let iri = NamedNode::new_unchecked;
+    let action = iri("http://www.w3.org/ns/odrl/2/read");
     UseRecord {
-        request: Uuid::now_v7(),
-        time: OffsetDateTime::now_utc(),
         participant: Some(consumer.id.clone()),
         subject: Some("officer-7".to_owned()),
         purpose: Some(iri("https://purposes.example/emergency")),
-        action: iri("http://www.w3.org/ns/odrl/2/read"),
         policies: vec![iri("https://city.example/policies/1")],
         policy_version: "v1".to_owned(),
-        agreements: Vec::new(),
-        break_glass: None,
         token_id: Some("token-1".to_owned()),
         request_digest: "ab".repeat(32),
-        policy_hashes: Vec::new(),
-        signed: None,
-        refused: None,
-        dataset_version: None,
-        times: None,
+        ..UseRecord::new(Uuid::now_v7(), OffsetDateTime::now_utc(), action)
     }
 }
 

@@ -32,8 +32,10 @@ pub struct Client {
     trace: fn() -> Option<String>,
 }
 
-/// Where a question goes.
+/// Where calls go that can be made without a certificate.
 const QUERY: &str = "/twinlink.v1.Connector/Query";
+const IMPORT: &str = "/twinlink.v1.Connector/Import";
+const DESCRIBE: &str = "/twinlink.v1.Connector/Describe";
 
 /// What to ask, and until when.
 #[derive(Debug, Clone)]
@@ -172,8 +174,8 @@ impl Client {
         }
     }
 
-    /// The same connection for an app without a certificate: its tokens are bound to a key, and each question proves it. `url`
-    /// is how the connector calls itself. Other calls are for clients with a certificate.
+    /// The same connection for an app without a certificate: its tokens are bound to a key, and each question, import and
+    /// description proves it. `url` is how the connector calls itself. Other calls are for clients with a certificate.
     #[must_use]
     pub fn with_proofs(mut self, proofs: Arc<dyn ProofSource>, url: &str) -> Self {
         self.proofs = Some(Proofs::new(proofs, url));
@@ -220,13 +222,7 @@ impl Client {
         message: v1::QueryRequest,
         deadline: Instant,
     ) -> Result<Result<Streaming<v1::QueryResponse>, Status>, Error> {
-        let mut request = self.request(message, deadline).await?;
-        if let Some(proofs) = &self.proofs {
-            let token = within(deadline, self.tokens.token()).await?;
-            let headers = request.metadata_mut();
-            headers.insert("dpop", sensitive(&proofs.prove(QUERY, &token)?)?);
-            headers.insert("authorization", authorization("DPoP", &token)?);
-        }
+        let request = self.proven(QUERY, message, deadline).await?;
         let mut stub = self.stub.clone();
         within(deadline, async {
             Ok(stub.query(request).await.map(Response::into_inner))
@@ -243,9 +239,44 @@ impl Client {
         options: ImportOptions,
         chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
     ) -> Result<Imported, Error> {
+        self.import_with(options, chunks, None).await
+    }
+
+    /// As [`Client::import`]. `sign` is called when all chunks are on their way, and gives the import as it was signed.
+    ///
+    /// # Errors
+    /// As [`Client::import`]; that of `sign`.
+    pub async fn import_signed(
+        &self,
+        options: ImportOptions,
+        chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+        sign: impl FnOnce() -> Result<String, Error> + Send + 'static,
+    ) -> Result<Imported, Error> {
+        self.import_with(options, chunks, Some(Box::new(sign)))
+            .await
+    }
+
+    async fn import_with(
+        &self,
+        options: ImportOptions,
+        chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+        sign: Option<import::Sign>,
+    ) -> Result<Imported, Error> {
         let deadline = options.deadline;
-        let (messages, failure) = import::messages(options, chunks);
-        let request = self.request(messages, deadline).await?;
+        if let Some(proofs) = self.proofs.as_ref().filter(|proofs| !proofs.has_nonce()) {
+            // What was sent cannot be sent again, so the connector's nonce is asked for before.
+            let head = futures::stream::iter([import::head(&options)]);
+            let request = self.proven(IMPORT, head, deadline).await?;
+            let mut stub = self.stub.clone();
+            let asked = within(deadline, async { Ok(stub.import(request).await) }).await?;
+            if let Err(status) = asked
+                && !proofs.learns(&status)
+            {
+                return Err(status.into());
+            }
+        }
+        let (messages, failure) = import::messages(options, chunks, sign);
+        let request = self.proven(IMPORT, messages, deadline).await?;
         let mut stub = self.stub.clone();
         within(deadline, async {
             tokio::select! {
@@ -266,15 +297,50 @@ impl Client {
         purpose: Option<NamedNode>,
         deadline: Instant,
     ) -> Result<Description, Error> {
+        self.describe_signed(purpose, String::new(), deadline).await
+    }
+
+    /// As [`Client::describe`], with the request as it was signed.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub async fn describe_signed(
+        &self,
+        purpose: Option<NamedNode>,
+        envelope: String,
+        deadline: Instant,
+    ) -> Result<Description, Error> {
         let message = v1::DescribeRequest {
             purpose: text(purpose),
+            envelope,
         };
-        let request = self.request(message, deadline).await?;
-        let mut stub = self.stub.clone();
-        within(deadline, async { Ok(stub.describe(request).await?) })
-            .await?
-            .into_inner()
-            .try_into()
+        let ask = async || {
+            let request = self.proven(DESCRIBE, message.clone(), deadline).await?;
+            let mut stub = self.stub.clone();
+            within(deadline, async { Ok(stub.describe(request).await) }).await
+        };
+        let described = match (ask().await?, &self.proofs) {
+            (Err(status), Some(proofs)) if proofs.learns(&status) => ask().await?,
+            (described, _) => described,
+        };
+        described?.into_inner().try_into()
+    }
+
+    /// As [`Client::request`], with a proof of our key where that is how we show who we are.
+    async fn proven<T>(
+        &self,
+        path: &str,
+        message: T,
+        deadline: Instant,
+    ) -> Result<Request<T>, Error> {
+        let mut request = self.request(message, deadline).await?;
+        if let Some(proofs) = &self.proofs {
+            let token = within(deadline, self.tokens.token()).await?;
+            let headers = request.metadata_mut();
+            headers.insert("dpop", sensitive(&proofs.prove(path, &token)?)?);
+            headers.insert("authorization", authorization("DPoP", &token)?);
+        }
+        Ok(request)
     }
 
     pub(crate) async fn request<T>(

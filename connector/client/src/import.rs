@@ -1,5 +1,6 @@
 //! RDF on its way into a twin.
 
+use crate::Error;
 use crate::client::text;
 use bytes::Bytes;
 use futures::channel::oneshot;
@@ -32,7 +33,7 @@ pub struct ImportOptions {
 }
 
 /// What an import did. Counts only what we may see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
     /// Quads added.
     pub inserted: u64,
@@ -40,6 +41,8 @@ pub struct Imported {
     pub removed: u64,
     /// Sequence number of the commit.
     pub sequence: u64,
+    /// The connector's signed receipt; empty from one of an earlier version.
+    pub receipt: String,
 }
 
 /// The messages of the call, and a future that resolves where `chunks` fails.
@@ -49,23 +52,18 @@ pub struct Imported {
 pub(crate) fn messages(
     options: ImportOptions,
     chunks: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    sign: Option<Sign>,
 ) -> (
     BoxStream<'static, v1::ImportRequest>,
     impl Future<Output = std::io::Error> + Send,
 ) {
     let (failed, failure) = oneshot::channel();
-    let head = message(Part::Head(v1::ImportHead {
-        media_type: options.media_type,
-        base_iri: options.base.unwrap_or_default(),
-        graph_iri: text(options.graph),
-        gzip: options.gzip,
-        replace: options.replace,
-        purpose: text(options.purpose),
-    }));
+    let head = head(&options);
     let source = Source {
         chunks: chunks.boxed(),
         rest: Bytes::new(),
         sent: 0,
+        sign,
         failed,
     };
     let pieces = stream::unfold(Some(source), |source| async move {
@@ -81,11 +79,27 @@ pub(crate) fn messages(
     (stream::iter([head]).chain(pieces).boxed(), failure)
 }
 
+/// The first message.
+pub(crate) fn head(options: &ImportOptions) -> v1::ImportRequest {
+    message(Part::Head(v1::ImportHead {
+        media_type: options.media_type.clone(),
+        base_iri: options.base.clone().unwrap_or_default(),
+        graph_iri: text(options.graph.clone()),
+        gzip: options.gzip,
+        replace: options.replace,
+        purpose: text(options.purpose.clone()),
+    }))
+}
+
+/// Signs what was sent, once all of it was.
+pub(crate) type Sign = Box<dyn FnOnce() -> Result<String, Error> + Send>;
+
 /// Where the bytes come from.
 struct Source {
     chunks: BoxStream<'static, std::io::Result<Bytes>>,
     rest: Bytes,
     sent: u64,
+    sign: Option<Sign>,
     failed: oneshot::Sender<std::io::Error>,
 }
 
@@ -95,17 +109,25 @@ impl Source {
         while self.rest.is_empty() {
             match self.chunks.next().await {
                 Some(Ok(chunk)) => self.rest = chunk,
-                Some(Err(error)) => {
-                    // The receiver is gone only where the call is over already.
-                    drop(self.failed.send(error));
-                    return std::future::pending().await;
+                Some(Err(error)) => return self.fail(error).await,
+                None => {
+                    let bytes = self.sent;
+                    return match self.sign.take().map_or(Ok(String::new()), |sign| sign()) {
+                        Ok(envelope) => (Part::End(v1::ImportEnd { bytes, envelope }), None),
+                        Err(error) => self.fail(std::io::Error::other(error)).await,
+                    };
                 }
-                None => return (Part::End(v1::ImportEnd { bytes: self.sent }), None),
             }
         }
         let piece = self.rest.split_to(self.rest.len().min(CHUNK));
         self.sent += piece.len() as u64;
         (Part::Chunk(piece), Some(self))
+    }
+
+    async fn fail(self, error: std::io::Error) -> (Part, Option<Self>) {
+        // The receiver is gone only where the call is over already.
+        drop(self.failed.send(error));
+        std::future::pending().await
     }
 }
 
@@ -119,6 +141,7 @@ impl From<v1::ImportResponse> for Imported {
             inserted: response.inserted,
             removed: response.removed,
             sequence: response.sequence,
+            receipt: response.receipt,
         }
     }
 }

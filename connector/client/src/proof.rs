@@ -37,6 +37,11 @@ impl Proofs {
         self.source.proof(&url, token.reveal(), nonce.as_deref())
     }
 
+    pub(crate) fn has_nonce(&self) -> bool {
+        let nonce = self.nonce.lock().unwrap_or_else(PoisonError::into_inner);
+        nonce.is_some()
+    }
+
     /// Whether the call was refused for want of this nonce: then it may be made again, with it.
     pub(crate) fn learns(&self, status: &Status) -> bool {
         let header = |name| {

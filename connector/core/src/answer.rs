@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod body;
+mod change;
 mod decide;
 mod gather;
 mod instant;
@@ -11,14 +12,14 @@ mod summarize;
 
 use crate::limits::{Budget, Limits};
 use crate::ports::{
-    Applied, Authenticator, Clock, Federation, Intent, PolicySource, Recorded, Twin, UseLog,
-    UseRecord, Workers,
+    Authenticator, Clock, Federation, Intent, PolicySource, Twin, UseLog, UseRecord, Workers,
 };
 use crate::{
-    Admission, Caller, Change, Code, Credentials, Head, Outcome, Piece, Refusal, Request,
+    Admission, Caller, Code, Credentials, Head, Outcome, Piece, Refusal, Request, Signable, Signer,
     StateOfWorld, request_digest, syntax,
 };
 use body::Body;
+pub use change::{Changed, admit_change, change};
 pub(crate) use decide::authenticate;
 use decide::{Decision, Granted, Wish, odrl, same_purpose};
 use futures::channel::oneshot;
@@ -124,14 +125,14 @@ pub async fn answer(
     let started = connector.clock.instant();
     let budget = budget(connector, request.patience, started);
     let abandoned = budget.cancel_on_drop();
-    let mut record = record(connector, request.id, "read", &request.query);
-    let (base, dataset) = (request.base.as_deref(), request.dataset.as_ref());
-    record.request_digest = request_digest(&request.query, base, dataset);
+    let signable = request.signable();
+    let mut record = record(connector, request.id, "read", &signable.digest);
     let way = async {
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
         let envelope = request.envelope.as_deref();
-        check_signed(connector, credentials, &caller, envelope, &mut record)?;
+        let shown = (credentials, envelope);
+        check_signed(connector, shown, &caller, &signable, &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         let seat = decide::admit(connector, &caller, &decision).await?;
@@ -146,84 +147,6 @@ pub async fn answer(
             abandoned.release();
             Ok(reply)
         }
-        Err(refusal) => Err(refuse(connector, record, refusal).await),
-    }
-}
-
-/// Changes the twin, if the caller may.
-///
-/// # Errors
-/// As [`answer()`]. After an error nothing has changed.
-pub async fn change(
-    connector: &Connector,
-    credentials: &Credentials,
-    change: Change,
-    purpose: Option<&NamedNode>,
-    patience: Option<Duration>,
-) -> Result<Applied, Refusal> {
-    let budget = budget(connector, patience, connector.clock.instant());
-    let _abandoned = budget.cancel_on_drop();
-    let mut record = record(connector, Uuid::now_v7(), "modify", &describe(&change));
-    let way = async {
-        let caller = authenticate(connector, credentials, &mut record)?;
-        same_purpose(&caller, purpose)?;
-        check_signed(connector, credentials, &caller, None, &mut record)?;
-        let read = decide::uncounted(connector, Wish::new(&caller, "read", None));
-        let decision =
-            decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)?;
-        let seat = decide::admit(connector, &caller, &decision).await?;
-        let change = check(connector, change).await?;
-        let (mut granted, intent) = intend(connector, decision, &mut record).await?;
-        let twin = Arc::clone(&connector.twin);
-        let (held, modify) = (seat.budget(&budget), granted.permit());
-        let sees_all = read
-            .as_ref()
-            .is_some_and(|read| read.guard().is_everything());
-        let started = connector.clock.instant();
-        let mut applied = offload(connector, move || {
-            let applied = twin.change(&change, read.as_deref(), &modify, &held);
-            // Kept for as long as the thread works, also where nobody waits for it any more.
-            drop(seat);
-            applied
-        })
-        .await?;
-        granted.meter(connector, started).await?;
-        if !sees_all {
-            // It counts the changes of what the caller may not see too.
-            applied.sequence = 0;
-        }
-        let done = Recorded {
-            rows: applied.inserted + applied.removed,
-            result_digest: String::new(),
-            complete: true,
-            failed: None,
-            time: connector.clock.now(),
-        };
-        connector.use_log.complete(intent, done).await?;
-        Ok(applied)
-    };
-    match within(connector, &budget, way).await {
-        Ok(applied) => Ok(applied),
-        Err(refusal) => Err(refuse(connector, record, refusal).await),
-    }
-}
-
-/// Whether the caller may change anything at all: for doors, before they take in a large body.
-///
-/// # Errors
-/// As [`answer()`].
-pub async fn admit_change(
-    connector: &Connector,
-    credentials: &Credentials,
-    purpose: Option<&NamedNode>,
-) -> Result<(), Refusal> {
-    let mut record = record(connector, Uuid::now_v7(), "modify", "");
-    let permit = authenticate(connector, credentials, &mut record).and_then(|caller| {
-        same_purpose(&caller, purpose)?;
-        decide::consider(connector, Wish::new(&caller, "modify", None), &mut record)
-    });
-    match permit {
-        Ok(_) => Ok(()),
         Err(refusal) => Err(refuse(connector, record, refusal).await),
     }
 }
@@ -247,16 +170,6 @@ struct Plan {
     request: Request,
     question: Arc<Question>,
     caller: Caller,
-}
-
-/// A change with a fault in its text is refused before its intent is recorded.
-async fn check(connector: &Connector, change: Change) -> Result<Change, Refusal> {
-    let limits = connector.limits;
-    offload(connector, move || {
-        syntax::check_change(&change, &limits)?;
-        Ok(change)
-    })
-    .await
 }
 
 /// A question with a fault in its text is refused before it counts as a use.
@@ -353,23 +266,30 @@ fn budget(connector: &Connector, patience: Option<Duration>, now: Instant) -> Bu
 // INVARIANT(wrong-envelope-no-answer): a request that comes with an envelope is answered only if the envelope is of it.
 fn check_signed(
     connector: &Connector,
-    credentials: &Credentials,
+    (credentials, envelope): (&Credentials, Option<&str>),
     caller: &Caller,
-    envelope: Option<&str>,
+    signable: &Signable,
     record: &mut UseRecord,
 ) -> Result<(), Refusal> {
     record.signed = connector.authenticator.signed_request(
         envelope.or(credentials.envelope.as_deref()),
         credentials,
         caller,
-        &record.request_digest,
+        signable,
         connector.clock.now(),
     )?;
+    let signed = record.signed.as_ref();
+    if signed.is_some_and(|signed| signed.by == Signer::App) {
+        record.options.clone_from(&signable.options);
+    }
     Ok(())
 }
 
-fn record(connector: &Connector, request: Uuid, action: &str, text: &str) -> UseRecord {
-    use_record(connector, request, odrl(action), text)
+fn record(connector: &Connector, request: Uuid, action: &str, digest: &str) -> UseRecord {
+    UseRecord {
+        request_digest: digest.to_owned(),
+        ..UseRecord::new(request, connector.clock.now(), odrl(action))
+    }
 }
 
 pub(crate) fn use_record(
@@ -381,15 +301,6 @@ pub(crate) fn use_record(
     UseRecord {
         request_digest: request_digest(text, None, None),
         ..UseRecord::new(request, connector.clock.now(), action)
-    }
-}
-
-fn describe(change: &Change) -> String {
-    match change {
-        Change::Update { update, .. } => update.clone(),
-        Change::Insert(quads) => format!("insert {} quads", quads.len()),
-        Change::Replace(graph, quads) => format!("replace {graph} by {} quads", quads.len()),
-        Change::Clear(graph) => format!("clear {graph}"),
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Credentials {
     pub possession: Option<Possession>,
     /// The request as the client signed it, from a header: where the request has no field for it.
     pub envelope: Option<String>,
+    /// The trace that the request is a part of: <https://www.w3.org/TR/trace-context/#trace-id>. For the record alone.
+    pub trace: Option<String>,
 }
 
 /// What a client that proves its key with each request sent along: <https://www.rfc-editor.org/rfc/rfc9449>.
@@ -46,6 +48,18 @@ pub struct Caller {
     is_owner: bool,
     values: BTreeMap<NamedNode, Vec<Term>>,
     on_behalf: Vec<NamedNode>,
+    means: Means,
+}
+
+/// By whom and under what a subject asks, as its organisation says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Means {
+    /// The program that asks; none where it is the organisation itself.
+    pub client: Option<String>,
+    /// Who acts for the subject now, and who did before: <https://www.rfc-editor.org/rfc/rfc8693#section-4.1>.
+    pub actors: Vec<String>,
+    /// The agreement under which it asks.
+    pub agreement: Option<NamedNode>,
 }
 
 impl Secret {
@@ -89,7 +103,20 @@ impl Caller {
             is_owner,
             values: BTreeMap::new(),
             on_behalf: Vec::new(),
+            means: Means::default(),
         }
+    }
+
+    /// The same caller, asking by these means.
+    #[must_use]
+    pub fn by(mut self, means: Means) -> Self {
+        self.means = means;
+        self
+    }
+
+    /// By whom and under what it asks.
+    pub fn means(&self) -> &Means {
+        &self.means
     }
 
     /// The same caller, that asks for somebody of another organisation: the organisations that the question comes from,

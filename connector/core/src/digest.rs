@@ -78,9 +78,39 @@ pub fn request_digest(text: &str, base: Option<&str>, dataset: Option<&DatasetCh
     hex(&hasher.finalize())
 }
 
+/// A request that is no text of SPARQL, as its digest names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Operation<'a> {
+    /// What it does: `insert`, `replace`, `clear`, `create` or `describe`.
+    pub kind: &'a str,
+    /// IRI of the graph; empty for the default graph, for what names its own, and for one without a name yet.
+    pub graph: &'a str,
+    /// Media type of the body, in lower case and without parameters; of `multipart/form-data` all of it, as it was sent.
+    pub media_type: &'a str,
+    /// What resolves relative IRIs, where the caller says so.
+    pub base: &'a str,
+    /// SHA-256 of the body as it was sent, packed or not, lower-case hex.
+    pub body: &'a str,
+}
+
+/// SHA-256 of such a request, lower-case hex: of the bytes 0 and 255, and then all members in their order, each after its
+/// length in 8 bytes, the highest first. No text's digest is of these bytes.
+pub fn operation_digest(of: &Operation<'_>) -> String {
+    let mut hasher = Sha256::new().chain_update([0, 255]);
+    for member in [of.kind, of.graph, of.media_type, of.base, of.body] {
+        part(&mut hasher, member);
+    }
+    hex(&hasher.finalize())
+}
+
+/// SHA-256 of bytes, lower-case hex.
+pub fn content_digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// SHA-256 over a summary as it travels, lower-case hex.
 pub fn summary_digest(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    content_digest(bytes)
 }
 
 fn both(dataset: &DatasetChoice) -> [&[NamedNode]; 2] {
@@ -133,6 +163,33 @@ mod tests {
             request_digest("abc", None, None),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
+    }
+
+    #[test]
+    fn operations_that_differ_in_anything_have_other_digests() {
+        let plain = Operation::default();
+        let mut digests = vec![request_digest("", Some(""), None)];
+        let of = "a";
+        for operation in [
+            plain,
+            Operation { kind: of, ..plain },
+            Operation { graph: of, ..plain },
+            Operation {
+                media_type: of,
+                ..plain
+            },
+            Operation { base: of, ..plain },
+            Operation { body: of, ..plain },
+            Operation {
+                kind: of,
+                graph: of,
+                ..plain
+            },
+        ] {
+            let digest = operation_digest(&operation);
+            assert!(!digests.contains(&digest), "{operation:?}");
+            digests.push(digest);
+        }
     }
 
     #[test]

@@ -14,11 +14,13 @@ mod limits;
 mod memory;
 mod outcome;
 mod ports;
+mod receipt;
 mod recent;
 mod refusal;
 mod request;
 mod requirement;
 mod service;
+mod signable;
 mod solution;
 mod steward;
 mod streamed;
@@ -28,11 +30,13 @@ mod world;
 pub use admission::{Admission, AdmissionLimits, Priority, Seat};
 pub use age::{Age, Freshness};
 pub use answer::{
-    Connector, PermitCache, QuestionCache, Reply, SUMMARY, admit_change, answer, change, offload,
-    summarize,
+    Changed, Connector, PermitCache, QuestionCache, Reply, SUMMARY, admit_change, answer, change,
+    offload, summarize,
 };
-pub use caller::{Caller, Credentials, Possession, Secret};
-pub use digest::{ResultDigest, request_digest, summary_digest};
+pub use caller::{Caller, Credentials, Means, Possession, Secret};
+pub use digest::{
+    Operation, ResultDigest, content_digest, operation_digest, request_digest, summary_digest,
+};
 pub use explain::{Choice, Direction, Explain, Explanation, Pushed, Step, StepKind};
 pub use limits::{Budget, CancelOnDrop, Limits};
 pub use memory::{Memory, MemoryFull, MemoryShare, Reservation};
@@ -42,10 +46,12 @@ pub use ports::{
     Merge, Overview, PolicySource, Recorded, SignedRequest, Signer, Twin, UseLog, UseRecord,
     Workbench, Workers,
 };
+pub use receipt::receipt;
 pub use refusal::{Code, DISK, Refusal};
-pub use request::{Change, DatasetChoice, Delegation, Request, SummaryRequest};
+pub use request::{Change, ChangeRequest, DatasetChoice, Delegation, Request, SummaryRequest};
 pub use requirement::Requirement;
 pub use service::serve;
+pub use signable::Signable;
 pub use solution::{Head, Piece, Sink, Solution, Sources, bytes_of_solutions, bytes_of_triples};
 pub use steward::{
     BackupUse, Declaration, admit_log_reader, begin_backup, declare_incident, end_incident,

@@ -2,7 +2,7 @@
 
 use crate::{
     Age, Budget, Caller, Change, Credentials, DatasetChoice, Delegation, Explain, Explanation,
-    Gathered, Refusal, Requirement, Sink, SourceStatus,
+    Gathered, Means, Refusal, Requirement, Signable, Sink, SourceStatus,
 };
 use futures::future::BoxFuture;
 use oxrdf::{NamedNode, Quad};
@@ -26,8 +26,8 @@ pub trait Authenticator: Send + Sync {
     ) -> Result<Caller, Refusal>;
 
     /// Verifies a request as the caller's organisation signed it, or the app that holds the token: that it was made to this
-    /// connector, a moment ago, for this caller, of a text with this digest, and was not shown before. None came: none,
-    /// where the caller need not sign.
+    /// connector, a moment ago, for this caller, of what was asked, and was not shown before. None came: none, where the
+    /// caller need not sign.
     ///
     /// # Errors
     /// [`crate::Code::Unauthenticated`], naming the check that failed; by default for each that comes.
@@ -36,7 +36,7 @@ pub trait Authenticator: Send + Sync {
         envelope: Option<&str>,
         _credentials: &Credentials,
         _caller: &Caller,
-        _request_digest: &str,
+        _signable: &Signable,
         _now: OffsetDateTime,
     ) -> Result<Option<SignedRequest>, Refusal> {
         let detail = "signed requests are not understood here";
@@ -88,7 +88,7 @@ pub struct Evaluated {
 }
 
 /// What a change did. Counts only what the caller may see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Applied {
     /// Sequence number of the commit; the same as before where nothing changed. 0 to a caller who sees only a part of
     /// the twin: it counts the changes of the rest too.
@@ -99,6 +99,8 @@ pub struct Applied {
     pub removed: u64,
     /// Whether a replaced or inserted-into graph held nothing visible before.
     pub created: bool,
+    /// What names the state of the twin after it, as [`Twin::version`] does: for the owner's own record.
+    pub version: Option<Arc<str>>,
 }
 
 /// The organisation's twin. Owner: `twinlink-store`. All methods block: call them on [`Workers`].
@@ -277,6 +279,15 @@ pub trait UseLog: Send + Sync {
         intent: Intent,
         done: Recorded,
     ) -> BoxFuture<'a, Result<String, Refusal>>;
+
+    /// The receipt of a use that ended, once more, for the participant and subject whose use it was. None where it is not
+    /// theirs, or not at hand any more, as by default. Blocks: call it on [`Workers`].
+    ///
+    /// # Errors
+    /// [`crate::Code::Unavailable`] and [`crate::Code::Internal`] where the log cannot be read.
+    fn receipt(&self, _request: Uuid, _of: (&NamedNode, &str)) -> Result<Option<String>, Refusal> {
+        Ok(None)
+    }
 }
 
 /// A durable, append-only list of records. Owner: `twinlink-store`.
@@ -336,10 +347,16 @@ pub struct UseRecord {
     pub agreements: Vec<(NamedNode, String)>,
     /// The incident for which the caller broke the glass, where that was needed.
     pub break_glass: Option<NamedNode>,
+    /// By whom and under what the subject asks.
+    pub means: Means,
     /// The token's `jti`.
     pub token_id: Option<String>,
+    /// The trace that the request is a part of. In no receipt.
+    pub trace: Option<String>,
     /// SHA-256 of the request, lower-case hex: [`crate::request_digest`].
     pub request_digest: String,
+    /// What else was asked, where an app signed the request: [`Signable::options`].
+    pub options: Vec<String>,
     /// The request as the caller's organisation signed it, or its app, where one did.
     pub signed: Option<SignedRequest>,
     /// The state of the twin when the use was about to begin. In no receipt: to whom a part is shown, it would tell that the
@@ -366,8 +383,11 @@ impl UseRecord {
             policy_version: String::new(),
             agreements: Vec::new(),
             break_glass: None,
+            means: Means::default(),
             token_id: None,
+            trace: None,
             request_digest: String::new(),
+            options: Vec::new(),
             signed: None,
             dataset_version: None,
             refused: None,
@@ -416,6 +436,8 @@ pub struct Recorded {
     pub complete: bool,
     /// The check that ended it early, if one did.
     pub failed: Option<String>,
+    /// Of a change: what names the state of the twin after it. In no receipt, as [`UseRecord::dataset_version`].
+    pub changed_to: Option<Arc<str>>,
     /// When.
     pub time: OffsetDateTime,
 }

@@ -1,6 +1,6 @@
 //! What is asked, before anything of it is believed.
 
-use crate::{Explain, Requirement};
+use crate::{Explain, Requirement, request_digest};
 use oxrdf::{GraphName, NamedNode, Quad};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +13,8 @@ pub struct Request {
     pub id: Uuid,
     /// SPARQL 1.1 Query.
     pub query: String,
+    /// SHA-256 of what was asked, where the query only stands for it: [`crate::operation_digest`].
+    pub digest: Option<String>,
     /// Resolves relative IRIs in the query.
     pub base: Option<String>,
     /// The dataset given by the protocol: <https://www.w3.org/TR/sparql11-protocol/#dataset>. It wins over the query's.
@@ -33,6 +35,27 @@ pub struct Request {
     pub envelope: Option<String>,
     /// How long the caller is ready to wait.
     pub patience: Option<Duration>,
+}
+
+impl Request {
+    /// A question to this twin alone, in one text, under a new id.
+    pub fn new(query: impl Into<String>) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            query: query.into(),
+            digest: None,
+            base: None,
+            dataset: None,
+            federated: false,
+            left_out: Vec::new(),
+            require: Requirement::default(),
+            explain: None,
+            purpose: None,
+            break_glass: None,
+            envelope: None,
+            patience: None,
+        }
+    }
 }
 
 /// A question for a summary of what the caller may see.
@@ -83,6 +106,48 @@ pub enum Change {
     Clear(GraphName),
 }
 
+/// A change, and how it was asked for.
+#[derive(Debug, Clone)]
+pub struct ChangeRequest {
+    /// Ours; goes into the log and the receipt.
+    pub id: Uuid,
+    /// What to change.
+    pub change: Change,
+    /// SHA-256 of it as it came, lower-case hex: what its signature is of, and its record says.
+    pub digest: String,
+    /// The purpose the caller states; it must be the one the token carries.
+    pub purpose: Option<NamedNode>,
+    /// The request as the caller signed it, where it came with the change and not in a header.
+    pub envelope: Option<String>,
+    /// How long the caller is ready to wait.
+    pub patience: Option<Duration>,
+}
+
+impl ChangeRequest {
+    /// An update, of which all that selects what it changes is signed: its text, its base and its dataset.
+    pub fn update(update: String, base: Option<String>, using: Option<DatasetChoice>) -> Self {
+        let digest = request_digest(&update, base.as_deref(), using.as_ref());
+        let change = Change::Update {
+            update,
+            base,
+            using,
+        };
+        Self::new(change, digest)
+    }
+
+    /// A change that came as something with this digest.
+    pub fn new(change: Change, digest: String) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            change,
+            digest,
+            purpose: None,
+            envelope: None,
+            patience: None,
+        }
+    }
+}
+
 /// On whose behalf a connector asks its peers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delegation {
@@ -92,6 +157,8 @@ pub struct Delegation {
     pub participant: NamedNode,
     /// The person or program.
     pub subject: String,
+    /// Who acts for it now, and who did before.
+    pub actors: Vec<String>,
     /// Its roles.
     pub roles: Vec<NamedNode>,
     /// Its purpose.

@@ -31,6 +31,7 @@ pub async fn serve<T>(
         result_digest: String::new(),
         complete: true,
         failed: None,
+        changed_to: None,
         time: connector.clock.now(),
     };
     connector.use_log.complete(intent, recorded).await?;

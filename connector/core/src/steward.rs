@@ -317,6 +317,7 @@ fn recorded(connector: &Connector, refusal: Option<&Refusal>) -> Recorded {
         result_digest: String::new(),
         complete: refusal.is_none(),
         failed: refusal.map(|refusal| refusal.check().to_owned()),
+        changed_to: None,
         time: connector.clock.now(),
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod oauth;
 mod outcome;
 mod parameters;
 mod protocol;
+mod receipts;
 mod stream;
 mod writer;
 
@@ -57,8 +58,8 @@ struct Door {
 
 /// The routes of the HTTP door.
 ///
-/// `/sparql` is the endpoint of queries and updates, `/data` the graph store, `/health` says that the process lives,
-/// `/ready` that it serves. Any other path is not found.
+/// `/sparql` is the endpoint of queries and updates, `/data` the graph store, `/receipts/ID` has the receipt of a request,
+/// `/health` says that the process lives, `/ready` that it serves. Any other path is not found.
 pub fn router(connector: Arc<Connector>, settings: HttpSettings) -> Router {
     routes(connector, settings, None)
 }
@@ -94,7 +95,7 @@ pub fn paths() -> Vec<&'static str> {
 }
 
 /// All there is behind the HTTP door.
-fn table() -> [(&'static str, MethodRouter<Arc<Door>>); 13] {
+fn table() -> [(&'static str, MethodRouter<Arc<Door>>); 14] {
     [
         ("/", any(about)),
         ("/health", any(health)),
@@ -104,6 +105,7 @@ fn table() -> [(&'static str, MethodRouter<Arc<Door>>); 13] {
         ("/data", any(graph_store::handle)),
         ("/data/", any(graph_store::handle)),
         ("/data/{*path}", any(graph_store::handle)),
+        (receipts::PATH, any(receipts::handle)),
         (
             oauth::TOKEN,
             any(|State(door), request| oauth::token(door, request)),

@@ -12,6 +12,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use futures::future::BoxFuture;
+use oxrdf::NamedNode;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeMetric, MetricEncoder, text::encode,
@@ -30,6 +31,7 @@ use tokio::net::TcpListener;
 use twinlink_core::{Intent, Memory, Recorded, Refusal, UseLog, UseRecord};
 use twinlink_store::TwinStore;
 use twinlink_trust::{CurrentIdentity, Expiry};
+use uuid::Uuid;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -265,6 +267,10 @@ impl UseLog for Counted {
         let took = done.time - intent.record.time;
         self.uses.seconds.observe(took.as_seconds_f64().max(0.0));
         self.log.complete(intent, done)
+    }
+
+    fn receipt(&self, request: Uuid, of: (&NamedNode, &str)) -> Result<Option<String>, Refusal> {
+        self.log.receipt(request, of)
     }
 }
 

@@ -262,6 +262,7 @@ impl Remote {
             request: Uuid::now_v7(),
             participant: self.identity.load().participant().clone(),
             subject: "connector".to_owned(),
+            actors: Vec::new(),
             roles: Vec::new(),
             purpose: None,
             claims: BTreeMap::new(),

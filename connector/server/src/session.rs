@@ -10,10 +10,10 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tonic::transport::Channel;
 use twinlink_client::{Client, ClientConfig, Error, ProofSource, Token, TokenSource};
-use twinlink_core::Secret;
+use twinlink_core::{Secret, Signable};
 use twinlink_trust::{
-    Binding, CurrentIdentity, Identity, Proof, ProofOf, Protocol, Registry, SigningKey,
-    TokenIssuer, TokenRequest, Trusted, app_config, client_config,
+    Binding, CurrentIdentity, Identity, Proof, ProofOf, Protocol, Registry, RequestOf, SigningKey,
+    TokenIssuer, TokenRequest, TrustError, Trusted, app_config, client_config, sign_request,
 };
 
 /// How long a connection may take to come about.
@@ -138,11 +138,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Client::connect`].
-    pub(crate) async fn connect_app(
-        &self,
-        key: &SigningKey,
-        token: &Secret,
-    ) -> Result<Client, Failure> {
+    async fn connect_app(&self, key: &SigningKey, token: &Secret) -> Result<Client, Failure> {
         let (registry, audience) = (Arc::clone(&self.registry), self.audience.clone());
         let tls = app_config(registry, audience, Protocol::Http2)?;
         let token = Arc::new(Token::new(token.reveal()));
@@ -154,15 +150,42 @@ impl Session {
     ///
     /// # Errors
     /// As [`Client::connect`].
-    pub(crate) async fn connect_with(&self, token: &Secret) -> Result<Client, Failure> {
+    async fn connect_with(&self, token: &Secret) -> Result<Client, Failure> {
         let tls = self.tls()?;
         let token = Arc::new(Token::new(token.reveal()));
         Ok(Client::connect(&self.client(tls, token)?).await?)
     }
 
-    /// The organisation, and the key that its certificate is of.
-    pub(crate) fn identity(&self) -> Arc<Identity> {
-        self.identity.load()
+    /// Connects as this person, with the app's key where there is one, and with the organisation's certificate otherwise:
+    /// what is asked is signed with the same key. The token lives for so long.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub(crate) async fn connect_signing(
+        &self,
+        person: &Person,
+        app: Option<&SigningKey>,
+        lifetime: Duration,
+    ) -> Result<Signing, Failure> {
+        let (client, token, key) = match app {
+            Some(key) => {
+                let thumbprint = key.public().thumbprint();
+                let token = self.token_for_key(person, lifetime, &thumbprint)?;
+                (self.connect_app(key, &token).await?, token, key.clone())
+            }
+            None => {
+                let token = self.token(person, lifetime)?;
+                let client = self.connect_with(&token).await?;
+                (client, token, self.identity.load().key().clone())
+            }
+        };
+        Ok(Signing {
+            client,
+            token,
+            key,
+            audience: self.audience.clone(),
+            purpose: person.purpose.clone(),
+        })
     }
 
     /// The keys that speak for the connector that is asked.
@@ -202,6 +225,31 @@ impl Session {
     }
 }
 
+/// A connection, and what signs what goes over it.
+pub(crate) struct Signing {
+    pub(crate) client: Client,
+    token: Secret,
+    key: SigningKey,
+    audience: NamedNode,
+    purpose: Option<NamedNode>,
+}
+
+impl Signing {
+    /// Signs a request: its id with us, and what goes along with it.
+    ///
+    /// # Errors
+    /// As [`sign_request`].
+    pub(crate) fn sign(&self, signable: &Signable) -> Result<(String, String), TrustError> {
+        let of = RequestOf {
+            audience: &self.audience,
+            signable,
+            purpose: self.purpose.as_ref(),
+            token: &self.token,
+        };
+        sign_request(&self.key, &of, OffsetDateTime::now_utc())
+    }
+}
+
 /// An app's key, as each question proves it.
 struct AppKey(SigningKey);
 
@@ -232,7 +280,7 @@ impl Tokens {
         &self,
         lifetime: Duration,
         binding: Option<Binding<'_>>,
-    ) -> Result<Secret, twinlink_trust::TrustError> {
+    ) -> Result<Secret, TrustError> {
         let identity = self.identity.load();
         let request = TokenRequest {
             subject: self.person.subject.clone(),

@@ -1,6 +1,7 @@
 //! What a request shows of who asks, at either door: nothing of it is believed here.
 
 use crate::serve::PeerCertificate;
+use crate::telemetry::trace_id;
 use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -147,6 +148,7 @@ pub(crate) fn credentials(
         certificate: certificate(extensions),
         possession: is_proven.then(|| proofs(headers, extensions)),
         envelope: envelope(headers)?,
+        trace: trace_id(),
     })
 }
 

@@ -363,6 +363,10 @@ impl UseLog for Tally {
     ) -> BoxFuture<'a, Result<String, Refusal>> {
         self.log.complete(intent, done)
     }
+
+    fn receipt(&self, request: Uuid, of: (&NamedNode, &str)) -> Result<Option<String>, Refusal> {
+        self.log.receipt(request, of)
+    }
 }
 
 impl fmt::Debug for Tally {

@@ -25,15 +25,16 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, fmt, registry};
 
 use context::{Context, Place, current};
-pub(crate) use context::{in_same_trace, traceparent};
+pub(crate) use context::{in_same_trace, trace_id, traceparent};
 pub(crate) use export::Traces;
 pub(crate) use flood::Flood;
 use followed::Followed;
 
 /// What the operations of the HTTP door are called.
-const OPERATIONS: [&str; 11] = [
+const OPERATIONS: [&str; 12] = [
     "/sparql",
     "/data",
+    "/receipts",
     "/health",
     "/ready",
     "/oauth/token",

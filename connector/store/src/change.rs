@@ -92,12 +92,17 @@ impl TwinStore {
             inserted: draft.inserted,
             removed: draft.removed,
             created,
+            version: turn.snapshot.version(),
         };
         match draft.finish() {
-            Some(delta) => Ok(Applied {
-                sequence: turn.commit(delta)?,
-                ..applied
-            }),
+            Some(delta) => {
+                let after = turn.commit(delta)?;
+                Ok(Applied {
+                    sequence: after.sequence(),
+                    version: after.version(),
+                    ..applied
+                })
+            }
             None => Ok(applied),
         }
     }

@@ -240,11 +240,11 @@ impl TwinStore {
 }
 
 impl Turn<'_> {
-    /// Makes the change durable and then visible; returns its sequence number. The next writer may begin as soon as
+    /// Makes the change durable and then visible; returns the state that it led to. The next writer may begin as soon as
     /// the change is in the log's queue: what it builds on becomes durable before its own change does.
     ///
     /// A change whose predecessor is refused by the log is refused too.
-    pub(crate) fn commit(self, delta: Delta) -> Result<u64, StoreError> {
+    pub(crate) fn commit(self, delta: Delta) -> Result<Arc<Snapshot>, StoreError> {
         let sequence = self.snapshot.sequence() + 1;
         let now = OffsetDateTime::now_utc();
         let time = self.snapshot.time().map_or(now, |before| before.max(now));
@@ -282,7 +282,7 @@ impl Turn<'_> {
         if written.is_err() {
             store.forget(serial);
         }
-        written.map(|()| sequence)
+        written.map(|()| next)
     }
 }
 

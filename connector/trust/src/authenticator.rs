@@ -12,7 +12,8 @@ use oxrdf::NamedNode;
 use std::sync::Arc;
 use time::OffsetDateTime;
 use twinlink_core::{
-    Authenticator, Caller, Code, Credentials, Possession, Refusal, Secret, SignedRequest,
+    Authenticator, Caller, Code, Credentials, Means, Possession, Refusal, Secret, Signable,
+    SignedRequest,
 };
 
 /// The most proofs and revoked tokens that are remembered at a time.
@@ -212,6 +213,11 @@ impl TokenAuthenticator {
 }
 
 fn caller(token: VerifiedToken, is_owner: bool) -> Caller {
+    let means = Means {
+        client: (token.client_id != token.issuer.as_str()).then_some(token.client_id),
+        actors: token.actors,
+        agreement: token.agreement,
+    };
     let caller = Caller::assertion(
         token.issuer,
         token.subject,
@@ -220,7 +226,8 @@ fn caller(token: VerifiedToken, is_owner: bool) -> Caller {
         token.token_id,
         is_owner,
     )
-    .on_behalf_of(token.on_behalf);
+    .on_behalf_of(token.on_behalf)
+    .by(means);
     token
         .claims
         .into_iter()
@@ -273,7 +280,7 @@ impl Authenticator for TokenAuthenticator {
         envelope: Option<&str>,
         credentials: &Credentials,
         caller: &Caller,
-        request_digest: &str,
+        signable: &Signable,
         now: OffsetDateTime,
     ) -> Result<Option<SignedRequest>, Refusal> {
         let Some(envelope) = envelope else {
@@ -284,7 +291,7 @@ impl Authenticator for TokenAuthenticator {
         };
         let by = (&self.registry.current(), now);
         self.requests
-            .verify(envelope, credentials, caller, request_digest, by)
+            .verify(envelope, credentials, caller, signable, by)
             .map(Some)
     }
 }

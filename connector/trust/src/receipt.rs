@@ -3,6 +3,7 @@
 //! The records are the leaves of a Merkle tree. Its root is signed once for all records that reach the disk together; a
 //! receipt is that signature, the record, and the path from the record to the root.
 
+mod again;
 mod audit;
 mod checkpoint;
 mod end;
@@ -23,10 +24,12 @@ mod witness;
 
 use crate::merkle::{Digest256, verify_inclusion};
 use crate::{CurrentIdentity, PublicKey, TrustError};
+use again::Ended;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entry::{Draft, Record};
 use exchange::{Siblings, Window};
+use futures::channel::oneshot;
 use futures::future::BoxFuture;
 use oxrdf::NamedNode;
 use scribe::{Scribe, Written};
@@ -36,6 +39,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use twinlink_core::{Code, Intent, Journal, Recorded, Refusal, UseLog, UseRecord};
+use uuid::Uuid;
 
 pub(crate) use audit::read_entry;
 pub use audit::{
@@ -72,6 +76,7 @@ pub struct Receipts {
     /// Requests to peers that are about to go to the log together.
     siblings: Siblings,
     acknowledged: Mutex<Window>,
+    ended: Ended,
 }
 
 /// What a receipt says. Of the answer it holds digest and count, never a row.
@@ -139,6 +144,7 @@ impl Receipts {
             journal,
             siblings: Siblings::default(),
             acknowledged: Mutex::default(),
+            ended: Ended::default(),
         })
     }
 
@@ -160,6 +166,7 @@ impl Receipts {
     ) -> Result<impl Future<Output = Result<Written, Refusal>> + Send + use<>, Refusal> {
         if let EntryKind::Intent { .. }
         | EntryKind::Completion { .. }
+        | EntryKind::Changed { .. }
         | EntryKind::Asked { .. }
         | EntryKind::Checkpoint { .. }
         | EntryKind::Key { .. }
@@ -303,6 +310,19 @@ pub fn claimed_signer(receipt: &str) -> Option<NamedNode> {
     NamedNode::new(claimed.log).ok()
 }
 
+/// What a receipt says was used, unverified.
+fn claimed_use(receipt: &str) -> Option<Used> {
+    let (_, leaf) = receipt.split_once('~')?;
+    let (_, record) = leaf.rsplit_once('.')?;
+    match Record::read(&URL_SAFE_NO_PAD.decode(record).ok()?)?.0 {
+        Record::Entry(entry) => match entry.kind {
+            EntryKind::Completion { used, .. } => Some(used),
+            _ => None,
+        },
+        Record::Purged => None,
+    }
+}
+
 /// Verifies a receipt with the keys of the participant that should have signed it.
 ///
 /// # Errors
@@ -373,9 +393,26 @@ impl UseLog for Receipts {
         done: Recorded,
     ) -> BoxFuture<'a, Result<String, Refusal>> {
         Box::pin(async move {
-            let draft = Draft::completion(&intent, &done).map_err(|error| fault(&error))?;
-            text(self.scribe.write(draft).await?)
+            let changed = Draft::changed(&intent, &done).map_err(|error| fault(&error))?;
+            let completion = Draft::completion(&intent, &done).map_err(|error| fault(&error))?;
+            let Some(changed) = changed else {
+                let written = self.scribe.write(completion).await?;
+                self.ended.put(&intent, written.sequence);
+                return text(written);
+            };
+            let (first, noted) = oneshot::channel();
+            let (second, completed) = oneshot::channel();
+            let both = vec![(changed, first), (completion, second)];
+            self.scribe.hand_all(both)?;
+            noted.await.unwrap_or_else(|_| Err(scribe::ended()))?;
+            let written = completed.await.unwrap_or_else(|_| Err(scribe::ended()))?;
+            self.ended.put(&intent, written.sequence);
+            text(written)
         })
+    }
+
+    fn receipt(&self, request: Uuid, of: (&NamedNode, &str)) -> Result<Option<String>, Refusal> {
+        self.again(request, of)
     }
 }
 

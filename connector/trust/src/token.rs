@@ -208,7 +208,7 @@ impl TokenIssuer {
         };
         let terms = Terms {
             binding: Binding::Certificate(&request.thumbprint),
-            actors: &[],
+            actors: &delegation.actors,
             may_act: None,
             on_behalf: &on_behalf,
         };

@@ -29,7 +29,10 @@ pub struct QueryRequest {
     /// The request as it was signed. By the connector of the caller's organisation: a record of its log that names this request,
     /// in the form of a receipt. By an app: a compact JWS of type `twinlink-request+jwt`, with the key that its token is bound to as
     /// `jwk` in the header, and the claims jti, aud (the connector's participant id), iat, ath (RFC 9449, section 4.2),
-    /// request_digest and the token's purpose. A wrong one is refused; none is, where the connector's configuration says so.
+    /// request_digest, options and the token's purpose. `options` are texts, each as a parameter of SPARQL over HTTP spells it and
+    /// in this order: federated=true, left-out=PARTICIPANT, require=all, require=exact, require=NUMBER, require=PARTICIPANT,
+    /// max-age=SECONDS, explain=plan or explain=analyze, break-glass=INCIDENT. What is not asked is not there, and where the
+    /// claim is missing none of it may be asked. A wrong one is refused; none is, where the connector's configuration says so.
     #[prost(string, tag = "9")]
     pub envelope: ::prost::alloc::string::String,
     /// How the answer is come by, in place of its rows: then the head has no variables, no batches come, and the outcome
@@ -329,13 +332,20 @@ pub struct ImportHead {
     #[prost(string, tag = "6")]
     pub purpose: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportEnd {
     /// How many bytes the chunks held together, as they were sent.
     #[prost(uint64, tag = "1")]
     pub bytes: u64,
+    /// The import as an app signed it: as in QueryRequest, without options. Its request_digest is SHA-256 of the bytes 0 and 255
+    /// and then of five members, each after its length in 8 bytes, the highest first: `insert` or `replace`, the head's
+    /// graph_iri, its media type without parameters, its base_iri, and SHA-256 of all chunks in lower-case hex. It comes last so
+    /// that who sends a stream can sign it; whoever knows the digest before may put it into the call's metadata, as
+    /// `twinlink-envelope`. Nothing is changed before it is verified. Absent from clients of earlier versions.
+    #[prost(string, tag = "2")]
+    pub envelope: ::prost::alloc::string::String,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportResponse {
     #[prost(uint64, tag = "1")]
     pub inserted: u64,
@@ -345,11 +355,21 @@ pub struct ImportResponse {
     /// the changes of the rest too.
     #[prost(uint64, tag = "3")]
     pub sequence: u64,
+    /// UUID. Empty from connectors of earlier versions.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Signed, as in Outcome: its rows are the quads added and removed. Empty from connectors of earlier versions.
+    #[prost(string, tag = "5")]
+    pub receipt: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DescribeRequest {
     #[prost(string, tag = "1")]
     pub purpose: ::prost::alloc::string::String,
+    /// As in QueryRequest, without options. Its request_digest is that of an import, with `describe` first and the other
+    /// members empty. Absent from clients of earlier versions.
+    #[prost(string, tag = "2")]
+    pub envelope: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DescribeResponse {

@@ -182,6 +182,7 @@ impl v1::connector_server::Connector for Fake {
             inserted: bytes,
             removed: 0,
             sequence: 1,
+            ..v1::ImportResponse::default()
         }))
     }
 

@@ -282,6 +282,7 @@ impl Body {
             result_digest: self.digest.finish(),
             complete,
             failed: failed.map(str::to_owned),
+            changed_to: None,
             time: self.connector.clock.now(),
         };
         self.granted.meter(&self.connector, self.started).await?;

@@ -24,6 +24,7 @@ pub(crate) fn authenticate(
     credentials: &Credentials,
     record: &mut UseRecord,
 ) -> Result<Caller, Refusal> {
+    record.trace.clone_from(&credentials.trace);
     let caller = connector
         .authenticator
         .authenticate(credentials, connector.clock.now())?;
@@ -33,6 +34,7 @@ pub(crate) fn authenticate(
         Some(first) => format!("{} of <{}>", caller.subject(), first.as_str()),
     });
     record.purpose = caller.purpose().cloned();
+    record.means = caller.means().clone();
     record.token_id = Some(caller.token_id().to_owned());
     Ok(caller)
 }

@@ -132,6 +132,7 @@ async fn gather_federated(
         request: plan.request.id,
         participant: plan.caller.participant().clone(),
         subject: plan.caller.subject().to_owned(),
+        actors: plan.caller.means().actors.clone(),
         roles: plan.caller.roles().to_vec(),
         claims: plan.caller.claims(),
         purpose: plan.caller.purpose().cloned(),

@@ -30,7 +30,8 @@ pub async fn summarize(
     let started = connector.clock.instant();
     let budget = budget(connector, request.patience, started);
     let _abandoned = budget.cancel_on_drop();
-    let mut record = record(connector, request.id, "read", SUMMARY);
+    let signable = request.signable();
+    let mut record = record(connector, request.id, "read", &signable.digest);
     let way = async {
         if request.confirm {
             return confirm(connector, credentials, &request, &budget, &mut record).await;
@@ -38,7 +39,8 @@ pub async fn summarize(
         let caller = authenticate(connector, credentials, &mut record)?;
         same_purpose(&caller, request.purpose.as_ref())?;
         let envelope = request.envelope.as_deref();
-        check_signed(connector, credentials, &caller, envelope, &mut record)?;
+        let shown = (credentials, envelope);
+        check_signed(connector, shown, &caller, &signable, &mut record)?;
         let wish = Wish::new(&caller, "read", request.break_glass.as_ref());
         let decision = decide::consider(connector, wish, &mut record)?;
         let seat = decide::admit(connector, &caller, &decision).await?;
@@ -72,6 +74,7 @@ pub async fn summarize(
             result_digest: bytes.map_or(String::new(), |bytes| summary_digest(bytes)),
             complete,
             failed: checked.as_ref().err().map(|r| r.check().to_owned()),
+            changed_to: None,
             time: connector.clock.now(),
         };
         let receipt = connector.use_log.complete(intent, done).await?;
@@ -142,6 +145,7 @@ fn delegation(caller: &Caller, request: &SummaryRequest) -> Delegation {
         request: request.id,
         participant: caller.participant().clone(),
         subject: caller.subject().to_owned(),
+        actors: caller.means().actors.clone(),
         roles: caller.roles().to_vec(),
         claims: caller.claims(),
         purpose: caller.purpose().cloned(),

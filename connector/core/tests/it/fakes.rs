@@ -58,6 +58,9 @@ pub(crate) struct FakeTwin {
     pub(crate) hangs_after_head: AtomicBool,
     pub(crate) never_ends: AtomicBool,
     pub(crate) as_of: Mutex<Option<OffsetDateTime>>,
+    /// A change that has begun waits for this to be over.
+    pub(crate) holds_changes: AtomicBool,
+    pub(crate) changes: AtomicUsize,
     cancelled: AtomicBool,
 }
 
@@ -109,6 +112,7 @@ impl World {
         Request {
             id: uuid::Uuid::now_v7(),
             query: "SELECT ?x WHERE { ?x ?y ?z }".to_owned(),
+            digest: None,
             base: None,
             dataset: None,
             federated: false,
@@ -190,8 +194,13 @@ impl Twin for FakeTwin {
         _: &Permit,
         _: &Budget,
     ) -> Result<Applied, Refusal> {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        while self.holds_changes.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
         Ok(Applied {
             sequence: 7,
+            version: Some("7-ab".into()),
             ..Applied::default()
         })
     }

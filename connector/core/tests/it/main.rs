@@ -17,7 +17,7 @@ use fakes::{World, block_on};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Duration;
-use twinlink_core::{Change, Code, Head, Piece, Refusal, answer, change, serve};
+use twinlink_core::{Change, ChangeRequest, Code, Head, Piece, Refusal, answer, change, serve};
 
 #[test]
 fn a_permitted_question_is_answered_with_a_receipt() {
@@ -225,40 +225,49 @@ fn a_dropped_reply_cancels_its_evaluation() {
 #[test]
 fn a_change_needs_a_permit_of_its_own_and_a_record() {
     let world = World::new();
-    let insert = Change::Insert(Vec::new());
-    let done = block_on(change(
-        &world.connector(),
-        &world.credentials(),
-        insert.clone(),
-        None,
-        None,
-    ));
+    let insert = || ChangeRequest::new(Change::Insert(Vec::new()), "00".repeat(32));
+    let done = block_on(change(&world.connector(), &world.credentials(), insert()));
     assert_eq!(done.unwrap_err().code(), Code::Forbidden);
     world.policies.replace(fakes::MODIFY);
-    let done = block_on(change(
-        &world.connector(),
-        &world.credentials(),
-        insert,
-        None,
-        None,
-    ));
+    let done = block_on(change(&world.connector(), &world.credentials(), insert()));
     assert_eq!(
-        done.unwrap().sequence,
+        done.unwrap().applied.sequence,
         0,
         "who does not see all is not told"
     );
+    let after = world.log().completed[0].changed_to.clone();
+    assert_eq!(after.as_deref(), Some("7-ab"), "but it is on record");
     assert_eq!(world.log().completed.len(), 1);
     world
         .policies
         .replace(&format!("{}{}", fakes::READ, fakes::MODIFY));
-    let done = block_on(change(
-        &world.connector(),
-        &world.credentials(),
-        Change::Insert(Vec::new()),
-        None,
-        None,
-    ));
-    assert_eq!(done.unwrap().sequence, 7);
+    let done = block_on(change(&world.connector(), &world.credentials(), insert()));
+    assert_eq!(done.unwrap().applied.sequence, 7);
+}
+
+/// INVARIANT(committed-is-completed)
+#[test]
+fn committed_is_completed() {
+    let world = World::new();
+    world.policies.replace(fakes::MODIFY);
+    world.twin.holds_changes.store(true, Ordering::SeqCst);
+    let (connector, credentials) = (world.connector(), world.credentials());
+    let request = ChangeRequest::new(Change::Insert(Vec::new()), "00".repeat(32));
+    let mut asked = Box::pin(change(&connector, &credentials, request));
+    let mut context = Context::from_waker(Waker::noop());
+    while world.twin.changes.load(Ordering::SeqCst) == 0 {
+        assert!(asked.as_mut().poll(&mut context).is_pending());
+        std::thread::yield_now();
+    }
+    // Its caller leaves while the change is on its way to the disk.
+    drop(asked);
+    world.twin.holds_changes.store(false, Ordering::SeqCst);
+    while world.log().completed.is_empty() {
+        std::thread::yield_now();
+    }
+    let log = world.log();
+    assert_eq!((log.intents.len(), log.completed.len()), (1, 1));
+    assert!(log.completed[0].complete);
 }
 
 impl World {

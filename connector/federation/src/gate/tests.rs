@@ -26,6 +26,7 @@ fn of(subject: &str) -> Delegation {
         request: Uuid::nil(),
         participant: NamedNode::new_unchecked("https://member.example/"),
         subject: subject.to_owned(),
+        actors: Vec::new(),
         roles: Vec::new(),
         purpose: None,
         claims: BTreeMap::new(),

@@ -322,6 +322,7 @@ pub(crate) fn delegation() -> Delegation {
         left_out: Vec::new(),
         participant: participant(0),
         subject: "officer".to_owned(),
+        actors: Vec::new(),
         roles: Vec::new(),
         purpose: None,
         break_glass: None,

@@ -182,6 +182,12 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
                 Some(*rows),
             )
         }
+        EntryKind::Changed {
+            dataset_version, ..
+        } => {
+            let what = format!("changed the twin to {dataset_version}");
+            (what, None, String::new(), None)
+        }
         EntryKind::Asked { purpose, .. } => {
             ("we ask".to_owned(), purpose.clone(), String::new(), None)
         }
@@ -228,11 +234,28 @@ fn row(sequence: u64, entry: &Entry) -> Vec<String> {
         sequence.to_string(),
         entry.time.clone(),
         what,
-        entry.kind.participant().unwrap_or_default().to_owned(),
+        who(&entry.kind),
         purpose.unwrap_or_default(),
         policies,
         rows.map(|rows| rows.to_string()).unwrap_or_default(),
     ]
+}
+
+/// The organisation, and of ours and theirs who acts for whom.
+fn who(kind: &EntryKind) -> String {
+    let participant = kind.participant().unwrap_or_default().to_owned();
+    let (EntryKind::Intent { used, .. } | EntryKind::Completion { used, .. }) = kind else {
+        return participant;
+    };
+    let subject = used.subject.as_deref().unwrap_or_default();
+    match (used.actors.as_slice(), &used.client) {
+        ([], Some(client)) if client != subject => format!("{participant} {subject} with {client}"),
+        ([], _) => format!("{participant} {subject}"),
+        (actors, _) => format!(
+            "{participant} {subject}, for whom {} acts",
+            actors.join(" for ")
+        ),
+    }
 }
 
 fn verify(

@@ -20,6 +20,7 @@ use std::time::{Duration, SystemTime};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use twinlink_client::{Description, Error};
+use twinlink_core::{Operation, Signable, operation_digest};
 use twinlink_store::{EvaluationOptions, JournalFile, StoreError, TwinStore};
 use twinlink_trust::{CertificateFacts, Expiry, Identity, Urgency, check_end, witnessed};
 use twinlink_vocab::tl;
@@ -29,6 +30,9 @@ const SOON: time::Duration = time::Duration::weeks(4);
 
 /// How long doctor waits for one connector.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long its token lives.
+const TOKEN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -443,12 +447,21 @@ async fn describe(
         ..person
     };
     let deadline = Instant::now() + PATIENCE;
-    let client = tokio::time::timeout_at(deadline, session.connect(person))
+    let connected = session.connect_signing(&person, None, TOKEN);
+    let signing = tokio::time::timeout_at(deadline, connected)
         .await
         .map_err(|_| format!("{} does not answer in {PATIENCE:?}", session.url()))?
         .map_err(|error| format!("{}: {error}", session.url()))?;
     let url = session.url().to_owned();
-    match client.describe(None, deadline).await {
+    let digest = operation_digest(&Operation {
+        kind: "describe",
+        ..Operation::default()
+    });
+    let (_, envelope) = signing
+        .sign(&Signable::new(digest))
+        .map_err(|error| error.to_string())?;
+    let described = signing.client.describe_signed(None, envelope, deadline);
+    match described.await {
         Ok(described) => Ok((url, Some(described))),
         Err(Error::Denied(_)) => Ok((url, None)),
         Err(error) => Err(format!("{url}: {error}")),

@@ -1,11 +1,12 @@
 //! `twinlink import` and `twinlink export`: files into the twin, and the twin into files.
 
-use super::ask::{PersonArguments, no_answer};
+mod sent;
+
+use super::ask::PersonArguments;
 use super::console::Output;
 use super::partial::Partial;
-use super::{Console, Failure};
+use super::{Console, Failure, app_key};
 use crate::config::{self, Config};
-use crate::session::Session;
 use crate::wire;
 use clap::{Args, ValueEnum};
 use oxrdf::{GraphName, NamedNode, Quad};
@@ -15,15 +16,10 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
-use tokio::time::Instant;
-use twinlink_client::ImportOptions;
 use twinlink_core::{Budget, Change, Twin as _};
 use twinlink_ingest::{Kind, OsmOptions, ReadOptions, Syntax, WriteOptions, Writer};
 use twinlink_store::{EvaluationOptions, StoreError, TwinStore};
 use twinlink_vocab::odrl;
-
-/// Quads sent to a running connector in one piece of text.
-const CHUNK: usize = 256 * 1024;
 
 /// How long a running connector may take to make an import durable.
 const PATIENCE: Duration = Duration::from_secs(3600);
@@ -41,6 +37,14 @@ pub(super) struct ImportArguments {
     base: Option<String>,
     #[command(flatten)]
     person: PersonArguments,
+    /// Ask the running connector as an app without a certificate, with the key in this file: see `twinlink app-key`. The import
+    /// proves the key and is signed with it; without this, both are done with the connector's own certificate and key.
+    #[arg(long, value_name = "FILE")]
+    app_key: Option<PathBuf>,
+    /// Ask the running connector, and keep its signed receipt in this file, for `twinlink audit verify --receipt`. A file that is
+    /// there is left alone, and nothing is imported.
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
     /// As JSON: how many quads were read, and how many of them are new.
     #[arg(long)]
     json: bool,
@@ -88,15 +92,25 @@ pub(super) fn import(
     if let Some(base) = &given.base {
         config::iri(base).map_err(|problem| format!("--base {problem}"))?;
     }
+    let app = given.app_key.as_deref().map(app_key::load).transpose()?;
+    let receipt = given.receipt.as_deref().map(Partial::create).transpose()?;
     let mut quads = Vec::new();
     for path in &given.files {
         quads.extend(read(path, given, &graph, console)?);
     }
     let read = quads.len();
     let spinner = console.spinner(&format!("adding {read} quads"));
-    let inserted = match open(&config) {
+    // An app has no store, and a store gives no receipt: they ask, and are refused where nobody serves.
+    let opened = match app.is_some() || receipt.is_some() {
+        true => Err(StoreError::InUse(config.store.clone())),
+        false => open(&config),
+    };
+    let inserted = match opened {
         Ok(store) => insert(&config, &store, quads),
-        Err(StoreError::InUse(_)) => send(&config, given, quads),
+        Err(StoreError::InUse(_)) => {
+            let person = given.person.person();
+            sent::send(&config, &person, app.as_ref(), quads, receipt)
+        }
         Err(error) => Err(error.into()),
     };
     spinner.finish_and_clear();
@@ -177,47 +191,6 @@ pub(crate) fn insert(config: &Config, store: &TwinStore, quads: Vec<Quad>) -> Re
         .change(&Change::Insert(quads), read.as_ref(), &modify, &budget)
         .map_err(|refusal| Failure::from(refusal.to_string()))?;
     Ok(applied.inserted)
-}
-
-/// The connector runs and owns its store: it takes the quads over gRPC, as a steward's import, all or none.
-fn send(config: &Config, given: &ImportArguments, quads: Vec<Quad>) -> Result<u64, Failure> {
-    let session = Session::open(config, None)?;
-    let person = given.person.person();
-    wire::runtime()?.block_on(async {
-        let client = session
-            .connect(person.clone())
-            .await
-            .map_err(|error| no_answer(&session, &error))?;
-        let options = ImportOptions {
-            media_type: Syntax::NQuads.media_type().to_owned(),
-            base: None,
-            graph: None,
-            gzip: false,
-            replace: false,
-            purpose: person.purpose.clone(),
-            deadline: Instant::now() + PATIENCE,
-        };
-        let chunks = futures::stream::iter(Chunks(quads.into_iter()));
-        Ok(client.import(options, chunks).await?.inserted)
-    })
-}
-
-/// N-Quads text in pieces, made as they are sent.
-struct Chunks(std::vec::IntoIter<Quad>);
-
-impl Iterator for Chunks {
-    type Item = io::Result<bytes::Bytes>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut text = String::with_capacity(CHUNK);
-        while text.len() < CHUNK
-            && let Some(quad) = self.0.next()
-        {
-            text.push_str(&quad.to_string());
-            text.push_str(" .\n");
-        }
-        (!text.is_empty()).then(|| Ok(text.into()))
-    }
 }
 
 /// Reads the store itself, so the connector must not run: what a steward may export of a running one is a query.

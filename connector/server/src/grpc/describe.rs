@@ -1,24 +1,29 @@
 //! `Describe`: what the connector is, and what of its twin the caller may see.
 
-use super::{Participants, credentials, iri, patience};
+use super::{Participants, credentials, iri, patience, some};
 use crate::evidence::Evidence;
 use oxrdf::{NamedNode, Term};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
 use tonic::Request;
-use twinlink_core::{Caller, Connector, Credentials, Piece, Refusal, Request as Question, answer};
+use twinlink_core::{
+    Caller, Connector, Operation, Piece, Refusal, Reply, Request as Question, answer,
+    operation_digest,
+};
 use twinlink_proto::v1;
-use uuid::Uuid;
 
 /// The most entries of one list.
 const MOST: usize = 1000;
 
-const NAMED_GRAPHS: &str = "SELECT DISTINCT ?item WHERE { GRAPH ?item { ?s ?p ?o } }";
-const CLASSES: &str =
-    "SELECT DISTINCT ?item WHERE { { ?s a ?item } UNION { GRAPH ?g { ?s a ?item } } }";
-const PROPERTIES: &str =
-    "SELECT DISTINCT ?item WHERE { { ?s ?item ?o } UNION { GRAPH ?g { ?s ?item ?o } } }";
+/// The lists, by the word that stands before their entries.
+const LISTS: [(&str, &str); 3] = [
+    ("graph", "GRAPH ?item { ?s ?p ?o }"),
+    ("class", "{ ?s a ?item } UNION { GRAPH ?g { ?s a ?item } }"),
+    (
+        "property",
+        "{ ?s ?item ?o } UNION { GRAPH ?g { ?s ?item ?o } }",
+    ),
+];
 
 /// Asks the same way as everyone, so there is nothing in it that a query would not tell.
 pub(super) async fn describe(
@@ -29,17 +34,23 @@ pub(super) async fn describe(
     let credentials = credentials(&request)?;
     let limit = connector.limits.deadline;
     let patience = patience(request.metadata())?.map_or(limit, |p| p.min(limit));
-    let mut lists = Lists {
-        connector,
-        credentials: &credentials,
-        purpose: iri("grpc.purpose", "purpose", &request.get_ref().purpose)?,
-        deadline: Instant::now() + patience,
-        truncated: false,
+    let message = request.into_inner();
+    let digest = operation_digest(&Operation {
+        kind: "describe",
+        ..Operation::default()
+    });
+    // One question, so that one signature is of all of it.
+    let question = Question {
+        digest: Some(digest),
+        purpose: iri("grpc.purpose", "purpose", &message.purpose)?,
+        envelope: some(message.envelope),
+        patience: Some(patience),
+        ..Question::new(query())
     };
-    let named_graphs = lists.list(NAMED_GRAPHS).await?;
-    let classes = lists.list(CLASSES).await?;
-    let properties = lists.list(PROPERTIES).await?;
-    let truncated = lists.truncated;
+    let reply = answer(connector, &credentials, question).await?;
+    let lists = lists(reply).await?;
+    let truncated = lists.iter().any(|list| list.rows > MOST);
+    let [named_graphs, classes, properties] = lists.map(List::told);
     let caller = connector
         .authenticator
         .authenticate(&credentials, connector.clock.now())?;
@@ -66,48 +77,55 @@ pub(super) async fn describe(
     })
 }
 
-struct Lists<'a> {
-    connector: &'a Connector,
-    credentials: &'a Credentials,
-    purpose: Option<NamedNode>,
-    deadline: Instant,
-    truncated: bool,
+/// The IRIs of one list, sorted, and how many rows it had.
+struct List {
+    rows: usize,
+    items: BTreeSet<String>,
 }
 
-impl Lists<'_> {
-    /// The IRIs that a query gives, sorted.
-    async fn list(&mut self, query: &str) -> Result<Vec<String>, Refusal> {
-        let question = Question {
-            id: Uuid::now_v7(),
-            query: format!("{query} LIMIT {}", MOST + 1),
-            base: None,
-            dataset: None,
-            federated: false,
-            left_out: Vec::new(),
-            require: Default::default(),
-            explain: None,
-            purpose: self.purpose.clone(),
-            break_glass: None,
-            envelope: None,
-            patience: Some(self.deadline.saturating_duration_since(Instant::now())),
+fn query() -> String {
+    let parts = LISTS.map(|(word, pattern)| {
+        let most = MOST + 1;
+        format!("{{ SELECT DISTINCT (\"{word}\" AS ?list) ?item {{ {pattern} }} LIMIT {most} }}")
+    });
+    format!("SELECT ?list ?item {{ {} }}", parts.join(" UNION "))
+}
+
+/// What the query gives of each list.
+async fn lists(mut reply: Reply) -> Result<[List; 3], Refusal> {
+    let mut lists = [const {
+        List {
+            rows: 0,
+            items: BTreeSet::new(),
+        }
+    }; 3];
+    while let Some(piece) = reply.next().await? {
+        let Piece::Solutions(rows) = piece else {
+            continue;
         };
-        let mut reply = answer(self.connector, self.credentials, question).await?;
-        let mut found = BTreeSet::new();
-        let mut count = 0;
-        while let Some(piece) = reply.next().await? {
-            let Piece::Solutions(rows) = piece else {
+        for row in rows {
+            let mut values = row.values.into_iter().flatten();
+            let (Some(Term::Literal(word)), Some(item)) = (values.next(), values.next()) else {
                 continue;
             };
-            count += rows.len();
-            for row in rows {
-                if let Some(Some(Term::NamedNode(node))) = row.values.into_iter().next() {
-                    found.insert(node.into_string());
-                }
+            let found = lists.iter_mut().zip(LISTS);
+            let mut found = found.filter(|(_, (of, _))| *of == word.value());
+            let Some((list, _)) = found.next() else {
+                continue;
+            };
+            list.rows += 1;
+            if let Term::NamedNode(item) = item {
+                list.items.insert(item.into_string());
             }
         }
-        reply.finish().await?;
-        self.truncated |= count > MOST;
-        Ok(found.into_iter().take(MOST).collect())
+    }
+    reply.finish().await?;
+    Ok(lists)
+}
+
+impl List {
+    fn told(self) -> Vec<String> {
+        self.items.into_iter().take(MOST).collect()
     }
 }
 

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Request, Streaming};
-use twinlink_core::{Change, Code, Connector, Refusal, admit_change, change};
+use twinlink_core::{
+    Change, ChangeRequest, Changed, Code, Connector, Operation, Refusal, admit_change, change,
+    content_digest, operation_digest,
+};
 use twinlink_ingest::{IngestError, ReadOptions, Syntax, read};
 use twinlink_proto::v1::{self, import_request::Part};
 
@@ -37,40 +40,54 @@ pub(super) async fn import(
     let options = options(&head, connector.limits.body_bytes)?;
     let graph = options.graph.clone();
     admit_change(connector, &credentials, purpose.as_ref()).await?;
-    let bytes = incoming.body().await?;
+    let (bytes, end) = incoming.body().await?;
     if head.gzip && !bytes.starts_with(&GZIP) {
         return Err(Refusal::about_input(
             "import.gzip",
             "the chunks are not gzip, as the head says",
         ));
     }
+    let media_type = options.syntax.media_type();
     let quads = intake::parse(connector, move |wanted| {
         let read = read(wanted.reader(&bytes), &options);
         wanted.check()?;
-        read.map_err(wrong)
+        Ok((read.map_err(wrong)?, content_digest(&bytes)))
     });
-    let quads = match until {
+    let (quads, body) = match until {
         Some(until) => timeout_at(until, quads).await.map_err(|_| timed_out())??,
         None => quads.await?,
     };
+    let kind = if head.replace { "replace" } else { "insert" };
+    let digest = operation_digest(&Operation {
+        kind,
+        graph: &head.graph_iri,
+        media_type,
+        base: &head.base_iri,
+        body: &body,
+    });
     let change_to_make = if head.replace {
         Change::Replace(graph, quads)
     } else {
         Change::Insert(quads)
     };
     let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-    let applied = change(
-        connector,
-        &credentials,
-        change_to_make,
-        purpose.as_ref(),
-        left,
-    )
-    .await?;
+    let request = ChangeRequest {
+        purpose,
+        envelope: some(end.envelope),
+        patience: left,
+        ..ChangeRequest::new(change_to_make, digest)
+    };
+    let Changed {
+        request,
+        applied,
+        receipt,
+    } = change(connector, &credentials, request).await?;
     Ok(v1::ImportResponse {
         inserted: applied.inserted,
         removed: applied.removed,
         sequence: applied.sequence,
+        request_id: request.to_string(),
+        receipt,
     })
 }
 
@@ -129,9 +146,9 @@ impl Incoming {
 
     /// The bytes, once the client has said that these are all.
     // INVARIANT(whole-imports): a stream that ends without its last message changes nothing. A reset looks like an end.
-    async fn body(&mut self) -> Result<Bytes, Refusal> {
+    async fn body(&mut self) -> Result<(Bytes, v1::ImportEnd), Refusal> {
         let mut bytes = BytesMut::new();
-        loop {
+        let end = loop {
             match self.next(bytes.len()).await? {
                 Some(Part::Chunk(chunk)) => {
                     if bytes.len() + chunk.len() > self.limit {
@@ -144,7 +161,7 @@ impl Incoming {
                     }
                     bytes.extend_from_slice(&chunk);
                 }
-                Some(Part::End(end)) if end.bytes == bytes.len() as u64 => break,
+                Some(Part::End(end)) if end.bytes == bytes.len() as u64 => break end,
                 Some(Part::End(end)) => {
                     return Err(invalid(format_args!(
                         "{} bytes arrived, the last message counts {}",
@@ -155,9 +172,9 @@ impl Incoming {
                 Some(Part::Head(_)) => return Err(invalid("there is a second head")),
                 None => return Err(invalid("the stream ended without its last message")),
             }
-        }
+        };
         match self.next(bytes.len()).await? {
-            None => Ok(bytes.freeze()),
+            None => Ok((bytes.freeze(), end)),
             Some(_) => Err(invalid("there is a message after the last")),
         }
     }

@@ -97,6 +97,7 @@ fn question(message: v1::QueryRequest) -> Result<Question, Refusal> {
     Ok(Question {
         id,
         query: message.query,
+        digest: None,
         base: some(message.base_iri),
         dataset: message.dataset.map(dataset).transpose()?,
         federated: message.federated,

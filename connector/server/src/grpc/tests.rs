@@ -315,12 +315,14 @@ async fn a_description_tells_what_the_caller_may_see() {
     let world = || {
         World::new(|_, _, sink| {
             sink.put(Piece::Head(twinlink_core::Head::Solutions(vec![
+                oxrdf::Variable::new_unchecked("list"),
                 oxrdf::Variable::new_unchecked("item"),
             ])))?;
             sink.put(Piece::Solutions(vec![twinlink_core::Solution {
-                values: vec![Some(
-                    NamedNode::new_unchecked("https://city.example/School").into(),
-                )],
+                values: vec![
+                    Some(oxrdf::Literal::from("class").into()),
+                    Some(NamedNode::new_unchecked("https://city.example/School").into()),
+                ],
                 sources: Arc::from([0]),
             }]))?;
             Ok(Evaluated {
@@ -333,6 +335,7 @@ async fn a_description_tells_what_the_caller_may_see() {
     assert_eq!(described.participant.as_str(), CITY);
     assert_eq!(described.classes[0].as_str(), "https://city.example/School");
     assert_eq!(described.caller, "ada of <https://fire.example/>");
+    assert!(described.properties.is_empty());
     assert!(described.peers.is_empty() && !described.truncated);
     let mut own = world();
     own.is_owner = true;

@@ -15,7 +15,7 @@ use hyper::body::Body as _;
 use oxrdf::{GraphName, Quad};
 use std::fmt::Display;
 use std::time::{Duration, Instant};
-use twinlink_core::Connector;
+use twinlink_core::{Connector, content_digest};
 use twinlink_ingest::{IngestError, ReadOptions, Syntax, read};
 
 /// What the first bytes of gzip are.
@@ -53,6 +53,15 @@ pub(super) async fn text(
     })
 }
 
+/// RDF as it came, and what it says.
+pub(super) struct Taken {
+    pub(super) quads: Vec<Quad>,
+    /// Its media type, without parameters; of several parts with them, as the boundary says what the parts are.
+    pub(super) media_type: String,
+    /// SHA-256 of its bytes as they were sent, lower-case hex.
+    pub(super) digest: String,
+}
+
 /// Reads a body of RDF into quads of one graph, with fresh labels for its blank nodes. Takes all parts of
 /// `multipart/form-data`: <https://www.w3.org/TR/sparql11-http-rdf-update/#http-post>.
 ///
@@ -64,7 +73,7 @@ pub(super) async fn quads(
     request: Request,
     graph: GraphName,
     base: String,
-) -> Result<Vec<Quad>, Fault> {
+) -> Result<Taken, Fault> {
     let (head, body) = request.into_parts();
     let content_type = essence(&head.headers)?;
     let is_packed = is_packed(&head.headers)?;
@@ -73,8 +82,17 @@ pub(super) async fn quads(
         Some("multipart/form-data") if !is_packed => None,
         other => Some(rdf_syntax(other)?),
     };
+    let media_type = match syntax {
+        Some(_) => content_type.unwrap_or_default(),
+        None => {
+            let whole = head.headers.get(CONTENT_TYPE);
+            let whole = whole.and_then(|value| value.to_str().ok());
+            whole.unwrap_or_default().to_owned()
+        }
+    };
     let limit = connector.limits.body_bytes;
     let bytes = take_in(&head, body, limit, connector.limits.deadline).await?;
+    let sent = bytes.clone();
     let documents = match syntax {
         Some(syntax) => vec![Document {
             name: "body".to_owned(),
@@ -95,7 +113,12 @@ pub(super) async fn quads(
     }
     // The outer result is the worker's, the inner one the document's.
     intake::parse(connector, move |wanted| {
-        Ok(parse(&documents, &graph, &base, limit, wanted))
+        let quads = parse(&documents, &graph, &base, limit, wanted);
+        Ok(quads.map(|quads| Taken {
+            quads,
+            media_type,
+            digest: content_digest(&sent),
+        }))
     })
     .await?
 }

@@ -13,7 +13,10 @@ use http::request::Parts;
 use http::{Method, StatusCode, Uri};
 use oxrdf::{GraphName, NamedNode};
 use std::sync::Arc;
-use twinlink_core::{Applied, Change, Code, Head, Refusal, Reply, answer, change};
+use twinlink_core::{
+    Applied, Change, ChangeRequest, Changed, Code, Head, Operation, Refusal, Reply, answer, change,
+    operation_digest,
+};
 use uuid::Uuid;
 
 const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
@@ -138,8 +141,8 @@ async fn put(
     parameters: &Parameters,
     graph: GraphName,
 ) -> Result<Response, Fault> {
-    let (applied, _) = write(door, request, parameters, graph, true).await?;
-    Ok(done(created_or_changed(&applied), &applied))
+    let (changed, _) = write(door, request, parameters, graph, "replace").await?;
+    Ok(done(created_or_changed(&changed.applied), changed))
 }
 
 async fn post(
@@ -148,22 +151,22 @@ async fn post(
     parameters: &Parameters,
     graph: GraphName,
 ) -> Result<Response, Fault> {
-    let (applied, _) = write(door, request, parameters, graph, false).await?;
-    Ok(done(created_or_changed(&applied), &applied))
+    let (changed, _) = write(door, request, parameters, graph, "insert").await?;
+    Ok(done(created_or_changed(&changed.applied), changed))
 }
 
 /// <https://www.w3.org/TR/sparql11-http-rdf-update/#http-post>: a graph with a name of our making.
 async fn create(door: &Door, request: Request, parameters: &Parameters) -> Result<Response, Fault> {
     let name = NamedNode::new(door.url(&format!("/data/{}", Uuid::new_v4())))
         .map_err(|error| Refusal::new(Code::Internal, "http.graph", error))?;
-    let (applied, name) = write(door, request, parameters, name.into(), false).await?;
-    if applied.inserted == 0 {
+    let (changed, name) = write(door, request, parameters, name.into(), "create").await?;
+    if changed.applied.inserted == 0 {
         return Err(Fault::invalid(
             "http.graph",
             "the body has no triples, and a graph without triples does not exist",
         ));
     }
-    let mut response = done(StatusCode::CREATED, &applied);
+    let mut response = done(StatusCode::CREATED, changed);
     if let GraphName::NamedNode(name) = name
         && let Ok(location) = HeaderValue::from_str(name.as_str())
     {
@@ -180,11 +183,17 @@ async fn delete(
 ) -> Result<Response, Fault> {
     let (head, _) = request.into_parts();
     let is_default = graph == GraphName::DefaultGraph;
-    let applied = apply(door, &head, parameters, Change::Clear(graph)).await?;
-    if applied.removed == 0 && !is_default {
+    let signed = Operation {
+        kind: "clear",
+        graph: name(&graph),
+        ..Operation::default()
+    };
+    let digest = operation_digest(&signed);
+    let changed = apply(door, &head, parameters, Change::Clear(graph), digest).await?;
+    if changed.applied.removed == 0 && !is_default {
         return Err(missing().into());
     }
-    Ok(done(StatusCode::NO_CONTENT, &applied))
+    Ok(done(StatusCode::NO_CONTENT, changed))
 }
 
 async fn write(
@@ -192,8 +201,8 @@ async fn write(
     request: Request,
     parameters: &Parameters,
     graph: GraphName,
-    replace: bool,
-) -> Result<(Applied, GraphName), Fault> {
+    kind: &str,
+) -> Result<(Changed, GraphName), Fault> {
     let (head, payload) = request.into_parts();
     admit(door, &head, parameters).await?;
     // <https://www.w3.org/TR/sparql11-http-rdf-update/#graph-identification>: relative IRIs start at the graph's own.
@@ -202,13 +211,28 @@ async fn write(
         _ => door.url("/data"),
     };
     let request = Request::from_parts(head.clone(), payload);
-    let quads = body::quads(&door.connector, request, graph.clone(), base).await?;
-    let write = if replace {
-        Change::Replace(graph.clone(), quads)
-    } else {
-        Change::Insert(quads)
+    let taken = body::quads(&door.connector, request, graph.clone(), base).await?;
+    let signed = Operation {
+        kind,
+        // Of a graph that is about to get its name, nobody could sign that.
+        graph: if kind == "create" { "" } else { name(&graph) },
+        media_type: &taken.media_type,
+        base: "",
+        body: &taken.digest,
     };
-    Ok((apply(door, &head, parameters, write).await?, graph))
+    let digest = operation_digest(&signed);
+    let write = match kind {
+        "replace" => Change::Replace(graph.clone(), taken.quads),
+        _ => Change::Insert(taken.quads),
+    };
+    Ok((apply(door, &head, parameters, write, digest).await?, graph))
+}
+
+fn name(graph: &GraphName) -> &str {
+    match graph {
+        GraphName::NamedNode(name) => name.as_str(),
+        _ => "",
+    }
 }
 
 async fn apply(
@@ -216,36 +240,26 @@ async fn apply(
     head: &Parts,
     parameters: &Parameters,
     write: Change,
-) -> Result<Applied, Fault> {
+    digest: String,
+) -> Result<Changed, Fault> {
     let stated = parameters.options()?;
     let credentials = credentials(&head.headers, &head.extensions)?;
-    let purpose = stated.purpose.as_ref();
-    Ok(change(
-        &door.connector,
-        &credentials,
-        write,
-        purpose,
-        stated.patience,
-    )
-    .await?)
+    let request = ChangeRequest {
+        purpose: stated.purpose,
+        patience: stated.patience,
+        ..ChangeRequest::new(write, digest)
+    };
+    Ok(change(&door.connector, &credentials, request).await?)
 }
 
 async fn ask(door: &Door, head: &Parts, stated: Options, query: String) -> Result<Reply, Fault> {
-    let id = Uuid::now_v7();
     let request = twinlink_core::Request {
-        id,
-        query,
-        base: None,
-        dataset: None,
-        federated: false,
-        left_out: Vec::new(),
-        require: Default::default(),
-        explain: None,
         purpose: stated.purpose,
         break_glass: stated.break_glass,
-        envelope: None,
         patience: stated.patience,
+        ..twinlink_core::Request::new(query)
     };
+    let id = request.id;
     let credentials = credentials(&head.headers, &head.extensions)?;
     answer(&door.connector, &credentials, request)
         .await

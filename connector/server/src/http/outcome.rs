@@ -60,8 +60,13 @@ pub(super) fn fields(outcome: &Outcome) -> HeaderMap {
     if !outcome.unsure.is_empty() {
         insert(&mut fields, UNSURE, bounded(&outcome.unsure, json));
     }
-    insert(&mut fields, RECEIPT, outcome.receipt.clone());
+    receipt(&mut fields, outcome.receipt.clone());
     fields
+}
+
+/// Adds a receipt.
+pub(super) fn receipt(fields: &mut HeaderMap, receipt: String) {
+    insert(fields, RECEIPT, receipt);
 }
 
 /// Every source of an answer that was refused, for the body of a problem: there it has room.

@@ -14,7 +14,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use std::sync::Arc;
-use twinlink_core::{Applied, Change, Reply, admit_change, answer, change};
+use twinlink_core::{ChangeRequest, Changed, Reply, admit_change, answer, change};
 use uuid::Uuid;
 
 const METHODS: &str = "GET, HEAD, POST, OPTIONS";
@@ -127,6 +127,7 @@ async fn run_query(
     let request = twinlink_core::Request {
         id,
         query,
+        digest: None,
         base: Some(door.endpoint()),
         dataset: parameters.dataset("default-graph-uri", "named-graph-uri")?,
         federated: stated.federated,
@@ -183,21 +184,15 @@ async fn run_update(
             "an update changes this twin only, and breaks no glass: it is not federated, and requires no source",
         ));
     }
-    let update = Change::Update {
-        update,
-        base: Some(door.endpoint()),
-        using: parameters.dataset("using-graph-uri", "using-named-graph-uri")?,
+    let using = parameters.dataset("using-graph-uri", "using-named-graph-uri")?;
+    let request = ChangeRequest {
+        purpose: stated.purpose,
+        patience: stated.patience,
+        ..ChangeRequest::update(update, Some(door.endpoint()), using)
     };
     let credentials = credentials(&head.headers, &head.extensions)?;
-    let applied = change(
-        &door.connector,
-        &credentials,
-        update,
-        stated.purpose.as_ref(),
-        stated.patience,
-    )
-    .await?;
-    Ok(done(StatusCode::NO_CONTENT, &applied))
+    let changed = change(&door.connector, &credentials, request).await?;
+    Ok(done(StatusCode::NO_CONTENT, changed))
 }
 
 /// Turns away before the body is read who may not change anything.
@@ -208,17 +203,21 @@ pub(super) async fn admit(door: &Door, head: &Parts, parameters: &Parameters) ->
 }
 
 /// A change is on disk.
-pub(super) fn done(status: StatusCode, applied: &Applied) -> Response {
+pub(super) fn done(status: StatusCode, changed: Changed) -> Response {
+    let applied = changed.applied;
     let number = |name, value: u64| (HeaderName::from_static(name), HeaderValue::from(value));
     let mut response = status.into_response();
     if applied.sequence > 0 {
         let (name, value) = number("twinlink-sequence", applied.sequence);
         response.headers_mut().insert(name, value);
     }
-    response.headers_mut().extend([
+    let headers = response.headers_mut();
+    headers.extend([
         number("twinlink-inserted", applied.inserted),
         number("twinlink-removed", applied.removed),
     ]);
+    headers.insert(outcome::REQUEST, outcome::request(changed.request));
+    outcome::receipt(headers, changed.receipt);
     response
 }
 

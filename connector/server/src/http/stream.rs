@@ -33,7 +33,7 @@ const IN_FLIGHT: usize = 2;
 pub(super) enum Carries {
     /// Rows as they come, and the outcome after them.
     Trailers,
-    /// Rows as they come.
+    /// Rows as they come; the receipt is then at `/receipts/` and the request's id.
     Chunks,
     /// Only what is known whole: HTTP/1.0 takes a broken connection for the end.
     Whole,

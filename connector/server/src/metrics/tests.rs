@@ -61,24 +61,12 @@ pub(crate) fn metrics() -> Metrics {
 }
 
 fn record(refused: Option<&str>) -> UseRecord {
+    let action = name("http://www.w3.org/ns/odrl/2/read");
     UseRecord {
-        request: Uuid::nil(),
-        time: OffsetDateTime::UNIX_EPOCH,
         participant: Some(name("https://fire.example/")),
         subject: Some("officer-7".to_owned()),
-        purpose: None,
-        action: name("http://www.w3.org/ns/odrl/2/read"),
-        policies: Vec::new(),
-        policy_version: String::new(),
-        agreements: Vec::new(),
-        break_glass: None,
-        token_id: None,
-        request_digest: String::new(),
-        policy_hashes: Vec::new(),
-        signed: None,
         refused: refused.map(str::to_owned),
-        dataset_version: None,
-        times: None,
+        ..UseRecord::new(Uuid::nil(), OffsetDateTime::UNIX_EPOCH, action)
     }
 }
 
@@ -88,6 +76,7 @@ fn done(rows: u64, complete: bool, failed: Option<&str>) -> Recorded {
         result_digest: "00".to_owned(),
         complete,
         failed: failed.map(str::to_owned),
+        changed_to: None,
         time: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(50),
     }
 }

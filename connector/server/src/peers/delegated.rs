@@ -67,6 +67,7 @@ fn caller(delegation: &Delegation) -> Delegation {
         request: Uuid::nil(),
         participant: delegation.participant.clone(),
         subject: delegation.subject.clone(),
+        actors: delegation.actors.clone(),
         roles: delegation.roles.clone(),
         purpose: delegation.purpose.clone(),
         claims: delegation.claims.clone(),

@@ -247,6 +247,7 @@ impl Pair {
                 request: Uuid::now_v7(),
                 participant: self.rescue.id.clone(),
                 subject: "ada".to_owned(),
+                actors: Vec::new(),
                 roles: Vec::new(),
                 purpose: None,
                 break_glass: None,

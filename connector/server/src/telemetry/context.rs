@@ -40,6 +40,11 @@ pub(super) fn current() -> Option<Place> {
     CURRENT.try_with(Clone::clone).ok()
 }
 
+/// The trace of the request that is being worked for, by its id.
+pub(crate) fn trace_id() -> Option<String> {
+    CURRENT.try_with(|place| place.context.trace()).ok()
+}
+
 /// Work for the same request on a task of its own: what is asked of peers there is in the trace too.
 pub(crate) fn in_same_trace<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let place = current();

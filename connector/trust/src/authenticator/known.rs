@@ -145,6 +145,7 @@ mod tests {
                 certificate: Some(of.identity().certificate().to_vec()),
                 possession: None,
                 envelope: None,
+                trace: None,
             };
             let caller = self
                 .authenticator
@@ -182,6 +183,7 @@ mod tests {
             certificate: Some(case.police.identity().certificate().to_vec()),
             possession: None,
             envelope: None,
+            trace: None,
         };
         assert!(other.authenticate(&credentials, now()).is_err());
     }

@@ -38,6 +38,7 @@ impl Case {
             certificate: certificate.map(<[u8]>::to_vec),
             possession: None,
             envelope: None,
+            trace: None,
         };
         self.authenticator.authenticate(&credentials, now())
     }
@@ -190,6 +191,7 @@ fn no_downgrade() {
                 certificate: certificate.map(<[u8]>::to_vec),
                 possession: proves.then(|| proof(&key, token, &nonce)),
                 envelope: None,
+                trace: None,
             };
             let found = by.authenticate(&credentials, now());
             found.map_or_else(|refusal| refusal.check(), |_| "")
@@ -222,6 +224,7 @@ fn no_downgrade() {
         certificate: None,
         possession: Some(proof(&key, &own, "no nonce of ours")),
         envelope: None,
+        trace: None,
     };
     assert_eq!(
         on.authenticate(&stale, now()).unwrap_err().check(),

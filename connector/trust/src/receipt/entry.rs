@@ -33,6 +33,9 @@ pub enum EntryKind {
         used: Used,
         /// The token's `jti`.
         token: Option<String>,
+        /// The trace that the request is a part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trace: Option<String>,
         /// The check that refused it.
         refused: Option<String>,
         /// How many refusals this one record is of, where it is not one.
@@ -64,6 +67,16 @@ pub enum EntryKind {
         complete: bool,
         /// The check that ended it early.
         failed: Option<String>,
+    },
+    /// A change was made. Beside its completion and not in it, because of the receipt others see every letter.
+    Changed {
+        /// The request's id.
+        request: String,
+        /// The place of its intent in the journal.
+        intent: u64,
+        /// The state of the twin after it, as in intents: whoever has the log of changes can compute it, and so say which change
+        /// this was.
+        dataset_version: String,
     },
     /// We are about to ask a peer. The proof that this record is in the log is what the peer is shown: its envelope.
     Asked {
@@ -203,6 +216,15 @@ pub struct Used {
     pub participant: Option<String>,
     /// The person or program.
     pub subject: Option<String>,
+    /// The program that asks, where it is not the organisation itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Who acts for that person or program now, and who did before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<String>,
+    /// The agreement under which it asks, as its token says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
     /// The purpose.
     pub purpose: Option<String>,
     /// The ODRL action.
@@ -222,6 +244,9 @@ pub struct Used {
     pub break_glass: Option<String>,
     /// SHA-256 of the request, lower-case hex.
     pub request_digest: String,
+    /// What else was asked, where an app signed the request: [`twinlink_core::Signable::options`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// A record that has no place in the log yet.
@@ -253,6 +278,9 @@ impl Used {
             transaction: record.signed.as_ref().map(|s| s.transaction.clone()),
             participant: record.participant.as_ref().map(text),
             subject: record.subject.clone(),
+            client: record.means.client.clone(),
+            actors: record.means.actors.clone(),
+            agreement: record.means.agreement.as_ref().map(text),
             purpose: record.purpose.as_ref().map(text),
             action: text(&record.action),
             policies: record.policies.iter().map(text).collect(),
@@ -265,6 +293,7 @@ impl Used {
                 .collect(),
             break_glass: record.break_glass.as_ref().map(text),
             request_digest: record.request_digest.clone(),
+            options: record.options.clone(),
         }
     }
 }
@@ -289,6 +318,7 @@ impl EntryKind {
                 transaction,
                 ..
             } => vec![request, transaction],
+            Self::Changed { request, .. } => vec![request],
             Self::Acknowledged { transactions, .. } | Self::Delivered { transactions, .. } => {
                 transactions.iter().map(String::as_str).collect()
             }
@@ -319,7 +349,8 @@ impl EntryKind {
             | Self::Contradicted { participant, .. }
             | Self::Readmitted { participant, .. }
             | Self::Known { participant, .. } => Some(participant),
-            Self::Checkpoint { .. }
+            Self::Changed { .. }
+            | Self::Checkpoint { .. }
             | Self::Key { .. }
             | Self::Unproven { .. }
             | Self::Purge { .. } => None,
@@ -336,6 +367,7 @@ impl Draft {
         let kind = EntryKind::Intent {
             used: Used::of(record),
             token: record.token_id.clone(),
+            trace: record.trace.clone(),
             refused: record.refused.clone(),
             times: record.times,
             envelope: signed(record, Signer::Connector),
@@ -355,6 +387,19 @@ impl Draft {
             failed: done.failed.clone(),
         };
         Ok(Self::new(moment(done.time)?, kind))
+    }
+
+    /// Of a use that changed the twin.
+    pub(super) fn changed(intent: &Intent, done: &Recorded) -> Result<Option<Self>, TrustError> {
+        let Some(version) = &done.changed_to else {
+            return Ok(None);
+        };
+        let kind = EntryKind::Changed {
+            request: intent.record.request.to_string(),
+            intent: intent.sequence,
+            dataset_version: version.to_string(),
+        };
+        Ok(Some(Self::new(moment(done.time)?, kind)))
     }
 
     pub(super) fn time(&self) -> &str {

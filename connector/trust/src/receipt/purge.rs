@@ -120,6 +120,7 @@ fn is_of_a_use(kind: &EntryKind) -> bool {
         kind,
         EntryKind::Intent { .. }
             | EntryKind::Completion { .. }
+            | EntryKind::Changed { .. }
             | EntryKind::Asked { .. }
             | EntryKind::Answered { .. }
     )

@@ -7,7 +7,7 @@ use crate::{By, OnceStore, RequestOf, Trusted};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use time::{Duration, OffsetDateTime};
-use twinlink_core::{Caller, Code, Credentials, Refusal, SignedRequest, Signer};
+use twinlink_core::{Caller, Code, Credentials, Refusal, Signable, SignedRequest, Signer};
 
 /// The most requests that are remembered at a time, about 150 bytes each: those of three minutes, two thousand a second.
 const REMEMBERED: usize = 400_000;
@@ -44,27 +44,22 @@ impl SignedRequests {
         envelope: &str,
         credentials: &Credentials,
         caller: &Caller,
-        request_digest: &str,
+        signable: &Signable,
         (trusted, now): (&Arc<Trusted>, OffsetDateTime),
     ) -> Result<SignedRequest, Refusal> {
         // A connector shows its log: a checkpoint, and what is in it.
         match envelope.contains('~') {
-            true => self.of_connector(envelope, caller, request_digest, (trusted, now)),
-            false => self.of_app(
-                envelope,
-                credentials,
-                caller,
-                request_digest,
-                (trusted, now),
-            ),
+            true => self.of_connector(envelope, caller, signable, (trusted, now)),
+            false => self.of_app(envelope, credentials, caller, signable, (trusted, now)),
         }
     }
 
+    /// Its log names the question and not its options: these come over a connection between the two connectors alone.
     fn of_connector(
         &self,
         envelope: &str,
         caller: &Caller,
-        request_digest: &str,
+        signable: &Signable,
         (trusted, now): (&Arc<Trusted>, OffsetDateTime),
     ) -> Result<SignedRequest, Refusal> {
         let consumer = caller.participant();
@@ -73,7 +68,7 @@ impl SignedRequests {
         })?;
         claims.check(&Expected {
             provider: trusted.own(),
-            request_digest,
+            request_digest: &signable.digest,
             subject: caller.subject(),
             purpose: caller.purpose(),
             now,
@@ -95,7 +90,7 @@ impl SignedRequests {
         envelope: &str,
         credentials: &Credentials,
         caller: &Caller,
-        request_digest: &str,
+        signable: &Signable,
         (trusted, now): (&Arc<Trusted>, OffsetDateTime),
     ) -> Result<SignedRequest, Refusal> {
         let possession = credentials.possession.as_ref();
@@ -108,7 +103,7 @@ impl SignedRequests {
         let token = credentials.token.as_ref();
         let of = RequestOf {
             audience: trusted.own(),
-            request_digest,
+            signable,
             purpose: caller.purpose(),
             token: token.ok_or_else(|| refuse("envelope.token", "there is no token"))?,
         };

@@ -216,6 +216,7 @@ impl<K: Fn(&NamedNode) -> Vec<PublicKey>> Checker<'_, K> {
         let is_of_it = Some(&said.id) == used.transaction.as_ref()
             && said.audience == self.own.as_str()
             && said.request_digest == used.request_digest
+            && said.options == used.options
             && said.purpose == used.purpose
             && Some(said.token_id.as_str()) == token;
         if !is_of_it {

@@ -1,3 +1,4 @@
+mod again;
 mod end;
 mod exchange;
 mod held;
@@ -133,24 +134,16 @@ impl Case {
 }
 
 fn record() -> UseRecord {
+    let action = iri("http://www.w3.org/ns/odrl/2/read");
     UseRecord {
-        request: uuid::Uuid::now_v7(),
-        time: now(),
         participant: Some(iri("https://police.example/")),
         subject: Some("officer-7".to_owned()),
         purpose: Some(iri("https://purposes.example/emergency")),
-        action: iri("http://www.w3.org/ns/odrl/2/read"),
         policies: vec![iri("https://city.example/policies/1")],
         policy_version: "v1".to_owned(),
-        agreements: Vec::new(),
-        break_glass: None,
         token_id: Some("token-1".to_owned()),
         request_digest: "ab".repeat(32),
-        policy_hashes: Vec::new(),
-        signed: None,
-        refused: None,
-        dataset_version: None,
-        times: None,
+        ..UseRecord::new(uuid::Uuid::now_v7(), now(), action)
     }
 }
 
@@ -160,6 +153,7 @@ fn done() -> Recorded {
         result_digest: "cd".repeat(32),
         complete: true,
         failed: None,
+        changed_to: None,
         time: now(),
     }
 }

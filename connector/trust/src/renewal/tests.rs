@@ -391,6 +391,7 @@ fn rotation_under_load_fails_no_request() {
             certificate: seen,
             possession: None,
             envelope: None,
+            trace: None,
         };
         let found = authenticator.authenticate(&credentials, now());
         found.map(|_| ()).map_err(|refusal| refusal.to_string())

@@ -28,9 +28,11 @@ impl TokenIssuer {
     ///
     /// # Errors
     /// [`Code::Forbidden`], check `exchange.issuer` for another organisation's token, `exchange.may_act` where the subject
-    /// named somebody else, `exchange.roles` for more than it has, `exchange.act` for a chain that is too long or comes
+    /// named somebody else, `exchange.aud` where its token is neither for our own connector nor for the one that is asked for,
+    /// `exchange.roles` for more than it has, `exchange.act` for a chain that is too long or comes
     /// back to an actor; [`Code::Unauthenticated`], check `token.exp`, where nothing of its life is left.
-    // INVARIANT(exchange-narrows): an exchanged token permits nothing that the subject's token did not.
+    // INVARIANT(exchange-narrows): an exchanged token permits nothing that the subject's token did not. One for our own
+    // connector is for whatever that one may ask in the subject's name; one for others alone stays theirs.
     pub fn exchange(
         &self,
         subject: &VerifiedToken,
@@ -48,6 +50,13 @@ impl TokenIssuer {
             .is_some_and(|one| one != wanted.actor)
         {
             return refuse("exchange.may_act", "the subject named another actor");
+        }
+        let is_for = |connector: &NamedNode| {
+            let mut audiences = subject.audiences.iter();
+            audiences.any(|one| one == connector.as_str())
+        };
+        if !is_for(identity.participant()) && !is_for(wanted.audience) {
+            return refuse("exchange.aud", "the token is for other connectors");
         }
         let roles = wanted.roles.unwrap_or(&subject.roles);
         if !roles.iter().all(|role| subject.roles.contains(role)) {

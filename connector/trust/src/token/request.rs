@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oxrdf::NamedNode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use twinlink_core::{Code, Refusal, Secret};
+use twinlink_core::{Code, Refusal, Secret, Signable};
 use uuid::Uuid;
 
 /// No other JWS of ours has this type.
@@ -33,8 +33,8 @@ pub(crate) const LEEWAY: i64 = 60;
 pub struct RequestOf<'a> {
     /// The connector that is asked, by participant id.
     pub audience: &'a NamedNode,
-    /// SHA-256 of the request, lower-case hex: [`twinlink_core::request_digest`].
-    pub request_digest: &'a str,
+    /// What is asked.
+    pub signable: &'a Signable,
     /// The purpose that the token names.
     pub purpose: Option<&'a NamedNode>,
     /// The access token that goes along.
@@ -61,6 +61,8 @@ pub struct HeldRequest {
     pub time: i64,
     /// SHA-256 of the request, lower-case hex.
     pub request_digest: String,
+    /// What else was asked.
+    pub options: Vec<String>,
     /// The purpose.
     pub purpose: Option<String>,
     /// The person or program, as the organisation's token names it.
@@ -79,6 +81,9 @@ struct Signed {
     iat: Option<i64>,
     ath: Option<String>,
     request_digest: Option<String>,
+    /// Missing where nothing else is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    options: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     purpose: Option<String>,
 }
@@ -108,7 +113,8 @@ pub fn sign_request(
         aud: Some(of.audience.as_str().to_owned()),
         iat: Some(now.unix_timestamp()),
         ath: Some(hash(of.token)),
-        request_digest: Some(of.request_digest.to_owned()),
+        request_digest: Some(of.signable.digest.clone()),
+        options: of.signable.options.clone(),
         purpose: of.purpose.map(|purpose| purpose.as_str().to_owned()),
     };
     let payload = serde_json::to_vec(&claims)
@@ -121,7 +127,7 @@ pub fn sign_request(
 /// # Errors
 /// [`Code::Unauthenticated`]: `envelope.form`, none; `envelope.signature`, not of the key that it brings; `envelope.key`, that
 /// is not the token's; `envelope.token`, of another token; `envelope.aud`, `envelope.time`, `envelope.digest`,
-/// `envelope.purpose`, of another connector, time, request or purpose.
+/// `envelope.options`, `envelope.purpose`, of another connector, time, request, options of it or purpose.
 // INVARIANT(signed-by-the-holder): a request counts as signed by an app only with the key that the app's token is bound to.
 pub(crate) fn verify_request(
     text: &str,
@@ -151,8 +157,12 @@ pub(crate) fn verify_request(
     if !(now.saturating_sub(AGE)..=now.saturating_add(LEEWAY)).contains(&issued) {
         return Err(refuse("envelope.time", "is of another time"));
     }
-    if claims.request_digest.as_deref() != Some(of.request_digest) {
+    if claims.request_digest.as_deref() != Some(of.signable.digest.as_str()) {
         return Err(refuse("envelope.digest", "is of another request"));
+    }
+    if claims.options != of.signable.options {
+        let detail = "does not name what else is asked, as its member `options` must";
+        return Err(refuse("envelope.options", detail));
     }
     if claims.purpose.as_deref() != of.purpose.map(NamedNode::as_str) {
         return Err(refuse(
@@ -225,6 +235,7 @@ pub fn verify_held_request(
             audience,
             time: claims.iat.unwrap_or_default(),
             request_digest: claims.request_digest.unwrap_or_default(),
+            options: claims.options,
             purpose: claims.purpose,
             subject: of.sub.unwrap_or_default(),
             token_id: of.jti.unwrap_or_default(),

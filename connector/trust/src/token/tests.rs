@@ -397,6 +397,7 @@ fn own_users_only() {
         request: Uuid::now_v7(),
         participant: case.police.id.clone(),
         subject: "officer-7".to_owned(),
+        actors: vec!["dispatch".to_owned()],
         roles: vec![iri("https://roles.example/officer")],
         purpose: None,
         break_glass: None,
@@ -412,6 +413,7 @@ fn own_users_only() {
     assert_eq!(verified.subject, "officer-7");
     assert_eq!(verified.request, None);
     assert_eq!(verified.claims, delegation.claims);
+    assert_eq!(verified.actors, delegation.actors);
     delegation.participant = case.rescue.id.clone();
     let refused = case
         .police
@@ -430,6 +432,7 @@ fn passed_on(case: &Case, path: &[&NamedNode]) -> Result<Secret, Refusal> {
         request: Uuid::now_v7(),
         participant: case.rescue.id.clone(),
         subject: "officer-7".to_owned(),
+        actors: Vec::new(),
         roles: vec![iri("https://roles.example/officer")],
         purpose: None,
         break_glass: None,

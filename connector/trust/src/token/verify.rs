@@ -29,6 +29,8 @@ pub struct VerifiedToken {
     pub subject: String,
     /// The client that holds it.
     pub client_id: String,
+    /// The connectors that it is for, by participant id: `aud`.
+    pub audiences: Vec<String>,
     /// Its id: `jti`.
     pub token_id: String,
     /// Roles, within what the issuer may assert.
@@ -309,6 +311,7 @@ fn accept(claims: Claims, issuer: &NamedNode, party: &Party) -> Result<VerifiedT
         on_behalf,
         subject: claims.sub.unwrap_or_default(),
         client_id: claims.client_id.unwrap_or_default(),
+        audiences: claims.aud.map(|aud| aud.all()).unwrap_or_default(),
         token_id: claims.jti.unwrap_or_default(),
         roles,
         purpose,

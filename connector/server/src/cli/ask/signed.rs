@@ -4,10 +4,9 @@ use super::{Failure, no_answer};
 use crate::session::{Person, Session};
 use oxrdf::NamedNode;
 use std::time::Duration;
-use time::OffsetDateTime;
-use twinlink_client::{Answer, Client, Error, Head, Outcome, QueryOptions, Row};
-use twinlink_core::{ResultDigest, Solution, request_digest};
-use twinlink_trust::{Arrived, RequestOf, SigningKey, sign_request, verify_receipt};
+use twinlink_client::{Answer, Error, Head, Outcome, QueryOptions, Row};
+use twinlink_core::{Explain, Request, Requirement, ResultDigest, Solution};
+use twinlink_trust::{Arrived, SigningKey, verify_receipt};
 use uuid::Uuid;
 
 /// How long the token for one question lives: its start is checked, not its end.
@@ -40,32 +39,37 @@ pub(super) async fn ask(
     app: Option<&SigningKey>,
     mut options: QueryOptions,
 ) -> Result<(Answer, Asked), Failure> {
-    let identity = session.identity();
-    let (client, token, key): (Result<Client, Failure>, _, _) = match app {
-        Some(key) => {
-            let token = session.token_for_key(person, TOKEN, &key.public().thumbprint())?;
-            (session.connect_app(key, &token).await, token, key)
-        }
-        None => {
-            let token = session.token(person, TOKEN)?;
-            (session.connect_with(&token).await, token, identity.key())
-        }
-    };
-    let client = client.map_err(|error| no_answer(session, &error))?;
-    let digest = request_digest(&options.query, None, None);
-    let of = RequestOf {
-        audience: session.audience(),
-        request_digest: &digest,
-        purpose: person.purpose.as_ref(),
-        token: &token,
-    };
-    let (transaction, envelope) = sign_request(key, &of, OffsetDateTime::now_utc())?;
+    let signing = session.connect_signing(person, app, TOKEN).await;
+    let signing = signing.map_err(|error| no_answer(session, &error))?;
+    let signable = asked(&options).signable();
+    let (transaction, envelope) = signing.sign(&signable)?;
     options.envelope = Some(envelope);
     let asked = Asked {
         transaction,
-        digest,
+        digest: signable.digest,
     };
-    Ok((client.query(options).await?, asked))
+    Ok((signing.client.query(options).await?, asked))
+}
+
+/// The question as the connector that is asked will see it.
+fn asked(options: &QueryOptions) -> Request {
+    let require = &options.require;
+    Request {
+        federated: options.federated,
+        require: Requirement {
+            all: require.all,
+            at_least: usize::try_from(require.at_least).unwrap_or(usize::MAX),
+            participants: require.participants.clone(),
+            exact: require.exact,
+            max_age: require.max_age,
+        },
+        explain: options.explain.map(|explain| match explain {
+            twinlink_client::Explain::Plan => Explain::Plan,
+            twinlink_client::Explain::Analyze => Explain::Analyze,
+        }),
+        break_glass: options.break_glass.clone(),
+        ..Request::new(&options.query)
+    }
 }
 
 impl Asked {

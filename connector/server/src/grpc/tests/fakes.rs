@@ -190,6 +190,7 @@ impl Twin for FakeTwin {
             inserted,
             removed: 0,
             created: false,
+            version: None,
         })
     }
 }

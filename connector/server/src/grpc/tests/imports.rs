@@ -173,7 +173,10 @@ fn chunk(text: &'static str) -> Option<Part> {
 }
 
 fn end(bytes: u64) -> Option<Part> {
-    Some(Part::End(v1::ImportEnd { bytes }))
+    Some(Part::End(v1::ImportEnd {
+        bytes,
+        envelope: String::new(),
+    }))
 }
 
 /// INVARIANT(whole-imports)

@@ -104,7 +104,7 @@ impl Fixture {
     pub(super) fn without_peer(self, state: SourceState) -> Self {
         Self::build(
             Arc::clone(&self.world.script),
-            self.world.applied,
+            self.world.applied.clone(),
             Some(state),
         )
     }
@@ -389,7 +389,7 @@ impl Twin for World {
             .lock()
             .unwrap()
             .push(Seen::Changed(change.clone()));
-        Ok(self.applied)
+        Ok(self.applied.clone())
     }
 }
 

@@ -20,6 +20,7 @@ fn created() -> Applied {
         inserted: 2,
         removed: 0,
         created: true,
+        version: None,
     }
 }
 

@@ -89,6 +89,7 @@ fn question(query: &str) -> SubQuery {
             request: Uuid::now_v7(),
             participant: node("https://rescue.example/"),
             subject: "ada".to_owned(),
+            actors: Vec::new(),
             roles: vec![node("https://rescue.example/officer")],
             purpose: Some(node("https://rescue.example/rescue")),
             break_glass: None,

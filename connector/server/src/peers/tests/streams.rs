@@ -122,6 +122,7 @@ impl Town {
             request: Uuid::now_v7(),
             participant: self.rescue.id.clone(),
             subject: "ada".to_owned(),
+            actors: Vec::new(),
             roles: Vec::new(),
             purpose: None,
             break_glass: None,

@@ -2,6 +2,8 @@
 
 mod clients;
 mod proofs;
+mod receipts;
+mod signed;
 
 use super::caller::Page;
 use super::town::{Organisation, Permission};

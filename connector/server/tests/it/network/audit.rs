@@ -70,7 +70,8 @@ async fn the_log_is_listed_verified_compared_and_exported_offline() {
             .success()
     );
 
-    let rescue = town.rescue.id.as_str();
+    let rescue = town.rescue.id.clone();
+    let rescue = rescue.as_str();
     let exported = audit(&[
         "export",
         "--peer-id",
@@ -83,6 +84,18 @@ async fn the_log_is_listed_verified_compared_and_exported_offline() {
     assert_eq!(record["direction"], "DIRECTION_INCOMING");
     assert_eq!(record["source"]["outway_peer_id"], "00000001");
     assert_eq!(record["service_name"], "police");
+    // By which text of a policy, as both sides' logs have it.
+    let grant = record["grant_hash"].as_str().unwrap().to_owned();
+    let digest = grant.strip_prefix("sha256:");
+    assert_eq!(digest.map(str::len), Some(64), "{grant}");
+    let transaction = record["transaction_id"].clone();
+    town.rescue.stop().await;
+    let exported = town.rescue.program().args(["audit", "export"]).output();
+    let document = &lines(&exported.unwrap())[0];
+    let mut records = document["records"].as_array().unwrap().iter();
+    let ours = records.find(|record| record["transaction_id"] == transaction);
+    assert_eq!(ours.unwrap()["direction"], "DIRECTION_OUTGOING");
+    assert_eq!(ours.unwrap()["grant_hash"], grant.as_str());
 
     // What the other side says is compared by ids and digests: here it says nothing at all.
     let own = town.police.id.as_str();

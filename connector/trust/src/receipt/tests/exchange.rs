@@ -321,8 +321,8 @@ fn one_envelope_one_request() {
         use twinlink_core::Authenticator as _;
         let caller = caller(participant);
         let shown = twinlink_core::Credentials::default();
-        let digest = &used.request_digest;
-        let found = authenticator.signed_request(Some(envelope), &shown, &caller, digest, now());
+        let of = twinlink_core::Signable::new(&used.request_digest);
+        let found = authenticator.signed_request(Some(envelope), &shown, &caller, &of, now());
         found.map_or_else(|refusal| refusal.check(), |_| "")
     };
     for _ in 0..3 {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Binding, RequestOf, SigningKey, sign_request, verify_held_request};
-use twinlink_core::{SignedRequest, Signer};
+use twinlink_core::{Signable, SignedRequest, Signer};
 
 #[test]
 fn what_an_app_signed_stands_beside_its_own_request() {
@@ -17,7 +17,7 @@ fn what_an_app_signed_stands_beside_its_own_request() {
     let (token, used) = (token.unwrap(), record());
     let of = RequestOf {
         audience: &city.id,
-        request_digest: &used.request_digest,
+        signable: &Signable::new(&used.request_digest),
         purpose: used.purpose.as_ref(),
         token: &token,
     };
@@ -49,8 +49,9 @@ fn what_an_app_signed_stands_beside_its_own_request() {
         found.map(|(found, _)| found.held)
     };
     assert_eq!(found(&|_| ()).unwrap(), 1);
-    let changes: [&dyn Fn(&mut UseRecord); 4] = [
+    let changes: [&dyn Fn(&mut UseRecord); 5] = [
         &|used| used.request_digest = "cd".repeat(32),
+        &|used| used.options = vec!["federated=true".to_owned()],
         &|used| used.purpose = None,
         &|used| used.token_id = Some("another".to_owned()),
         &|used| {

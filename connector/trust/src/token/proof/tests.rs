@@ -355,6 +355,16 @@ fn exchange_narrows() {
         ),
         "exchange.roles"
     );
+    let elsewhere = |audience: &str| VerifiedToken {
+        audiences: vec![audience.to_owned()],
+        ..subject.clone()
+    };
+    let of_another = elsewhere("https://rescue.example/");
+    assert_eq!(check(&of_another, &wanted("a")), "exchange.aud");
+    for audience in [&app.police.id, &app.city.id] {
+        let of_it = elsewhere(audience.as_str());
+        issuer.exchange(&of_it, &wanted("a"), now()).unwrap();
+    }
     let named = VerifiedToken {
         may_act: Some("b".to_owned()),
         ..subject.clone()

@@ -65,6 +65,7 @@ impl Case {
                 proven: Arc::default(),
             }),
             envelope: None,
+            trace: None,
         };
         let caller = self
             .authenticator
@@ -85,6 +86,7 @@ impl Case {
             certificate: Some(self.police.identity().certificate().to_vec()),
             possession: None,
             envelope: None,
+            trace: None,
         };
         let caller = self
             .authenticator
@@ -96,7 +98,7 @@ impl Case {
     fn sign(&self, key: &SigningKey, token: &Secret) -> (String, String) {
         let of = RequestOf {
             audience: &self.city.id,
-            request_digest: DIGEST,
+            signable: &Signable::new(DIGEST),
             purpose: Some(&iri("https://purposes.example/emergency")),
             token,
         };
@@ -120,9 +122,13 @@ impl Case {
         text: &str,
         (shown, caller): &(Credentials, Caller),
     ) -> Result<SignedRequest, Refusal> {
-        let found = self
-            .authenticator
-            .signed_request(Some(text), shown, caller, DIGEST, now());
+        let found = self.authenticator.signed_request(
+            Some(text),
+            shown,
+            caller,
+            &Signable::new(DIGEST),
+            now(),
+        );
         found.map(Option::unwrap)
     }
 
@@ -206,6 +212,50 @@ fn signed_by_the_holder() {
     );
 }
 
+/// What changes the request is signed, and nothing that was not signed is asked.
+#[test]
+fn options_count_as_they_were_signed() {
+    let case = Case::new();
+    let shown = case.credentials();
+    let iri = |text: &str| json!([text]);
+    let asked = |options: &[&str], signed: Value| {
+        let mut claims = case.claims();
+        claims["options"] = signed;
+        let text = case.forge(TYPE, &claims);
+        let signable = Signable {
+            options: options.iter().map(|&option| option.to_owned()).collect(),
+            ..Signable::new(DIGEST)
+        };
+        let (credentials, caller) = &shown;
+        check(
+            case.authenticator
+                .signed_request(Some(&text), credentials, caller, &signable, now()),
+        )
+    };
+    assert_eq!(asked(&["federated=true"], iri("federated=true")), "");
+    assert_eq!(asked(&[], json!([])), "");
+    for (options, signed) in [
+        (&["federated=true"][..], json!([])),
+        (&[], iri("federated=true")),
+        (&["break-glass=urn:a"], iri("break-glass=urn:b")),
+        (&["federated=true", "require=all"], iri("federated=true")),
+    ] {
+        assert_eq!(asked(options, signed), "envelope.options", "{options:?}");
+    }
+    assert_eq!(asked(&[], json!("federated=true")), "envelope.form");
+    // An envelope that says nothing of it allows nothing of it.
+    let signable = Signable {
+        options: vec!["break-glass=urn:a".to_owned()],
+        ..Signable::new(DIGEST)
+    };
+    let (_, text) = case.sign(&case.key, &case.token);
+    let (credentials, caller) = &shown;
+    let found =
+        case.authenticator
+            .signed_request(Some(&text), credentials, caller, &signable, now());
+    assert_eq!(check(found), "envelope.options");
+}
+
 #[test]
 fn requests_of_others_times_and_places_are_refused() {
     let case = Case::new();
@@ -275,7 +325,13 @@ fn must_sign() {
     ] {
         let authenticator = case.authenticator.clone().requiring(must.clone());
         let asked = |envelope: Option<&str>| {
-            authenticator.signed_request(envelope, &shown.0, &shown.1, DIGEST, now())
+            authenticator.signed_request(
+                envelope,
+                &shown.0,
+                &shown.1,
+                &Signable::new(DIGEST),
+                now(),
+            )
         };
         assert_eq!(check(asked(None)), expected, "{must:?}");
         assert_eq!(check(asked(Some(&text()))), "", "{must:?}");

@@ -1,6 +1,7 @@
 //! The token endpoints.
 
 use super::*;
+use twinlink_trust::{EntryKind, list_entries};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_get_tokens_that_work_and_can_be_looked_at_and_taken_back() {
@@ -209,6 +210,27 @@ async fn clients_get_tokens_that_work_and_can_be_looked_at_and_taken_back() {
             "{check} in {refusals:?}"
         );
     }
+    // Who acted for whom is on record, and in which trace.
+    let journal = city.store().journal();
+    let entries = list_entries(&journal, 0, 10_000).unwrap();
+    let acted = entries.iter().filter_map(|(_, entry)| match &entry.kind {
+        EntryKind::Intent { used, trace, .. } if used.actors == ["backend"] => Some((used, trace)),
+        _ => None,
+    });
+    let acted: Vec<_> = acted.collect();
+    assert_eq!(acted.len(), 2);
+    for (used, trace) in acted {
+        assert_eq!(used.subject.as_deref(), Some("field-app"));
+        assert_eq!(used.client.as_deref(), Some("backend"));
+        assert_eq!(trace.as_deref().map(str::len), Some(32));
+    }
+    let list = city
+        .program()
+        .args(["audit", "list", "--limit", "10000"])
+        .output()
+        .unwrap();
+    let list = String::from_utf8(list.stdout).unwrap();
+    assert!(list.contains("field-app, for whom backend acts"), "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
