@@ -166,6 +166,10 @@ fn requests(path: &str) -> Vec<(&'static str, Ask)> {
             }
             all
         }
+        "/receipts/{*request}" => {
+            let path = "/receipts/00000000-0000-4000-8000-000000000000";
+            vec![("a receipt", Ask::get(path.to_owned()))]
+        }
         _ => Vec::new(),
     }
 }

@@ -156,6 +156,12 @@ pub(crate) fn present(directory: &Path, name: &str) -> Result<PathBuf, StoreErro
         Ok(found) if found.is_file() => Some(found.len()),
         Ok(_) => return Err(failed(&path, "it is no file")),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(failed(
+                directory,
+                format_args!("it is no directory: {error}"),
+            ));
+        }
         Err(error) => return Err(failed(&path, error)),
     };
     match length {

@@ -124,22 +124,21 @@ pub(super) fn run(
     }
     let config = Config::load(file)?;
     let opened = journal::open(&config)?;
-    let journal = opened.journal();
     match command {
         AuditCommand::List { from, limit, json } => {
-            let entries = list_entries(journal, *from, *limit)?;
+            let entries = list_entries(opened.own()?, *from, *limit)?;
             list(&entries, *json, console)
         }
         AuditCommand::Show { request } => {
-            let entries = show_entries(journal, request)?;
+            let entries = show_entries(opened.own()?, request)?;
             if entries.is_empty() {
                 return Err(format!("the log has nothing about {request}").into());
             }
             list(&entries, true, console)
         }
         AuditCommand::Verify(given) => verify(&config, &opened, given, console),
-        AuditCommand::Reconcile { theirs } => compare(&config, journal, theirs, console),
-        AuditCommand::Export(given) => export(&config, journal, given, console),
+        AuditCommand::Reconcile { theirs } => compare(&config, opened.journal(), theirs, console),
+        AuditCommand::Export(given) => export(&config, opened.own()?, given, console),
         AuditCommand::Purge(_) | AuditCommand::Readmit(_) => Ok(ExitCode::SUCCESS),
     }
 }
@@ -264,7 +263,10 @@ fn verify(
     given: &VerifyArguments,
     console: &Console,
 ) -> Result<ExitCode, Failure> {
-    let journal = opened.journal();
+    let journal = match given.receipts.as_slice() {
+        [] => opened.own()?,
+        _ => opened.journal(),
+    };
     let trusted = wire::trusted(config, config.peers()?)?;
     let mut keys = trusted.keys(&config.participant).to_vec();
     for path in &given.keys {
@@ -320,7 +322,7 @@ fn verify(
     watched.begin("verifying records and checkpoints, 2 of 3");
     let found = verify_log(&watched, &config.participant, &keys, &held)?;
     let versions = match opened {
-        Opened::Running(_) => None,
+        Opened::Running(_) | Opened::None(_) => None,
         Opened::File(file) => {
             found.sealed()?;
             Some(versions::check(file)?)

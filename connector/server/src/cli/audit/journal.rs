@@ -24,6 +24,8 @@ pub(super) enum Opened {
     File(JournalFile),
     /// It goes on being written while it is read.
     Running(Box<Running>),
+    /// There is no store yet: what others signed can be looked at all the same.
+    None(StoreError),
 }
 
 impl Opened {
@@ -31,6 +33,18 @@ impl Opened {
         match self {
             Self::File(file) => file,
             Self::Running(running) => &**running,
+            Self::None(_) => &Nothing,
+        }
+    }
+
+    /// As [`Self::journal`], for what is about our own log alone.
+    ///
+    /// # Errors
+    /// That there is none.
+    pub(super) fn own(&self) -> Result<&dyn Journal, Failure> {
+        match self {
+            Self::None(error) => Err(error.clone().into()),
+            _ => Ok(self.journal()),
         }
     }
 }
@@ -42,8 +56,27 @@ impl Opened {
 pub(super) fn open(config: &Config) -> Result<Opened, Failure> {
     match JournalFile::open(&config.store) {
         Ok(file) => Ok(Opened::File(file)),
+        Err(error @ StoreError::Absent(_)) => Ok(Opened::None(error)),
         Err(StoreError::InUse { .. }) => Ok(Opened::Running(Box::new(Running::connect(config)?))),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The log of a connector that has never been used.
+struct Nothing;
+
+impl Journal for Nothing {
+    fn append(&self, _: Vec<Vec<u8>>, _: Vec<u8>) -> BoxFuture<'_, Result<Vec<u64>, Refusal>> {
+        let refusal = Refusal::new(Code::Conflict, "log", "it was opened to be read");
+        Box::pin(ready(Err(refusal)))
+    }
+
+    fn read(&self, _: u64, _: usize) -> Result<Vec<(u64, Vec<u8>)>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    fn seal(&self) -> Result<Option<Vec<u8>>, Refusal> {
+        Ok(None)
     }
 }
 
