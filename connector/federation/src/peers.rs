@@ -241,7 +241,7 @@ impl Default for FederationLimits {
             breaker_failures: 5,
             breaker_pause: Duration::from_secs(5),
             breaker_longest: Duration::from_secs(60),
-            breaker_patience: Duration::from_secs(2),
+            breaker_patience: Duration::from_secs(3),
             query_bytes: 128 * 1024,
             nesting: 48,
             summary_age: Duration::ZERO,

@@ -31,7 +31,7 @@ use twinlink_store::{Snapshot, TwinStore};
 /// How long the making of one may take.
 const MAKING: Duration = Duration::from_secs(120);
 /// How long who asks waits for it: no peer is so impatient as not to hear then that there is none yet.
-const WAITING: Duration = Duration::from_millis(1_500);
+const WAITING: Duration = Duration::from_millis(2_500);
 /// One that took longer is not made again for a while.
 const SHORT: Duration = Duration::from_millis(200);
 /// For so many times as long as it took.

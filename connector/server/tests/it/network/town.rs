@@ -406,7 +406,16 @@ impl Organisation {
 
     /// Its twin and its log of use, once it does not serve.
     pub(crate) fn store(&self) -> TwinStore {
-        self.open().unwrap()
+        let until = std::time::Instant::now() + PATIENCE;
+        loop {
+            match self.open() {
+                // A program that another test starts holds every open file for a moment, between fork and exec.
+                Err(StoreError::InUse(_)) if std::time::Instant::now() < until => {
+                    std::thread::yield_now();
+                }
+                opened => return opened.unwrap(),
+            }
+        }
     }
 
     /// The checks that refused something, in the order of its log of use, once it does not serve.
