@@ -120,7 +120,12 @@ pub(super) struct TokenArguments {
     #[arg(long, value_name = "FILE")]
     dpop_key: Option<PathBuf>,
     /// As --dpop-key, by the thumbprint of the app's public key (RFC 7638), so that its private key stays with the app.
-    #[arg(long, value_name = "THUMBPRINT", conflicts_with = "dpop_key")]
+    #[arg(
+        long,
+        allow_hyphen_values = true,
+        value_name = "THUMBPRINT",
+        conflicts_with = "dpop_key"
+    )]
     jkt: Option<String>,
 }
 

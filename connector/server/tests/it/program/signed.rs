@@ -151,3 +151,13 @@ fn a_receipt_of_a_peer_is_checked_offline() {
     let exchanges = police.run(&export).well().json();
     assert_eq!(exchanges["provided"], serde_json::json!([]));
 }
+
+/// One thumbprint in 64 does.
+#[test]
+fn a_thumbprint_may_begin_with_a_hyphen() {
+    let city = Folder::new("city");
+    let thumbprint = "-bcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ";
+    city.run(&["token", "--jkt", thumbprint]).well();
+    city.run(&["token", "--jkt", "--json"])
+        .badly(1, &["thumbprint"]);
+}
